@@ -1,0 +1,1 @@
+"""Pure translation of Chat Service settings into Conversations settings."""

@@ -1,0 +1,150 @@
+"""The shapes that cross the border of this package: a Chat Service in, a translation out.
+
+Everything here is frozen, holds plain JSON values, and knows nothing of HTTP clients or databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Json = Any
+"""A value as `json.loads` returns it: None, bool, int, float, str, list or dict."""
+
+
+class Verdict(str, Enum):
+    """What becomes of one source field, in the order in which a report lists what needs a person."""
+
+    MANUAL = "manual"
+    DROPPED = "dropped"
+    LOSSY = "lossy"
+    CARRIED = "carried"
+    CONVERTED = "converted"
+    RENAMED = "renamed"
+    EXACT = "exact"
+    NOT_NEEDED = "not_needed"
+
+
+class Resource(str, Enum):
+    """The Conversations resource that holds a setting."""
+
+    SERVICE = "service"
+    CONFIGURATION = "configuration"
+    NOTIFICATIONS = "notifications"
+    WEBHOOKS = "webhooks"
+    ROLES = "roles"
+    CHANNELS = "channels"
+
+
+class Api(str, Enum):
+    """The Chat API version whose view of the service shows a field."""
+
+    V1 = "v1"
+    V2 = "v2"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class ChatService:
+    """One Chat Service as read: what v1 and v2 say of it, and its roles.
+
+    Attributes:
+        sid: the service's `IS…` SID.
+        v1: the raw v1 resource, or None if v1 was not read.
+        v2: the raw v2 resource, or None if v2 was not read.
+        roles: the raw Role resources of the service, in the order read.
+    """
+
+    sid: str
+    v1: Mapping[str, Json] | None
+    v2: Mapping[str, Json] | None
+    roles: tuple[Mapping[str, Json], ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row of the coverage table: a Chat Service field that a mapping owns.
+
+    Attributes:
+        source: dotted path in the Chat resource, `notifications.new_message.template`.
+        api: the versions that show the field.
+        resource: the Conversations resource that receives it, or None.
+        target: dotted path in that resource, or None.
+        rule: the verdicts that are possible and when, in one line.
+    """
+
+    source: str
+    api: Api
+    resource: Resource | None
+    target: str | None
+    rule: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of ONE leaf of the source service.
+
+    Attributes:
+        source: dotted path in the Chat resource; a role is `roles.<friendly_name>.permissions`.
+        api: the versions whose view holds this leaf.
+        value: the value as read (v2's where both have it).
+        resource: the Conversations resource that receives it, or None.
+        target: dotted path in that resource, or None.
+        verdict: see `Verdict`.
+        reason: why, and what to do if a person must act; whole sentences.
+        role_sid: the Chat SID of the role, for `roles.*` only.
+    """
+
+    source: str
+    api: Api
+    value: Json
+    resource: Resource | None
+    target: str | None
+    verdict: Verdict
+    reason: str
+    role_sid: str | None = None
+
+
+@dataclass(frozen=True)
+class RoleTranslation:
+    """A Chat role in Conversations' words.
+
+    Attributes:
+        source_sid: the Chat `RL…` SID.
+        friendly_name: as in Chat.
+        type: `conversation` or `service`.
+        permissions: translated, without duplicates, in Chat's order. Empty if nothing is left.
+        lost: Chat permissions that have no equivalent.
+    """
+
+    source_sid: str
+    friendly_name: str
+    type: str
+    permissions: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A whole service, translated.
+
+    Attributes:
+        service_sid: the source's SID.
+        friendly_name: the source's name ("" if it has none).
+        outcomes: one per source leaf, sorted by source.
+        settings: the values to set: resource → response path → value. A path that is absent is left
+            alone; an empty value (`""`, `[]`) means that Chat explicitly holds none. Default-role settings
+            hold *Chat* role SIDs (the same in place; to be replaced by the new ones elsewhere).
+        roles: the roles that Conversations can represent.
+        uncertain_filters: those of `settings[WEBHOOKS]["filters"]` whose acceptance at service level
+            Twilio does not document (`onUser*`); to be left out if Twilio refuses them.
+    """
+
+    service_sid: str
+    friendly_name: str
+    outcomes: tuple[Outcome, ...]
+    settings: Mapping[Resource, Mapping[str, Json]]
+    roles: tuple[RoleTranslation, ...]
+    uncertain_filters: tuple[str, ...] = field(default=())

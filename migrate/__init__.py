@@ -1,0 +1,1 @@
+"""Everything that touches Twilio, SQLite or a person."""
