@@ -1,0 +1,155 @@
+"""Credentials and addresses, from the environment; see the README's table of variables."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from migrate.errors import BadInput
+
+SID_DIGITS = "[0-9a-fA-F]{32}"
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+
+def is_sid(prefix: str, text: object) -> bool:
+    """Whether `text` has the shape of a Twilio SID: the prefix and 32 hexadecimal digits."""
+    return isinstance(text, str) and re.fullmatch(prefix + SID_DIGITS, text) is not None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who asks, and for which account.
+
+    Attributes:
+        account_sid: the account that is worked on, `AC…`.
+        username: the account SID, or an API key's SID, `SK…`.
+        password: the auth token, or the API key's secret. Never printed.
+    """
+
+    account_sid: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where requests go.
+
+    Attributes:
+        chat_url: replaces `https://chat.twilio.com`, or None. No slash at the end.
+        conversations_url: replaces `https://conversations.twilio.com`, or None. No slash at the end.
+        region: Twilio region (`ie1`), or None.
+        edge: Twilio edge (`dublin`), or None.
+        timeout: seconds that one request may take to connect, and again to answer.
+    """
+
+    chat_url: str | None = None
+    conversations_url: str | None = None
+    region: str | None = None
+    edge: str | None = None
+    timeout: float = DEFAULT_TIMEOUT_SECONDS
+
+
+def endpoints(environ: Mapping[str, str]) -> Endpoints:
+    """Read the addresses.
+
+    Raises:
+        BadInput: a URL that cannot be used, or plain http to a host that is not this machine.
+    """
+    return Endpoints(
+        chat_url=_base_url(environ, "TWILIO_CHAT_URL"),
+        conversations_url=_base_url(environ, "TWILIO_CONVERSATIONS_URL"),
+        region=environ.get("TWILIO_REGION") or None,
+        edge=environ.get("TWILIO_EDGE") or None,
+        timeout=_seconds(environ, "CHAT_MIGRATE_TIMEOUT", DEFAULT_TIMEOUT_SECONDS),
+    )
+
+
+def source_credentials(environ: Mapping[str, str]) -> Credentials:
+    """Read the credentials of the account that holds the Chat Services.
+
+    Raises:
+        BadInput: a variable is missing or malformed.
+    """
+    return _credentials(environ, "TWILIO_")
+
+
+def target_credentials(environ: Mapping[str, str]) -> Credentials:
+    """Read the credentials of the account that receives the settings: the source's, unless others are given.
+
+    Raises:
+        BadInput: a variable is missing or malformed.
+    """
+    given = any(name.startswith("TWILIO_TARGET_") and value for name, value in environ.items())
+    return _credentials(environ, "TWILIO_TARGET_" if given else "TWILIO_")
+
+
+def _credentials(environ: Mapping[str, str], prefix: str) -> Credentials:
+    account_sid = environ.get(f"{prefix}ACCOUNT_SID", "")
+    token, key, secret = (environ.get(prefix + name, "") for name in ("AUTH_TOKEN", "API_KEY", "API_SECRET"))
+    if not account_sid:
+        raise BadInput(
+            f"No credentials: {prefix}ACCOUNT_SID is not set. Set it with {prefix}AUTH_TOKEN, "
+            f"or with {prefix}API_KEY and {prefix}API_SECRET."
+        )
+    if not is_sid("AC", account_sid):
+        raise BadInput(
+            f"{prefix}ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected."
+        )
+    if token:
+        return Credentials(account_sid, account_sid, token)
+    if key and secret:
+        return Credentials(account_sid, key, secret)
+    raise BadInput(
+        f"No credentials for {account_sid}: set {prefix}AUTH_TOKEN, "
+        f"or {prefix}API_KEY and {prefix}API_SECRET."
+    )
+
+
+def _base_url(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "").rstrip("/")
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise BadInput(f"{name} is not a URL: {error}.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadInput(f"{name} is not a URL: https://HOST or http://127.0.0.1:PORT is expected.")
+    if parts.username or parts.query or parts.fragment:
+        raise BadInput(
+            f"{name} must hold no user name, query or fragment: credentials have variables of their own."
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise BadInput(
+            f"{name} would send credentials to {host} over plain http; use https, or a loopback host."
+        )
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise BadInput(f"{name} must be a number of seconds between 0 and 3600, not {text!r}.")
+    return seconds

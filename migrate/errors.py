@@ -1,0 +1,119 @@
+"""The errors that a person may see; everything else is a bug and shows a traceback only with --verbose.
+
+    MigrateError                 exit code 1
+    ├── BadInput                 2   a file, option, SID or database that cannot be used
+    ├── CredentialsRefused       5   Twilio does not accept the credentials
+    ├── SafetyRefusal            6   going on might damage something
+    ├── ChatUnavailable          7   the Chat API does not answer any more
+    ├── LockHeld                 8   another run works on this database
+    ├── Interrupted            130   Ctrl-C
+    └── CallFailed               1   one request to Twilio did not succeed
+
+Each message is one sentence that names the file, field or SID and, after it, the way out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class MigrateError(Exception):
+    """Anything that stops a command and that its user can understand and act upon."""
+
+    exit_code = 1
+
+
+class BadInput(MigrateError):
+    """What was typed, or a file that was named, cannot be used."""
+
+    exit_code = 2
+
+
+class CredentialsRefused(MigrateError):
+    """Twilio refuses the credentials for good."""
+
+    exit_code = 5
+
+
+class SafetyRefusal(MigrateError):
+    """A guard says no, or cannot be evaluated."""
+
+    exit_code = 6
+
+
+class ChatUnavailable(MigrateError):
+    """The Chat API is gone or out of reach."""
+
+    exit_code = 7
+
+
+class LockHeld(MigrateError):
+    """Another run works on this database."""
+
+    exit_code = 8
+
+
+class Interrupted(MigrateError):
+    """Ctrl-C, after what was in flight has been finished and recorded."""
+
+    exit_code = 130
+
+
+class Trouble(str, Enum):
+    """How a request failed, as far as the client can tell."""
+
+    REFUSED = "refused"
+    """Twilio answered with an error of its own."""
+    NOT_SENT = "not_sent"
+    """No connection was made: the request cannot have had an effect."""
+    LOST = "lost"
+    """The connection broke, or time ran out, after the request may have left."""
+    GARBLED = "garbled"
+    """An answer came that is not what Twilio's documents promise."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed request.
+
+    Attributes:
+        trouble: see `Trouble`.
+        method: HTTP method.
+        path: path below the API's base URL, without query string.
+        message: Twilio's words, or the transport's.
+        status: HTTP status, if an answer came.
+        code: Twilio's error code, if the answer held one.
+        request_id: the `Twilio-Request-Id` header, for Twilio's support team.
+        retry_after: seconds that Twilio asks to wait, if it does.
+    """
+
+    trouble: Trouble
+    method: str
+    path: str
+    message: str
+    status: int | None = None
+    code: int | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the request could have changed something."""
+        return self.method != "GET"
+
+    def __str__(self) -> str:
+        """One line: what was asked, what came, and the id to quote to Twilio."""
+        answer = [f"HTTP {self.status}"] if self.status is not None else []
+        answer += [f"error {self.code}"] if self.code is not None else []
+        answer += [f"request {self.request_id}"] if self.request_id else []
+        detail = f" ({', '.join(answer)})" if answer else ""
+        return f"{self.method} {self.path}: {self.message}{detail}"
+
+
+class CallFailed(MigrateError):
+    """One request to Twilio did not succeed; `failure` tells how."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure

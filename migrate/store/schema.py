@@ -1,0 +1,204 @@
+"""The tables, as a list of migrations that sqlite-utils applies and records.
+
+Every row that belongs to an account carries its account SID: one database can hold many accounts.
+A finished snapshot and a finished plan are immutable; triggers keep them so, whoever writes.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x43684D67
+"""SQLite's `application_id` of our files ("ChMg"): tells them from other programs' databases."""
+
+migrations = Migrations("chat-migrate")
+
+
+@migrations(name="0001_snapshots")
+def _snapshots(db: Database) -> None:
+    db.table("snapshots").create(
+        {
+            "id": int,
+            "account_sid": str,
+            "source": str,
+            "apis": str,
+            "taken_at": str,
+            "completed_at": str,
+            "services": int,
+            "digest": str,
+        },
+        pk="id",
+        not_null={"account_sid", "source", "apis", "taken_at"},
+    )
+    db.table("chat_services").create(
+        {
+            "snapshot_id": int,
+            "service_sid": str,
+            "api": str,
+            "account_sid": str,
+            "friendly_name": str,
+            "provenance": str,
+            "payload": str,
+        },
+        pk=("snapshot_id", "service_sid", "api"),
+        not_null={"account_sid", "provenance", "payload"},
+        foreign_keys=[("snapshot_id", "snapshots", "id")],
+    )
+    db.table("chat_roles").create(
+        {
+            "snapshot_id": int,
+            "service_sid": str,
+            "role_sid": str,
+            "position": int,
+            "account_sid": str,
+            "friendly_name": str,
+            "payload": str,
+        },
+        pk=("snapshot_id", "service_sid", "role_sid"),
+        not_null={"account_sid", "payload"},
+        foreign_keys=[("snapshot_id", "snapshots", "id")],
+    )
+    for table in ("chat_services", "chat_roles"):
+        _freeze(db, table, "snapshots", "id", "snapshot_id")
+
+
+@migrations(name="0002_plans")
+def _plans(db: Database) -> None:
+    db.table("plans").create(
+        {
+            "number": int,
+            "id": str,
+            "snapshot_id": int,
+            "account_sid": str,
+            "target_account_sid": str,
+            "target": str,
+            "mapping_version": str,
+            "created_at": str,
+            "completed_at": str,
+        },
+        pk="number",
+        not_null={"snapshot_id", "account_sid", "target_account_sid", "target", "created_at"},
+        foreign_keys=[("snapshot_id", "snapshots", "id")],
+    )
+    db.table("plan_services").create(
+        {
+            "plan": int,
+            "source_sid": str,
+            "account_sid": str,
+            "target_sid": str,
+            "friendly_name": str,
+            "before_image": str,
+            "read_at": str,
+            "digest": str,
+            "verdicts": str,
+        },
+        pk=("plan", "source_sid"),
+        foreign_keys=[("plan", "plans", "number")],
+    )
+    db.table("plan_steps").create(
+        {
+            "plan": int,
+            "key": str,
+            "position": int,
+            "source_sid": str,
+            "account_sid": str,
+            "target_sid": str,
+            "resource": str,
+            "action": str,
+            "item": str,
+            "before": str,
+            "after": str,
+            "optional": str,
+            "reversible": int,
+        },
+        pk=("plan", "key"),
+        foreign_keys=[("plan", "plans", "number")],
+    )
+    db.table("plan_steps").create_index(["plan", "source_sid", "position"])
+    for table in ("plan_services", "plan_steps"):
+        _freeze(db, table, "plans", "number", "plan")
+
+
+@migrations(name="0003_runs")
+def _runs(db: Database) -> None:
+    db.table("runs").create(
+        {
+            "id": int,
+            "plan": int,
+            "account_sid": str,
+            "started_at": str,
+            "finished_at": str,
+        },
+        pk="id",
+        not_null={"plan", "account_sid", "started_at"},
+        foreign_keys=[("plan", "plans", "number")],
+    )
+    db.table("journal").create(
+        {
+            "id": int,
+            "run": int,
+            "account_sid": str,
+            "key": str,
+            "state": str,
+            "at": str,
+            "status": int,
+            "code": int,
+            "request_id": str,
+            "message": str,
+            "seen": str,
+        },
+        pk="id",
+        not_null={"run", "account_sid", "key", "state", "at"},
+        foreign_keys=[("run", "runs", "id")],
+    )
+    db.table("journal").create_index(["run", "key", "id"])
+    db.execute(
+        "CREATE VIEW step_states AS SELECT * FROM journal "
+        "WHERE id IN (SELECT max(id) FROM journal GROUP BY run, key)"
+    )
+    for event in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER journal_no_{event.lower()} BEFORE {event} ON journal "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        )
+    db.table("refusals").create(
+        {
+            "account_sid": str,
+            "target_sid": str,
+            "resource": str,
+            "value": str,
+            "code": int,
+            "message": str,
+            "at": str,
+        },
+        pk=("target_sid", "resource", "value"),
+        not_null={"account_sid", "at"},
+    )
+
+
+@migrations(name="0004_lock")
+def _lock(db: Database) -> None:
+    db.table("lock").create(
+        {
+            "id": int,
+            "nonce": str,
+            "host": str,
+            "pid": int,
+            "command": str,
+            "started_at": str,
+            "heartbeat": float,
+        },
+        pk="id",
+        not_null={"nonce", "host", "pid", "command", "started_at", "heartbeat"},
+    )
+
+
+def _freeze(db: Database, table: str, owner: str, owner_key: str, reference: str) -> None:
+    """Let nobody change the rows of a finished snapshot or plan."""
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+        db.execute(
+            f"CREATE TRIGGER {table}_frozen_{event.lower()} BEFORE {event} ON {table} "
+            f"WHEN (SELECT completed_at FROM {owner} WHERE {owner_key} = {row}.{reference}) IS NOT NULL "
+            f"BEGIN SELECT RAISE(ABORT, '{owner} are immutable once finished'); END"
+        )
