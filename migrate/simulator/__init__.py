@@ -1,1 +1,20 @@
 """The embedded Twilio: Programmable Chat v1/v2/v3 and Conversations v1 over real HTTP."""
+
+from migrate.simulator.faults import Fault, FaultPlan
+from migrate.simulator.seed import seeded_world
+from migrate.simulator.server import RecordedRequest, Simulator, serve
+from migrate.simulator.world import Account, Channel, Role, Service, World
+
+__all__ = [
+    "Account",
+    "Channel",
+    "Fault",
+    "FaultPlan",
+    "RecordedRequest",
+    "Role",
+    "Service",
+    "Simulator",
+    "World",
+    "seeded_world",
+    "serve",
+]

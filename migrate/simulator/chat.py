@@ -1,0 +1,271 @@
+"""Programmable Chat v1, v2 and v3, as far as the settings of services and the kind of channels go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+from migrate.simulator import words
+from migrate.simulator.api import Answer, Call, Route, page, page_query
+from migrate.simulator.forms import (
+    Form,
+    Param,
+    bad_request,
+    boolean,
+    choice,
+    integer,
+    name,
+    parse_form,
+    parse_update,
+    put,
+    sid,
+    text,
+    web_url,
+)
+from migrate.simulator.roles import chat_vocabulary, check_default_role, role_routes
+from migrate.simulator.world import Channel, Service, now
+
+Json = Any
+
+V2_ONLY = frozenset({"pre_webhook_retry_count", "post_webhook_retry_count", "media"})
+V1_ONLY = frozenset({"webhooks"})
+
+LINKS = {"v1": ("channels", "users", "roles"), "v2": ("channels", "users", "roles", "bindings")}
+CHANNEL_LINKS = {
+    "v1": ("members", "messages", "invites"),
+    "v2": ("members", "messages", "invites", "webhooks"),
+}
+
+DEFAULT_ROLE_RULES = {
+    "DefaultServiceRoleSid": ("deployment", 50102),
+    "DefaultChannelRoleSid": ("channel", 50101),
+    "DefaultChannelCreatorRoleSid": ("channel", 50106),
+}
+"""The type that a default role must have, and the refusal otherwise (Twilio error catalogue)."""
+
+_METHOD = choice(("GET", "POST"), "webhook method", 50055)
+
+
+def _event(group: str, *fields: str) -> dict[str, Param]:
+    readers = {"Enabled": boolean, "BadgeCountEnabled": boolean, "Template": text(), "Sound": text()}
+    return {
+        f"Notifications.{group}.{field}": Param(
+            ("notifications", words.snake(group), words.snake(field)), readers[field]
+        )
+        for field in fields
+    }
+
+
+GROUPS = ("NewMessage", "AddedToChannel", "RemovedFromChannel", "InvitedToChannel")
+
+SHARED_UPDATE: Form = {
+    "FriendlyName": Param(("friendly_name",), name),
+    **{key: Param((words.snake(key),), sid("RL")) for key in DEFAULT_ROLE_RULES},
+    "ReadStatusEnabled": Param(("read_status_enabled",), boolean),
+    "ReachabilityEnabled": Param(("reachability_enabled",), boolean),
+    "TypingIndicatorTimeout": Param(("typing_indicator_timeout",), integer(code=50053)),
+    "ConsumptionReportInterval": Param(("consumption_report_interval",), integer(code=50052)),
+    "PreWebhookUrl": Param(("pre_webhook_url",), web_url(50077)),
+    "PostWebhookUrl": Param(("post_webhook_url",), web_url(50078)),
+    "WebhookMethod": Param(("webhook_method",), _METHOD),
+    "WebhookFilters": Param(
+        ("webhook_filters",), choice(words.CHAT_FILTERS, "webhook filter", 50054), repeated=True
+    ),
+    "Limits.ChannelMembers": Param(("limits", "channel_members"), integer(1, 1000, 50061)),
+    "Limits.UserChannels": Param(("limits", "user_channels"), integer(1, 1000, 50060)),
+    **{key: param for group in GROUPS for key, param in _event(group, "Enabled", "Template").items()},
+}
+"""What both versions let a service update say (Twilio's OpenAPI documents for Chat v1 and v2)."""
+
+V1_UPDATE: Form = {
+    **SHARED_UPDATE,
+    **{
+        f"Webhooks.{event}.Url": Param(("webhooks", words.snake(event), "url"), web_url())
+        for event in words.V1_EVENTS
+    },
+    **{
+        f"Webhooks.{event}.Method": Param(("webhooks", words.snake(event), "method"), _METHOD)
+        for event in words.V1_EVENTS
+    },
+}
+
+V2_UPDATE: Form = {
+    **SHARED_UPDATE,
+    **{key: param for group in GROUPS for key, param in _event(group, "Sound").items()},
+    **_event("NewMessage", "BadgeCountEnabled"),
+    "Notifications.LogEnabled": Param(("notifications", "log_enabled"), boolean),
+    "PreWebhookRetryCount": Param(("pre_webhook_retry_count",), integer(0, 3, 50065)),
+    "PostWebhookRetryCount": Param(("post_webhook_retry_count",), integer(0, 3, 50065)),
+    "Media.CompatibilityMessage": Param(("media", "compatibility_message"), text()),
+}
+
+UPDATES = {"v1": V1_UPDATE, "v2": V2_UPDATE}
+CREATE: Form = {"FriendlyName": Param(("friendly_name",), name, required=True)}
+_CHANNEL_TYPE = choice(("public", "private"), "channel type")
+CHANNEL_TYPES: Form = {"Type": Param(("type",), _CHANNEL_TYPE, repeated=True)}
+MIGRATE: Form = {
+    "Type": Param(("type",), _CHANNEL_TYPE),
+    "MessagingServiceSid": Param(("messaging_service_sid",), sid("MG")),
+}
+
+SERVICE_PAGES = page_query(100)
+CHANNEL_PAGES = {"v1": page_query(1000, CHANNEL_TYPES), "v2": page_query(100, CHANNEL_TYPES)}
+
+
+def chat_date(version: str, date: str) -> str:
+    """Write a stored date as the version does: v1 RFC 2822, later ones ISO 8601 (Twilio docs)."""
+    if version != "v1":
+        return date
+    return format_datetime(datetime.fromisoformat(date.replace("Z", "+00:00")))
+
+
+def _v1_notifications(notifications: Json) -> Json:
+    if not isinstance(notifications, Mapping):
+        return notifications
+    return {
+        key: {k: v for k, v in value.items() if k in {"enabled", "template"}}
+        if isinstance(value, Mapping)
+        else value
+        for key, value in notifications.items()
+    }
+
+
+def _settings(version: str, service: Service) -> dict[str, Json]:
+    hidden = V2_ONLY if version == "v1" else V1_ONLY
+    settings = {key: value for key, value in service.chat.items() if key not in hidden}
+    if version == "v1":
+        settings["notifications"] = _v1_notifications(settings["notifications"])
+        settings |= service.v1_differs
+    return settings
+
+
+def _show_service(call: Call, service: Service) -> dict[str, Json]:
+    url = f"{call.root}/Services/{service.sid}"
+    return {
+        "sid": service.sid,
+        "account_sid": service.account_sid,
+        **_settings(call.version, service),
+        "date_created": chat_date(call.version, service.date_created),
+        "date_updated": chat_date(call.version, service.date_updated),
+        "url": url,
+        "links": {link: f"{url}/{link.capitalize()}" for link in LINKS[call.version]},
+    }
+
+
+def _list_services(call: Call) -> Answer:
+    services = list(call.account.services.values())
+    return page(call, SERVICE_PAGES, "services", services, lambda service: _show_service(call, service))
+
+
+def _create_service(call: Call) -> Answer:
+    given = parse_form(CREATE, call.request.form)
+    service = call.world.create_service(call.account, given["FriendlyName"])
+    return Answer(201, _show_service(call, service))
+
+
+def _fetch_service(call: Call) -> Answer:
+    return Answer(200, _show_service(call, call.service()))
+
+
+def _update_service(call: Call) -> Answer:
+    service = call.service()
+    form = UPDATES[call.version]
+    given = parse_update(form, call.request.form)
+    for key, (role_type, code) in DEFAULT_ROLE_RULES.items():
+        if key in given:
+            check_default_role(service, given[key], role_type, code)
+    put(service.chat, form, given)
+    for key in given:
+        # A value that v1 showed otherwise than v2 is settled by writing it.
+        service.v1_differs.pop(form[key].path[0], None)
+    service.date_updated = now()
+    return Answer(200, _show_service(call, service))
+
+
+def delete_service(call: Call) -> Answer:
+    """Delete the service in both APIs: it is one object."""
+    call.world.delete_service(call.service().sid)
+    return Answer(204)
+
+
+def _show_channel(call: Call, service: Service, channel: Channel) -> dict[str, Json]:
+    url = f"{call.root}/Services/{service.sid}/Channels/{channel.sid}"
+    shown = {
+        "sid": channel.sid,
+        "account_sid": service.account_sid,
+        "service_sid": service.sid,
+        "friendly_name": channel.friendly_name,
+        "unique_name": channel.unique_name,
+        "attributes": channel.attributes,
+        "type": channel.type,
+        "date_created": chat_date(call.version, channel.date_created),
+        "date_updated": chat_date(call.version, channel.date_updated),
+        "created_by": channel.created_by,
+        "members_count": channel.members_count,
+        "messages_count": channel.messages_count,
+        "url": url,
+    }
+    if call.version == "v3":
+        return shown | {"messaging_service_sid": channel.messaging_service_sid}
+    links = {link: f"{url}/{link.capitalize()}" for link in CHANNEL_LINKS[call.version]}
+    return shown | {"links": links | {"last_message": None}}
+
+
+def find_channel(call: Call, service: Service) -> Channel:
+    """Return the channel that the path names, by SID or by unique name."""
+    wanted = call.sids[1]
+    channel = service.channels.get(wanted)
+    if channel is None:
+        channel = next((c for c in service.channels.values() if c.unique_name == wanted), None)
+    if channel is None:
+        raise call.not_found()
+    return channel
+
+
+def _list_channels(call: Call) -> Answer:
+    service = call.service()
+    query = CHANNEL_PAGES[call.version]
+    # The documents say that a list without Type holds the public channels only.
+    types = parse_form(query, call.request.query).get("Type", ["public"])
+    channels = [channel for channel in service.channels.values() if channel.type in types]
+    return page(call, query, "channels", channels, lambda channel: _show_channel(call, service, channel))
+
+
+def _fetch_channel(call: Call) -> Answer:
+    service = call.service()
+    return Answer(200, _show_channel(call, service, find_channel(call, service)))
+
+
+def _migrate_channel(call: Call) -> Answer:
+    service = call.service()
+    channel = find_channel(call, service)
+    given = parse_update(MIGRATE, call.request.form)
+    if given.get("Type") == "public":
+        raise bad_request("Type value should be 'private'; migration to public not allowed", 50393)
+    channel.type = given.get("Type", channel.type)
+    channel.messaging_service_sid = given.get("MessagingServiceSid", channel.messaging_service_sid)
+    channel.date_updated = now()
+    return Answer(200, _show_channel(call, service, channel))
+
+
+def _routes(version: str, roles_per_page: int) -> list[Route]:
+    return [
+        Route("GET", "Services", _list_services, query=SERVICE_PAGES),
+        Route("POST", "Services", _create_service),
+        Route("GET", "Services/*", _fetch_service),
+        Route("POST", "Services/*", _update_service),
+        Route("DELETE", "Services/*", delete_service),
+        Route("GET", "Services/*/Channels", _list_channels, query=CHANNEL_PAGES[version]),
+        Route("GET", "Services/*/Channels/*", _fetch_channel),
+        *role_routes(chat_vocabulary(chat_date), roles_per_page),
+    ]
+
+
+ROUTES = {
+    ("chat", "v1"): _routes("v1", 1000),
+    ("chat", "v2"): _routes("v2", 100),
+    ("chat", "v3"): [Route("POST", "Services/*/Channels/*", _migrate_channel, webhook_header=True)],
+}
+"""The largest pages are those of Twilio's OpenAPI documents."""
