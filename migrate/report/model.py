@@ -116,7 +116,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report. `kind` is `diff`, `verify` or `run`; `services` can be iterated again and again."""
+    """A whole report. `kind` is `diff`, `verify` or `run`; `services` can be iterated again and again.
+
+    `made_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was; JSON does without it.
+    """
 
     kind: str
     account_sid: str
@@ -125,3 +128,4 @@ class Report:
     plan: PlanInfo
     summary: Summary
     services: Iterable[ServiceReport]
+    made_at: str | None = None

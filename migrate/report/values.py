@@ -1,0 +1,98 @@
+"""How values look to a person: short, unambiguous, and unable to play tricks on the reader."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from migrate.report.model import FieldRow, Json
+
+NOT_SET = "—"
+_JOINER = "\u200d"
+"""The zero-width joiner holds emoji together and moves no text, so it may stay."""
+
+
+def visible(text: str) -> str:
+    """Returns the text with control, format, bidirectional and unassigned characters written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character == _JOINER else _escape(character)
+        for character in text
+    )
+
+
+def _escape(character: str) -> str:
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+    code = ord(character)
+    if short is not None:
+        return short
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def show(value: Json) -> str:
+    """Returns a value in one visible line: `—` for None, `""`, `true`, `a, b` for a list."""
+    if value is None:
+        return NOT_SET
+    if isinstance(value, str):
+        return visible(value) if value.strip() else f'"{visible(value)}"'
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return ", ".join(show(item) for item in value)
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cuts a text to `limit` characters and says how long it was."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A change as a person reads it. `added` and `removed` are given where two lists are compared."""
+
+    before: str
+    after: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: int = 0
+    note: str = ""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the change is best told as what came and what went."""
+        return bool(self.added or self.removed) and bool(self.kept or self.removed)
+
+
+def delta(row: FieldRow) -> Delta:
+    """Returns how a changed field reads, `before` to `after`."""
+    if row.before == row.after:
+        return Delta(show(row.before), show(row.after), note="they differ in a part that is hidden here")
+    if not (isinstance(row.before, list) and isinstance(row.after, list)):
+        return Delta(show(row.before), show(row.after))
+    before, after = [show(item) for item in row.before], [show(item) for item in row.after]
+    return Delta(
+        show(row.before),
+        show(row.after),
+        added=tuple(item for item in after if item not in before),
+        removed=tuple(item for item in before if item not in after),
+        kept=sum(item in after for item in before),
+    )
+
+
+def age(earlier: str, later: str) -> str:
+    """Returns how long before `later` an ISO 8601 instant lies: `3 hours`; `""` if one can't be read."""
+    try:
+        seconds = (_instant(later) - _instant(earlier)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        number = int(seconds // length)
+        if number >= 1:
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return "less than a minute"
+
+
+def _instant(text: str) -> datetime:
+    # Python 3.10 does not read the "Z" that ISO 8601 allows.
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
