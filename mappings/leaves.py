@@ -1,0 +1,86 @@
+"""The leaves of a Chat Service: what v1 and v2 say, laid out flat and put side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mappings.model import Api, ChatService, Json
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value of the service.
+
+    Attributes:
+        path: dotted path, `limits.channel_members`; a dot inside a key is written `\\.`.
+        api: the versions whose view holds the leaf.
+        value: v2's value where both views have the leaf.
+        v1_value: v1's value, or None if v1 does not have the leaf.
+    """
+
+    path: str
+    api: Api
+    value: Json
+    v1_value: Json
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything a mapping may look at.
+
+    Attributes:
+        sid: the service's `IS…` SID.
+        same_service: whether the target is the Conversation Service with that SID.
+        leaves: the union of both views, by path.
+        roles: the raw Role resources.
+    """
+
+    sid: str
+    same_service: bool
+    leaves: Mapping[str, Leaf]
+    roles: tuple[Mapping[str, Json], ...]
+
+    @classmethod
+    def of(cls, service: ChatService, *, same_service: bool) -> Source:
+        """The service, laid out flat."""
+        return cls(service.sid, same_service, union(service.v1, service.v2), service.roles)
+
+    def value(self, path: str) -> Json:
+        """The value at a path, or None if there is no such leaf."""
+        leaf = self.leaves.get(path)
+        return leaf.value if leaf else None
+
+
+def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
+    """The leaves of a JSON object by dotted path: all that is not an object, and empty objects.
+
+    Lists are leaves. An explicit stack, because a file that somebody saved may nest deeper than Python calls.
+    """
+    leaves: dict[str, Json] = {}
+    pending: list[tuple[str, Json]] = [(_escape(key), value) for key, value in view.items()]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, Mapping) and value:
+            pending.extend((f"{path}.{_escape(key)}", inner) for key, inner in value.items())
+        else:
+            leaves[path] = value
+    return leaves
+
+
+def union(v1: Mapping[str, Json] | None, v2: Mapping[str, Json] | None) -> dict[str, Leaf]:
+    """The leaves of both views by path; v2 is the younger API, so its value counts."""
+    old, new = flatten(v1 or {}), flatten(v2 or {})
+    return {path: _leaf(path, old, new) for path in sorted(old.keys() | new.keys())}
+
+
+def _leaf(path: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Leaf:
+    if path not in new:
+        return Leaf(path, Api.V1, old[path], old[path])
+    if path not in old:
+        return Leaf(path, Api.V2, new[path], None)
+    return Leaf(path, Api.BOTH, new[path], old[path])
+
+
+def _escape(key: str) -> str:
+    return key.replace("\\", "\\\\").replace(".", "\\.")
