@@ -1,0 +1,56 @@
+"""Push notification templates: Chat's `${…}` variables in Conversations' words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mappings.values import distinct
+
+RENDERED_LIMIT = 178
+"""Characters of a rendered notification; more is cut (Twilio docs, Push Notification Configuration)."""
+
+_SUFFIXES = {
+    "PARTICIPANT": ("", "_FRIENDLY_NAME", "_IDENTITY", "_SID"),
+    "CONVERSATION": ("", "_FRIENDLY_NAME", "_SID", "_UNIQUE_NAME"),
+}
+_NEW_STEMS = {"USER": "PARTICIPANT", "CHANNEL": "CONVERSATION", "MEMBER": "PARTICIPANT"}
+
+RENAMED: Mapping[str, str] = {
+    old + suffix: new + suffix for old, new in _NEW_STEMS.items() for suffix in _SUFFIXES[new]
+}
+"""Chat variable → Conversations variable (Twilio docs, Push Notification Configuration, both products)."""
+
+GUESSED: frozenset[str] = frozenset(name for name in RENAMED if name.startswith("MEMBER"))
+"""Variables that no documentation of Chat lists, though people have used them."""
+
+CONVERSATIONS: frozenset[str] = frozenset(RENAMED.values()) | {"MESSAGE", "MEDIA", "MEDIA_COUNT"}
+"""Every variable that Conversations documents; they pass unchanged."""
+
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class TemplateTranslation:
+    """A template in Conversations' words.
+
+    Attributes:
+        text: the translated template.
+        renamed: the Chat variables that have a new name.
+        unknown: the variables that Conversations does not document; they are kept as they are.
+    """
+
+    text: str
+    renamed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def translate_template(template: str) -> TemplateTranslation:
+    """Translates the variables of a template and leaves every other character alone."""
+    used = distinct(_VARIABLE.findall(template))
+    return TemplateTranslation(
+        text=_VARIABLE.sub(lambda match: "${" + RENAMED.get(match[1], match[1]) + "}", template),
+        renamed=tuple(name for name in used if name in RENAMED),
+        unknown=tuple(name for name in used if name not in RENAMED and name not in CONVERSATIONS),
+    )
