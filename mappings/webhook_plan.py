@@ -1,0 +1,215 @@
+"""The one webhook per phase that a Conversation Service has, made of all that Chat has.
+
+Chat v1 has a URL for each of 16 events, besides the pre- and post-event URLs that v1 and v2 share. Conversations has
+the latter only. The URLs of a phase are merged into one if nothing that happens today changes by it; otherwise
+they are left to the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mappings.filters import CHAT, FilterTranslation, Phase, new_name, phase_of, translate_filters
+from mappings.leaves import Source
+from mappings.model import Json
+from mappings.values import Kind, fits, is_empty, listed
+
+METHODS = ("GET", "POST")
+"""The methods of a Conversations webhook (Twilio docs, Conversations Service Webhook resource)."""
+
+DEFAULT_METHOD = "POST"
+"""Twilio docs, Chat Services resource, webhook_method."""
+
+EVENTS: Mapping[str, str] = {
+    "on_message_send": "onMessageSend",
+    "on_message_update": "onMessageUpdate",
+    "on_message_remove": "onMessageRemove",
+    "on_channel_add": "onChannelAdd",
+    "on_channel_destroy": "onChannelDestroy",
+    "on_channel_update": "onChannelUpdate",
+    "on_member_add": "onMemberAdd",
+    "on_member_remove": "onMemberRemove",
+    "on_message_sent": "onMessageSent",
+    "on_message_updated": "onMessageUpdated",
+    "on_message_removed": "onMessageRemoved",
+    "on_channel_added": "onChannelAdded",
+    "on_channel_destroyed": "onChannelDestroyed",
+    "on_channel_updated": "onChannelUpdated",
+    "on_member_added": "onMemberAdded",
+    "on_member_removed": "onMemberRemoved",
+}
+"""Event of Chat v1's `webhooks` → the Chat filter of the same event (Twilio docs, Chat v1 Services resource)."""
+
+PHASES: Mapping[str, Phase] = {
+    event: Phase.POST if event.endswith(("ed", "sent")) else Phase.PRE for event in EVENTS
+}
+
+
+@dataclass(frozen=True)
+class EventHook:
+    """One per-event webhook that has a URL; its method is None if Conversations has no such method."""
+
+    event: str
+    url: Json
+    method: str | None
+
+    @property
+    def filter(self) -> str:
+        """The Chat filter of this event."""
+        return EVENTS[self.event]
+
+
+@dataclass(frozen=True)
+class SharedHooks:
+    """The pre- and post-event webhooks that Chat v1 and v2 share.
+
+    Attributes:
+        urls: by phase; None if not set.
+        method: in upper case; None if Conversations has no such method.
+        filters: as in Chat; None if they are no list of strings.
+    """
+
+    urls: Mapping[Phase, Json]
+    method: str | None
+    filters: tuple[str, ...] | None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any URL is set."""
+        return any(url is not None for url in self.urls.values())
+
+
+@dataclass(frozen=True)
+class WebhookPlan:
+    """What the service's webhooks will be.
+
+    Attributes:
+        same_service: whether the target is the Conversation Service with the same SID.
+        shared: what Chat v1 and v2 share.
+        merged: the per-event webhooks that are merged, by phase; a phase without is absent.
+        obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
+        urls: the effective URLs by phase; None if there is none.
+        filters: the effective filters.
+        without_url: the Chat filters left out because nobody is called in their phase.
+    """
+
+    same_service: bool
+    shared: SharedHooks
+    merged: Mapping[Phase, tuple[EventHook, ...]]
+    obstacles: Mapping[Phase, str]
+    urls: Mapping[Phase, Json]
+    filters: FilterTranslation
+    without_url: tuple[str, ...]
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any webhook will be called."""
+        return any(url is not None for url in self.urls.values())
+
+    @property
+    def merged_events(self) -> tuple[str, ...]:
+        """The merged per-event webhooks, `on_message_send`."""
+        return tuple(hook.event for hooks in self.merged.values() for hook in hooks)
+
+    @property
+    def merged_method(self) -> str | None:
+        """The method of the merged webhooks, or None if nothing is merged."""
+        return next((hook.method for hooks in self.merged.values() for hook in hooks), None)
+
+
+def method_of(value: Json) -> str | None:
+    """The HTTP method in upper case, Chat's default if empty, or None if Conversations has no such method."""
+    if is_empty(value):
+        return DEFAULT_METHOD
+    method = value.upper() if isinstance(value, str) else ""
+    return method if method in METHODS else None
+
+
+def plan_webhooks(source: Source) -> WebhookPlan:
+    """Decides once, for all fields, what the service's webhooks will be."""
+    shared, hooks = _read_shared(source), _read_hooks(source)
+    obstacles = _obstacles(hooks, shared)
+    merged = {phase: found for phase, found in hooks.items() if found and phase not in obstacles}
+    urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
+    given = shared.filters or ()
+    without_url = tuple(name for name in given if merged and _calls_nobody(name, urls))
+    events = tuple(hook.filter for found in merged.values() for hook in found)
+    return WebhookPlan(
+        same_service=source.same_service,
+        shared=shared,
+        merged=merged,
+        obstacles=obstacles,
+        urls=urls,
+        filters=translate_filters((*(name for name in given if name not in without_url), *events)),
+        without_url=without_url,
+    )
+
+
+def _calls_nobody(name: str, urls: Mapping[Phase, Json]) -> bool:
+    phase = phase_of(name)
+    return phase is not None and urls[phase] is None
+
+
+def _read_shared(source: Source) -> SharedHooks:
+    filters = source.value("webhook_filters")
+    readable = is_empty(filters) or fits(Kind.NAMES, filters)
+    return SharedHooks(
+        urls={phase: _url(source.value(f"{phase.value}_webhook_url")) for phase in Phase},
+        method=method_of(source.value("webhook_method")),
+        filters=tuple(filters or ()) if readable else None,
+    )
+
+
+def _read_hooks(source: Source) -> dict[Phase, tuple[EventHook, ...]]:
+    found: dict[Phase, tuple[EventHook, ...]] = dict.fromkeys(Phase, ())
+    for event in EVENTS:
+        url = _url(source.value(f"webhooks.{event}.url"))
+        if url is not None:
+            method = method_of(source.value(f"webhooks.{event}.method"))
+            found[PHASES[event]] += (EventHook(event, url, method),)
+    return found
+
+
+def _url(value: Json) -> Json:
+    return None if is_empty(value) else value
+
+
+def _obstacles(hooks: Mapping[Phase, tuple[EventHook, ...]], shared: SharedHooks) -> dict[Phase, str]:
+    """Why the per-event webhooks of a phase cannot be merged, for each phase that has some and is in the way."""
+    obstacles = {}
+    for phase, found in hooks.items():
+        obstacle = next(_obstacles_of(phase, found, shared), None) if found else None
+        if obstacle:
+            obstacles[phase] = obstacle
+    clear = [found for phase, found in hooks.items() if found and phase not in obstacles]
+    if len({found[0].method for found in clear}) > 1:
+        text = (
+            "the pre- and the post-event webhooks use different methods, and Conversations has one for both"
+        )
+        obstacles = dict.fromkeys(Phase, text)
+    return obstacles
+
+
+def _obstacles_of(phase: Phase, hooks: tuple[EventHook, ...], shared: SharedHooks) -> Iterator[str]:
+    url, methods = hooks[0].url, {hook.method for hook in hooks}
+    if not all(isinstance(hook.url, str) for hook in hooks):
+        yield "one of the URLs is not a string"
+    if any(hook.url != url for hook in hooks):
+        yield f"the {phase.value}-event webhooks call different URLs"
+    if shared.urls[phase] not in (None, url):
+        yield f"{phase.value}_webhook_url holds another URL"
+    if None in methods or len(methods) > 1:
+        yield "their methods differ, or are neither GET nor POST"
+    if shared.in_use and methods != {shared.method}:
+        yield "their method is not that of webhook_method, and Conversations has one for all"
+    yield from _filter_obstacles(phase, hooks, shared)
+
+
+def _filter_obstacles(phase: Phase, hooks: tuple[EventHook, ...], shared: SharedHooks) -> Iterator[str]:
+    if shared.filters is None:
+        yield "webhook_filters is not a list of strings"
+    events = {CHAT[hook.filter] for hook in hooks}
+    idle = [name for name in shared.filters or () if phase_of(name) is phase and new_name(name) not in events]
+    if idle and shared.urls[phase] is None:
+        yield f"webhook_filters also names {listed(idle)}, which call nobody now and would start to call this URL"
