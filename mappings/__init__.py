@@ -1,1 +1,40 @@
-"""Pure translation of Chat Service settings into Conversations settings."""
+"""Pure translation of Chat Service settings into Conversations settings.
+
+    service = ChatService("IS…", v1=…, v2=…, roles=(…,))
+    translation = translate(service, same_service=True)
+
+One module per concern declares the fields it owns (`FIELDS`) and what becomes of each; a leaf that no module owns is
+reported all the same. Nothing here reads a network, a database or a clock.
+"""
+
+from mappings.model import (
+    Api,
+    ChatService,
+    Field,
+    Json,
+    Outcome,
+    Resource,
+    RoleTranslation,
+    Translation,
+    Verdict,
+)
+from mappings.registry import FIELDS, MAPPING_VERSION, same
+from mappings.roles import translate_role
+from mappings.translation import translate
+
+__all__ = [
+    "FIELDS",
+    "MAPPING_VERSION",
+    "Api",
+    "ChatService",
+    "Field",
+    "Json",
+    "Outcome",
+    "Resource",
+    "RoleTranslation",
+    "Translation",
+    "Verdict",
+    "same",
+    "translate",
+    "translate_role",
+]

@@ -1,0 +1,90 @@
+"""All mappings: the coverage table, and what knows each field's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+from mappings import (
+    event_webhooks,
+    identity,
+    limits,
+    media,
+    notifications,
+    presence,
+    roles,
+    webhooks,
+)
+from mappings.leaves import Source
+from mappings.model import Field, Json, Resource
+from mappings.rows import Finding, Row
+from mappings.values import Kind, agree, is_empty
+
+MAPPING_VERSION = "1"
+"""Changes whenever the same service would be translated into something else; a plan is made for one version."""
+
+CONCERNS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
+    identity.findings,
+    roles.findings,
+    presence.findings,
+    limits.findings,
+    webhooks.findings,
+    event_webhooks.findings,
+    notifications.findings,
+    media.findings,
+)
+
+ROWS: tuple[Row[Any], ...] = (
+    *identity.ROWS,
+    *roles.ROWS,
+    *presence.ROWS,
+    *limits.ROWS,
+    *webhooks.ROWS,
+    *event_webhooks.ROWS,
+    *notifications.ROWS,
+    *media.ROWS,
+)
+
+FIELDS: tuple[Field, ...] = tuple(
+    sorted((*(row.field for row in ROWS), *roles.ROLE_FIELDS), key=lambda field: field.source)
+)
+"""The coverage table: every field of a Chat Service and of its roles, sorted by source."""
+
+CONTAINERS: frozenset[str] = frozenset(
+    chain.from_iterable(
+        (".".join(parts[:depth]) for depth in range(1, len(parts)))
+        for parts in (row.field.source.split(".") for row in ROWS)
+    )
+)
+"""The paths at which an object is expected, `notifications.new_message`."""
+
+_KINDS: dict[tuple[Resource, str], Kind] = {
+    (row.field.resource, row.field.target): row.kind
+    for row in ROWS
+    if row.field.resource is not None and row.field.target is not None
+}
+_KINDS[Resource.ROLES, "permissions"] = Kind.NAMES
+
+
+def same(resource: Resource, target_path: str, a: Json, b: Json) -> bool:
+    """Whether two values of a Conversations setting mean the same.
+
+    null (or missing), `""`, `[]`, `{}` and `[""]` are equal, and so is `false` where the other value may be true or
+    false; filters and permissions compare as sets; the method compares without case. Chat's names are not equal to
+    Conversations' names, since they must be written anew.
+
+    Args:
+        resource: the Conversations resource.
+        target_path: dotted path of the setting in its response, `new_message.template`.
+        a: one value.
+        b: the other value.
+    """
+    kind = _KINDS.get((resource, target_path))
+    if kind in (Kind.FLAG, None):
+        a, b = _off(a, b), _off(b, a)
+    return agree(kind, a, b)
+
+
+def _off(value: Json, other: Json) -> Json:
+    return False if is_empty(value) and isinstance(other, bool) else value
