@@ -10,7 +10,7 @@ from typing import Any
 from migrate import saved
 from migrate.errors import BadInput, CallFailed, ChatUnavailable, Trouble
 from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Surface
-from migrate.pages import pages
+from migrate.pages import Listing, pages
 from migrate.pool import parallel
 from migrate.progress import Progress
 from migrate.retry import Retrier
@@ -95,9 +95,11 @@ class _LiveExport:
         return answered[-1]
 
     def _services(self, api: str) -> None:
-        path = f"/{api}/Services"
-        for items in pages(self._reader, self._retrier, Surface.CHAT, path, "services", SERVICES_PAGE_SIZE):
-            views = [ServiceView(item["sid"], api, item, f"GET {path}") for item in self._wanted(items)]
+        listing = Listing(Surface.CHAT, f"/{api}/Services", "services", SERVICES_PAGE_SIZE)
+        for items in pages(self._reader, self._retrier, listing):
+            views = [
+                ServiceView(item["sid"], api, item, f"GET {listing.path}") for item in self._wanted(items)
+            ]
             snapshots.add_views(self._store, self._snapshot_id, self._reader.account_sid, views)
 
     def _wanted(self, items: list[Json]) -> list[Json]:
@@ -105,8 +107,8 @@ class _LiveExport:
         return [item for item in items if not chosen or item["sid"] in chosen]
 
     def _roles(self, api: str, sid: str) -> None:
-        path = f"/{api}/Services/{sid}/Roles"
-        for items in pages(self._reader, self._retrier, Surface.CHAT, path, "roles", ROLES_PAGE_SIZES[api]):
+        listing = Listing(Surface.CHAT, f"/{api}/Services/{sid}/Roles", "roles", ROLES_PAGE_SIZES[api])
+        for items in pages(self._reader, self._retrier, listing):
             snapshots.add_roles(self._store, self._snapshot_id, self._reader.account_sid, sid, items)
 
     def _check_all_found(self) -> None:

@@ -23,10 +23,9 @@ from twilio.rest import Client
 from migrate.config import Credentials, Endpoints
 from migrate.errors import CallFailed, Failure, SafetyRefusal, Trouble
 from migrate.pace import Pace
+from migrate.steps import Form
 
 Json = Any
-Form = Mapping[str, "str | list[str]"]
-"""Form parameters in wire form: booleans are `true` and `false`, lists are sent by repeating the name."""
 
 READ_ONLY = frozenset({"GET"})
 READ_WRITE = frozenset({"GET", "POST"})

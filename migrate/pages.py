@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,24 +11,32 @@ from migrate.gateway import Reader, Surface
 from migrate.retry import Retrier
 
 
-def pages(
-    reader: Reader, retrier: Retrier, surface: Surface, path: str, key: str, page_size: int
-) -> Iterator[list[Any]]:
-    """Yield the items of a list page by page, as Twilio names the next one; at least one page comes.
+@dataclass(frozen=True)
+class Listing:
+    """A list resource.
 
-    Args:
-        reader: the account to read from.
-        retrier: retries each page by itself.
+    Attributes:
         surface: chat or conversations.
-        path: of the list, below the base URL.
+        path: below the base URL.
         key: the name under which a page holds its items.
-        page_size: the largest that the API allows.
+        page_size: items per page, the largest number that the API allows.
+    """
+
+    surface: Surface
+    path: str
+    key: str
+    page_size: int
+
+
+def pages(reader: Reader, retrier: Retrier, listing: Listing) -> Iterator[list[Any]]:
+    """Yield the items of a list page by page, as Twilio names the next one; at least one page comes.
 
     Raises:
         CallFailed: a page could not be read.
         SafetyRefusal: a next page is on a foreign host.
     """
-    where: str | None = path
+    where: str | None = listing.path
     while where is not None:
-        items, where = retrier.call(partial(reader.page, surface, where, key, page_size=page_size))
+        page = partial(reader.page, listing.surface, where, listing.key, page_size=listing.page_size)
+        items, where = retrier.call(page)
         yield items

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, wait_random_exponential
 
-from migrate.errors import CallFailed, Failure, Interrupted, Trouble
+from migrate.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
 
 Result = TypeVar("Result")
 
@@ -150,6 +150,7 @@ class Retrier:
 
         Raises:
             CallFailed: the last failure, unchanged.
+            CredentialsRefused: the last failure was a 401.
             Interrupted: `stop` was set before the next try.
         """
 
@@ -158,7 +159,15 @@ class Retrier:
                 raise Interrupted("Interrupted.")
             return function()
 
-        return self.retrying()(attempt)
+        try:
+            return self.retrying()(attempt)
+        except CallFailed as error:
+            if error.failure.status != 401:
+                raise
+            raise CredentialsRefused(
+                f"Twilio refuses the credentials: {error}. Check TWILIO_ACCOUNT_SID and the auth token or API key "
+                "(TWILIO_TARGET_* for another target account)."
+            ) from error
 
     def retrying(self) -> Retrying:
         """Build tenacity's loop for one call, always with a stop and a longest wait."""

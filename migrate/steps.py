@@ -1,7 +1,7 @@
 """Steps: one API write each, described once, read in many ways.
 
-A step knows its diff, its request, how to tell from a reading whether it was done, and its inverse.
-Kinds are open: a new kind of step is one class and one row of `KINDS`.
+A step knows its diff, its parameters, and how to tell from a reading whether it was done. How it
+reaches Twilio is told by `migrate.kinds`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from mappings import Resource, same
-from migrate.gateway import Form, Reader, Surface
 
 Json = Any
 Values = Mapping[str, Json]
 """Settings of one resource: response path → value."""
+Form = Mapping[str, "str | list[str]"]
+"""Form parameters in wire form: booleans are `true` and `false`, lists are sent by repeating the name."""
+
+SETTINGS = (Resource.CONFIGURATION, Resource.NOTIFICATIONS, Resource.WEBHOOKS)
+"""The resources that hold a Conversation Service's settings, in the order in which they are written."""
 
 
 class Action(str, Enum):
@@ -123,71 +127,3 @@ def lookup(payload: Json, path: str) -> Json:
             return None
         payload = payload.get(part)
     return payload
-
-
-class Kind(Protocol):
-    """How the steps of one kind reach Twilio."""
-
-    def path(self, step: Step) -> str:
-        """Return the path that the step posts to, below the base URL."""
-
-    def answers(self, step: Step, payload: Mapping[str, Json]) -> bool:
-        """Whether a payload is about this step's resource."""
-
-
-class _Settings:
-    """One of the three settings resources of a Conversation Service."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def path(self, step: Step) -> str:
-        return self._path.format(sid=step.target_sid)
-
-    def answers(self, step: Step, payload: Mapping[str, Json]) -> bool:
-        return payload.get("chat_service_sid") == step.target_sid
-
-
-class _Role:
-    """A role that exists; an update replaces its whole set of permissions."""
-
-    def path(self, step: Step) -> str:
-        return f"/v1/Services/{step.target_sid}/Roles/{step.item}"
-
-    def answers(self, step: Step, payload: Mapping[str, Json]) -> bool:
-        return payload.get("sid") == step.item
-
-
-SETTINGS_PATHS: dict[Resource, str] = {
-    Resource.CONFIGURATION: "/v1/Services/{sid}/Configuration",
-    Resource.NOTIFICATIONS: "/v1/Services/{sid}/Configuration/Notifications",
-    Resource.WEBHOOKS: "/v1/Services/{sid}/Configuration/Webhooks",
-}
-
-KINDS: dict[tuple[Resource, Action], Kind] = {
-    **{(resource, Action.UPDATE): _Settings(path) for resource, path in SETTINGS_PATHS.items()},
-    (Resource.ROLES, Action.UPDATE): _Role(),
-}
-
-
-def kind_of(step: Step) -> Kind:
-    """Return how this step reaches Twilio."""
-    return KINDS[step.resource, step.action]
-
-
-def read(reader: Reader, step: Step) -> Values:
-    """Read the step's paths from the target, once.
-
-    Raises:
-        CallFailed: as `Reader.get`.
-    """
-    kind = kind_of(step)
-    answer = reader.get(
-        Surface.CONVERSATIONS, kind.path(step), check=lambda payload: kind.answers(step, payload)
-    )
-    return values_of(step, answer.payload)
-
-
-def values_of(step: Step, payload: Mapping[str, Json]) -> Values:
-    """Return the step's paths from a payload of its resource."""
-    return {path: lookup(payload, path) for path in step.after}

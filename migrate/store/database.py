@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,6 @@ from migrate.store.schema import APPLICATION_ID, migrations
 
 PRIVATE = 0o600
 BUSY_TIMEOUT_MS = 10_000
-
-
-def now() -> str:
-    """Return this moment as ISO 8601 in UTC, to the millisecond: it sorts as text."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def to_json(value: object) -> str:

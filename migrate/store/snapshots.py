@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mappings import ChatService
+from migrate.clock import now
 from migrate.errors import BadInput
-from migrate.store.database import Store, now, to_json
+from migrate.store.database import Store, to_json
 
 Json = Any
 CHUNK = 200

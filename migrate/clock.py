@@ -1,0 +1,18 @@
+"""The time of day, as the database and the reports write it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
+
+
+def now() -> str:
+    """Return this moment as ISO 8601 in UTC, to the millisecond: it sorts as text."""
+    return datetime.now(timezone.utc).strftime(FORMAT)[:-3] + "Z"
+
+
+def seconds_since(moment: str) -> float:
+    """Return how many seconds ago a moment was that `now` returned."""
+    then = datetime.strptime(moment, FORMAT + "Z").replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - then).total_seconds()

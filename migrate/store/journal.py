@@ -1,0 +1,206 @@
+"""Runs and their journal: what each step was about to do and what came of it, append-only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from migrate.clock import now
+from migrate.errors import BadInput, Failure
+from migrate.store.database import Store
+from migrate.store.plans import Plan
+
+Json = Any
+
+
+class State(str, Enum):
+    """Where a step stands."""
+
+    PLANNED = "planned"
+    INTENT = "intent"
+    APPLIED = "applied"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    DRIFTED = "drifted"
+    VERIFIED = "verified"
+    ROLLED_BACK = "rolled_back"
+
+
+SETTLED = frozenset({State.APPLIED, State.SKIPPED, State.VERIFIED})
+"""States that need no more work."""
+UNDECIDED = frozenset({State.INTENT, State.UNKNOWN})
+"""States in which a request may have had an effect that nobody has seen."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of one plan. `finished_at` is None while something is left to do."""
+
+    id: int
+    plan: int
+    account_sid: str
+    started_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal.
+
+    Attributes:
+        state: what the step came to.
+        message: one sentence for people, or "".
+        status: HTTP status, if an answer came.
+        code: Twilio's error code.
+        request_id: Twilio's request id.
+        seen: the target's values as read or answered, where they matter.
+    """
+
+    state: State
+    message: str = ""
+    status: int | None = None
+    code: int | None = None
+    request_id: str | None = None
+    seen: Mapping[str, Json] | None = None
+
+    @classmethod
+    def of_failure(cls, state: State, failure: Failure) -> Entry:
+        """Return the entry on a failed request."""
+        return cls(state, failure.message, failure.status, failure.code, failure.request_id)
+
+
+def start(store: Store, plan: Plan) -> Run:
+    """Begin a run of a plan."""
+    with store.writing() as db:
+        row = {"plan": plan.number, "account_sid": plan.target_account_sid, "started_at": now()}
+        run_id = db.table("runs").insert(row).last_pk
+    return get(store, int(run_id or 0))
+
+
+def get(store: Store, run_id: int) -> Run:
+    """Return a run.
+
+    Raises:
+        BadInput: there is none with this id.
+    """
+    row = store.row(
+        "SELECT id, plan, account_sid, started_at, finished_at FROM runs WHERE id = :id", {"id": run_id}
+    )
+    if row is None:
+        raise BadInput(f"There is no run {run_id} in {store.path}. `chat-migrate status` lists the runs.")
+    return Run(**row)
+
+
+def find_latest(store: Store) -> Run | None:
+    """Return the newest run, or None."""
+    row = store.row(
+        "SELECT id, plan, account_sid, started_at, finished_at FROM runs ORDER BY id DESC LIMIT 1"
+    )
+    return Run(**row) if row else None
+
+
+def finish(store: Store, run: Run) -> None:
+    """Mark a run as finished: nothing is left to do."""
+    with store.writing() as db:
+        db.table("runs").update(run.id, {"finished_at": now()})
+
+
+def record(store: Store, run: Run, key: str, *entries: Entry) -> None:
+    """Append entries on one step, in one transaction; they are on disk when this returns."""
+    rows = [
+        {
+            "run": run.id,
+            "account_sid": run.account_sid,
+            "key": key,
+            "state": entry.state.value,
+            "at": now(),
+            "status": entry.status,
+            "code": entry.code,
+            "request_id": entry.request_id,
+            "message": entry.message,
+            "seen": json.dumps(entry.seen) if entry.seen is not None else None,
+        }
+        for entry in entries
+    ]
+    with store.writing() as db:
+        db.table("journal").insert_all(rows)
+
+
+def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
+    """Return the last entry of each step of one service that has any, by step key."""
+    rows = store.rows(
+        "SELECT s.* FROM step_states s JOIN plan_steps p ON p.key = s.key "
+        "WHERE s.run = :run AND p.plan = :plan AND p.source_sid = :sid",
+        {"run": run.id, "plan": run.plan, "sid": source_sid},
+    )
+    return {row["key"]: _entry(row) for row in rows}
+
+
+def counts(store: Store, run: Run) -> dict[str, int]:
+    """Return how many steps of the run's plan are in each state; steps without an entry are planned."""
+    rows = store.rows(
+        "SELECT coalesce(s.state, 'planned') AS state, count(*) AS steps FROM plan_steps p "
+        "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key WHERE p.plan = :plan GROUP BY 1 ORDER BY 1",
+        {"run": run.id, "plan": run.plan},
+    )
+    return {row["state"]: row["steps"] for row in rows}
+
+
+def open_services(store: Store, run: Run) -> list[str]:
+    """Return the source SIDs of services with steps that are not settled, sorted."""
+    settled = ",".join(f"'{state.value}'" for state in SETTLED)
+    rows = store.rows(
+        "SELECT DISTINCT p.source_sid FROM plan_steps p "
+        "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key "
+        f"WHERE p.plan = :plan AND coalesce(s.state, 'planned') NOT IN ({settled}) ORDER BY 1",
+        {"run": run.id, "plan": run.plan},
+    )
+    return [row["source_sid"] for row in rows]
+
+
+def remember_refusals(
+    store: Store, account_sid: str, target_sid: str, values: tuple[str, ...], entry: Entry
+) -> None:
+    """Remember filters that Twilio refuses for a service, so that no later plan tries them again."""
+    rows = [
+        {
+            "account_sid": account_sid,
+            "target_sid": target_sid,
+            "resource": "webhooks",
+            "value": value,
+            "code": entry.code,
+            "message": entry.message,
+            "at": now(),
+        }
+        for value in values
+    ]
+    with store.writing() as db:
+        db.table("refusals").upsert_all(rows, pk=("target_sid", "resource", "value"))
+
+
+def forget_refusals(store: Store, target_sid: str, values: tuple[str, ...]) -> None:
+    """Forget filters that turned out not to be what Twilio refused."""
+    with store.writing() as db:
+        for value in values:
+            db.table("refusals").delete_where("target_sid = ? AND value = ?", [target_sid, value])
+
+
+def refused(store: Store, target_sid: str) -> frozenset[str]:
+    """Return the filters that Twilio has refused for a service."""
+    rows = store.rows("SELECT value FROM refusals WHERE target_sid = :sid", {"sid": target_sid})
+    return frozenset(row["value"] for row in rows)
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(
+        state=State(row["state"]),
+        message=row["message"] or "",
+        status=row["status"],
+        code=row["code"],
+        request_id=row["request_id"],
+        seen=json.loads(row["seen"]) if row["seen"] else None,
+    )
