@@ -2,7 +2,8 @@
 
 from migrate.simulator.faults import Fault, FaultPlan
 from migrate.simulator.seed import seeded_world
-from migrate.simulator.server import RecordedRequest, Simulator, serve
+from migrate.simulator.server import Simulator, serve
+from migrate.simulator.wire import RecordedRequest
 from migrate.simulator.world import Account, Channel, Role, Service, World
 
 __all__ = [

@@ -132,11 +132,19 @@ def _v1_notifications(notifications: Json) -> Json:
     }
 
 
+def _v1_webhooks(webhooks: Json) -> Json:
+    if not isinstance(webhooks, Mapping):
+        return webhooks
+    unset = {"url": None, "method": "POST", "format": "JSON"}
+    return {event: unset | webhook for event, webhook in webhooks.items()}
+
+
 def _settings(version: str, service: Service) -> dict[str, Json]:
     hidden = V2_ONLY if version == "v1" else V1_ONLY
     settings = {key: value for key, value in service.chat.items() if key not in hidden}
     if version == "v1":
         settings["notifications"] = _v1_notifications(settings["notifications"])
+        settings["webhooks"] = _v1_webhooks(settings["webhooks"])
         settings |= service.v1_differs
     return settings
 
@@ -169,6 +177,15 @@ def _fetch_service(call: Call) -> Answer:
     return Answer(200, _show_service(call, call.service()))
 
 
+def write_settings(service: Service, form: Form, given: Mapping[str, Json]) -> None:
+    """Write settings of the shared service, whichever API they came by."""
+    put(service.chat, form, given)
+    for key in given:
+        # A value that v1 showed otherwise than v2 is settled by writing it.
+        service.v1_differs.pop(form[key].path[0], None)
+    service.date_updated = now()
+
+
 def _update_service(call: Call) -> Answer:
     service = call.service()
     form = UPDATES[call.version]
@@ -176,11 +193,7 @@ def _update_service(call: Call) -> Answer:
     for key, (role_type, code) in DEFAULT_ROLE_RULES.items():
         if key in given:
             check_default_role(service, given[key], role_type, code)
-    put(service.chat, form, given)
-    for key in given:
-        # A value that v1 showed otherwise than v2 is settled by writing it.
-        service.v1_differs.pop(form[key].path[0], None)
-    service.date_updated = now()
+    write_settings(service, form, given)
     return Answer(200, _show_service(call, service))
 
 

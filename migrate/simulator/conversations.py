@@ -6,7 +6,7 @@ from typing import Any
 
 from migrate.simulator import words
 from migrate.simulator.api import Answer, Call, Route, page, page_query
-from migrate.simulator.chat import delete_service, find_channel
+from migrate.simulator.chat import delete_service, find_channel, write_settings
 from migrate.simulator.forms import (
     Form,
     Param,
@@ -155,11 +155,7 @@ def _update_configuration(call: Call) -> Answer:
     for key, (_, role_type, code) in ROLE_SETTINGS.items():
         if key in given:
             check_default_role(service, given[key], role_type, code)
-    put(service.chat, CONFIGURATION, given)
-    for key in given:
-        # A value that v1 showed otherwise than v2 is settled by writing it.
-        service.v1_differs.pop(CONFIGURATION[key].path[0], None)
-    service.date_updated = now()
+    write_settings(service, CONFIGURATION, given)
     return Answer(200, _show_configuration(call, service))
 
 

@@ -152,6 +152,12 @@ class FaultPlan:
     seconds: float = 1.0
     retry_after: int = 1
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate <= 1:
+            raise ValueError(f"a rate of faults is between 0 and 1, not {self.rate}")
+        if not set(self.kinds) <= set(RANDOM_KINDS):
+            raise ValueError(f"random kinds are among {', '.join(RANDOM_KINDS)}")
+
 
 @dataclass
 class FaultInjector:

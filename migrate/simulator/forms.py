@@ -146,18 +146,15 @@ def web_url(code: int = 20001) -> Callable[[str], str | None]:
     return parse
 
 
-def _read(form: Form, pairs: Pairs) -> dict[str, list[Json]]:
-    values: dict[str, list[Json]] = {}
-    for key, value in pairs:
-        param = form.get(key)
-        if param is None:
-            raise bad_request(f"Unknown parameter {key}")
-        if key in values and not param.repeated:
+def _value(key: str, param: Param, texts: list[str]) -> Json:
+    if not param.repeated:
+        if len(texts) > 1:
             raise bad_request(f"Parameter {key} is given more than once")
+        return param.parse(texts[0])
+    if texts == [""]:
         # One empty text is how an empty list is written: a form has no other way.
-        empty_list = param.repeated and value == "" and key not in values
-        values.setdefault(key, []).extend([] if empty_list else [param.parse(value)])
-    return values
+        return []
+    return list(dict.fromkeys(map(param.parse, texts)))
 
 
 def parse_form(form: Form, pairs: Pairs) -> dict[str, Json]:
@@ -166,13 +163,16 @@ def parse_form(form: Form, pairs: Pairs) -> dict[str, Json]:
     Raises:
         ApiError: 20001 for an unknown, doubled or missing parameter; the parameter's own code otherwise.
     """
-    values = _read(form, pairs)
+    texts: dict[str, list[str]] = {}
+    for key, value in pairs:
+        if key not in form:
+            raise bad_request(f"Unknown parameter {key}")
+        texts.setdefault(key, []).append(value)
+    values = {key: _value(key, form[key], found) for key, found in texts.items()}
     for key, param in form.items():
         if param.required and not values.get(key):
             raise bad_request(f"Missing required parameter {key} in the post body")
-    return {
-        key: list(dict.fromkeys(found)) if form[key].repeated else found[0] for key, found in values.items()
-    }
+    return values
 
 
 def parse_update(form: Form, pairs: Pairs) -> dict[str, Json]:

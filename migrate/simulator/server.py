@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
-from uuid import uuid4
+from typing import TYPE_CHECKING, Literal
 
 from migrate.simulator import chat, conversations, words
 from migrate.simulator.api import (
-    FORM_TYPE,
     HOSTS,
     Answer,
     Request,
@@ -29,10 +25,11 @@ from migrate.simulator.api import (
     authenticate,
     refusal,
 )
-from migrate.simulator.faults import KINDS, Fault, FaultInjector, FaultPlan, How, made_up_body
-from migrate.simulator.forms import ApiError, Pairs
+from migrate.simulator.faults import KINDS, Fault, FaultInjector, FaultPlan
+from migrate.simulator.forms import ApiError
 from migrate.simulator.seed import seeded_world
 from migrate.simulator.state import StateFile
+from migrate.simulator.wire import RecordedRequest, Reply, faulted, plain, read, send
 from migrate.simulator.world import World
 
 if TYPE_CHECKING:
@@ -41,52 +38,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 ROUTER = Router(chat.ROUTES | conversations.ROUTES)
 START_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """One request that arrived, and what was answered.
-
-    Attributes:
-        method: upper case.
-        path: as Twilio's own: `/v2/Services`.
-        api: `chat` or `conversations`.
-        query: decoded (name, value) pairs, in order.
-        form: decoded (name, value) pairs, in order.
-        status: HTTP status; None if nothing was answered.
-        account_sid: the account whose credentials came with it, or None.
-        body: the answer's body as sent.
-        fault: the kind of fault that struck it, or None.
-        processed: whether it reached the API, so that a good write took effect.
-        time: of its arrival, seconds since the epoch.
-        webhook_enabled: its header `X-Twilio-Webhook-Enabled`, or None.
-    """
-
-    method: str
-    path: str
-    api: str
-    query: Pairs
-    form: Pairs
-    status: int | None
-    account_sid: str | None
-    body: str
-    fault: str | None
-    processed: bool
-    time: float
-    webhook_enabled: str | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What is to be sent: None as status means that the connection is cut."""
-
-    status: int | None
-    body: str = ""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    fault: str | None = None
-    processed: bool = True
 
 
 class Simulator:
@@ -130,8 +81,8 @@ class Simulator:
         faults: FaultPlan | None = None,
         state: Path | None = None,
         chat_status: int | None = None,
-        user_filters: str = "accept",
-        page_hosts: str = "twilio",
+        user_filters: Literal["accept", "refuse"] = "accept",
+        page_hosts: Literal["twilio", "self"] = "twilio",
         next_page_host: str | None = None,
         record: bool = True,
     ) -> None:
@@ -276,7 +227,7 @@ class Simulator:
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         arrival = time.time()
-        request = await _read(incoming)
+        request = await read(incoming)
         refused = self._max_concurrent is not None and self._in_flight >= self._max_concurrent
         self._in_flight += not refused
         concurrent = self._in_flight
@@ -290,7 +241,7 @@ class Simulator:
                 await asyncio.sleep(reply.delay)
         finally:
             self._in_flight -= not refused
-        return _send(incoming, reply, concurrent, arrival)
+        return send(incoming, reply, concurrent, arrival)
 
     def _refuse(self, request: Request) -> Reply:
         too_many = refusal(ApiError(429, 20429, f"Too Many Requests: {request.path}"))
@@ -301,20 +252,20 @@ class Simulator:
         with self._lock:
             fault = self._faults.decide(request.api, request.method, request.path, query)
             if fault is None:
-                return _plain(self._process(request))
+                return plain(self._process(request))
             if fault.edit is not None:
                 with self.locked() as world:
                     fault.edit(world)
             done = self._process(request) if KINDS[fault.kind].processed else None
-        return _faulted(fault, done)
+        return faulted(fault, done)
 
     def _process(self, request: Request) -> Answer:
         done = answer(self.world, ROUTER, self._rules, request)
         if self._state and request.method != "GET" and done.status < 400:
             account = authenticate(self.world, request.authorization)
             in_path = re.search(r"/Services/(IS[0-9a-fA-F]{32})", request.path)
-            created = done.document["sid"] if request.path.endswith("/Services") else None
-            self._state.record(self.world, account, in_path.group(1) if in_path else created)
+            service_sid = in_path.group(1) if in_path else done.document.get("sid")
+            self._state.record(self.world, account, service_sid)
         return done
 
     def _recorded(self, request: Request, reply: Reply, arrival: float) -> RecordedRequest:
@@ -336,72 +287,6 @@ class Simulator:
             time=arrival,
             webhook_enabled=request.webhook_enabled,
         )
-
-
-async def _read(incoming: web.BaseRequest) -> Request:
-    content = await incoming.read()
-    _, api, *rest = incoming.rel_url.raw_path.split("/", 2)
-    return Request(
-        api,
-        incoming.method,
-        "/" + "".join(rest),
-        parse_qsl(incoming.rel_url.raw_query_string, keep_blank_values=True),
-        parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True),
-        incoming.headers.get("Authorization", ""),
-        incoming.headers.get("X-Twilio-Webhook-Enabled"),
-        incoming.content_type if content else FORM_TYPE,
-    )
-
-
-def _plain(done: Answer) -> Reply:
-    return Reply(done.status, done.body)
-
-
-def _faulted(fault: Fault, done: Answer | None) -> Reply:
-    kind = KINDS[fault.kind]
-    common = Reply(None, fault=fault.kind, processed=kind.processed)
-    if kind.how is How.RESET or kind.how is How.SILENCE:
-        return replace(common, delay=fault.seconds if kind.how is How.SILENCE else 0.0)
-    if done is None or kind.how is How.ANSWER:
-        return replace(
-            common,
-            status=kind.status,
-            body=made_up_body(kind),
-            content_type=kind.content_type,
-            headers={"Retry-After": str(fault.retry_after)} if kind.retry_after else {},
-        )
-    body = done.body[: len(done.body) // 2] if kind.how is How.TRUNCATED else done.body
-    delay = fault.seconds if kind.how is How.SLOW else 0.0
-    return replace(common, status=done.status, body=body, delay=delay)
-
-
-def _send(incoming: web.BaseRequest, reply: Reply, concurrent: int, arrival: float) -> web.StreamResponse:
-    from aiohttp import web
-
-    if reply.status is None:
-        _cut(incoming)
-        return web.Response()
-    headers = {
-        "Twilio-Request-Id": f"RQ{uuid4().hex}",
-        "Twilio-Concurrent-Requests": str(concurrent),
-        "Twilio-Request-Duration": f"{time.time() - arrival:.3f}",
-        **reply.headers,
-    }
-    if reply.status == 204:
-        return web.Response(status=204, headers=headers)
-    return web.Response(
-        status=reply.status, text=reply.body, content_type=reply.content_type, headers=headers
-    )
-
-
-def _cut(incoming: web.BaseRequest) -> None:
-    """Reset the connection: the client sees that it is gone, and not an end in good order."""
-    transport = incoming.transport
-    if transport is None:
-        return
-    linger_for_nothing = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_nothing)
-    transport.abort()
 
 
 def serve(  # noqa: PLR0913 - the options of the command, one to one
