@@ -91,7 +91,6 @@ class WebhookPlan:
         obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
         urls: the effective URLs by phase; None if there is none.
         filters: the effective filters.
-        without_url: the Chat filters left out because nobody is called in their phase.
     """
 
     same_service: bool
@@ -100,7 +99,6 @@ class WebhookPlan:
     obstacles: Mapping[Phase, str]
     urls: Mapping[Phase, Json]
     filters: FilterTranslation
-    without_url: tuple[str, ...]
 
     @property
     def in_use(self) -> bool:
@@ -132,8 +130,6 @@ def plan_webhooks(source: Source) -> WebhookPlan:
     obstacles = _obstacles(hooks, shared)
     merged = {phase: found for phase, found in hooks.items() if found and phase not in obstacles}
     urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
-    given = shared.filters or ()
-    without_url = tuple(name for name in given if merged and _calls_nobody(name, urls))
     events = tuple(hook.filter for found in merged.values() for hook in found)
     return WebhookPlan(
         same_service=source.same_service,
@@ -141,14 +137,8 @@ def plan_webhooks(source: Source) -> WebhookPlan:
         merged=merged,
         obstacles=obstacles,
         urls=urls,
-        filters=translate_filters((*(name for name in given if name not in without_url), *events)),
-        without_url=without_url,
+        filters=translate_filters((*(shared.filters or ()), *events)),
     )
-
-
-def _calls_nobody(name: str, urls: Mapping[Phase, Json]) -> bool:
-    phase = phase_of(name)
-    return phase is not None and urls[phase] is None
 
 
 def _read_shared(source: Source) -> SharedHooks:

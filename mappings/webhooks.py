@@ -94,8 +94,6 @@ def _filter_sentences(plan: WebhookPlan) -> Iterator[str]:
         yield f"{CHAT[name]} fires for messages with media too."
     if plan.merged:
         yield _merge_note(plan)
-    if plan.without_url:
-        yield f"Left out, because no URL is called for them: {listed(plan.without_url)}."
     uncertain = [name for name in filters.names if name in UNCERTAIN]
     if uncertain:
         yield (
