@@ -114,9 +114,9 @@ class RoleTranslation:
     Attributes:
         source_sid: the Chat `RL…` SID.
         friendly_name: as in Chat.
-        type: `conversation` or `service`.
+        type: `conversation` or `service`; `""` if Chat's type is none that Twilio documents.
         permissions: translated, without duplicates, in Chat's order. Empty if nothing is left.
-        lost: Chat permissions that have no equivalent.
+        lost: Chat permissions that have no equivalent, or that Twilio does not document.
     """
 
     source_sid: str
@@ -137,7 +137,8 @@ class Translation:
         settings: the values to set: resource → response path → value. A path that is absent is left
             alone; an empty value (`""`, `[]`) means that Chat explicitly holds none. Default-role settings
             hold *Chat* role SIDs (the same in place; to be replaced by the new ones elsewhere).
-        roles: the roles that Conversations can represent.
+        roles: the roles that Conversations can represent: with a SID, a type and a permission, and elsewhere than
+            in place with a name.
         uncertain_filters: those of `settings[WEBHOOKS]["filters"]` whose acceptance at service level
             Twilio does not document (`onUser*`); to be left out if Twilio refuses them.
     """
