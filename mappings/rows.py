@@ -86,7 +86,7 @@ class Finding:
     conflict: bool
 
 
-def row(  # noqa: PLR0913 - the columns of a table
+def row(
     source: str,
     kind: Kind,
     decide: Callable[[Json, Context], Decision],
