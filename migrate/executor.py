@@ -51,44 +51,48 @@ class Limits:
 
 @dataclass(frozen=True)
 class Work:
-    """Everything that a run needs, shared by its threads."""
+    """Everything that writing to Twilio needs, shared by all threads.
+
+    Attributes:
+        checked_at: when all targets were last found unchanged, if they were.
+    """
 
     store: Store
     writer: Writer
     retrier: Retrier
     plan: Plan
-    run: Run
     limits: Limits
+    checked_at: str | None = None
 
 
-def execute(work: Work) -> Iterator[str]:
+def execute(work: Work, run: Run) -> Iterator[str]:
     """Do what is left of a run; yield the source SID of each service when it has been worked on.
 
     Raises:
         CredentialsRefused: Twilio refuses the credentials for good; what was done is recorded.
         Interrupted: the retrier's `stop` was set; calls in flight have been finished and recorded.
     """
-    sids = journal.open_services(work.store, work.run)[: work.limits.services]
-    yield from parallel(lambda sid: _work_on(work, sid), sids, work.limits.concurrency)
-    if not journal.open_services(work.store, work.run):
-        journal.finish(work.store, work.run)
+    sids = journal.open_services(work.store, run)[: work.limits.services]
+    yield from parallel(lambda sid: _work_on(work, run, sid), sids, work.limits.concurrency)
+    if not journal.open_services(work.store, run):
+        journal.finish(work.store, run)
 
 
-def _work_on(work: Work, sid: str) -> str:
+def _work_on(work: Work, run: Run, sid: str) -> str:
     """Take the steps of one service in order, until one fails."""
-    last = journal.last_entries(work.store, work.run, sid)
+    last = journal.last_entries(work.store, run, sid)
     for step in plans.steps_of(work.store, work.plan.number, sid):
         state = last[step.key].state if step.key in last else State.PLANNED
         if state in SETTLED or (state is State.DRIFTED and not work.limits.allow_drift):
             continue
-        if _take(work, step, state) in STOPPING:
+        if _take(work, run, step, state) in STOPPING:
             break
     return sid
 
 
-def _take(work: Work, step: Step, state: State) -> State:
+def _take(work: Work, run: Run, step: Step, state: State) -> State:
     """Take one step as far as it goes and return the state that was recorded last."""
-    attempt = _Attempt(work, step, undecided=state in UNDECIDED)
+    attempt = _Attempt(work, run, step, undecided=state in UNDECIDED)
     try:
         return work.retrier.call(attempt.once)
     except CredentialsRefused as error:
@@ -103,8 +107,9 @@ def _take(work: Work, step: Step, state: State) -> State:
 class _Attempt:
     """The tries of one step; `undecided` says whether a request of it may have had an unseen effect."""
 
-    def __init__(self, work: Work, step: Step, *, undecided: bool) -> None:
+    def __init__(self, work: Work, run: Run, step: Step, *, undecided: bool) -> None:
         self._work = work
+        self._run = run
         self._step = step.without(journal.refused(work.store, step.target_sid))
         self.undecided = undecided
         self._given_up: tuple[str, ...] = ()
@@ -121,12 +126,13 @@ class _Attempt:
 
     def record(self, *entries: Entry) -> State:
         """Append to the journal; return the last state."""
-        journal.record(self._work.store, self._work.run, self._step.key, *entries)
+        journal.record(self._work.store, self._run, self._step.key, *entries)
         return entries[-1].state
 
     def _image_is_old(self) -> bool:
         read_at = plans.read_at(self._work.store, self._work.plan.number, self._step.source_sid)
-        return read_at is None or seconds_since(read_at) > self._work.limits.trust_seconds
+        seen_at = max(read_at or "", self._work.checked_at or "")
+        return not seen_at or seconds_since(seen_at) > self._work.limits.trust_seconds
 
     def _settle(self) -> State | None:
         """Read the target and decide; None means that the write is still to be sent."""
@@ -179,7 +185,7 @@ class _Attempt:
         """
         self._given_up = self._step.optional
         refusal = Entry.of_failure(State.INTENT, error.failure)
-        target_sid, account_sid = self._step.target_sid, self._work.run.account_sid
+        target_sid, account_sid = self._step.target_sid, self._run.account_sid
         journal.remember_refusals(self._work.store, account_sid, target_sid, self._given_up, refusal)
         self._step = self._step.without(frozenset(self._given_up))
         return self.once()

@@ -127,7 +127,8 @@ def _open(path: Path) -> Database:
     try:
         # Made before SQLite opens it, so that it is private from its first byte on.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
-        database = Database(str(path))
+        # Threads share the connection; `Store` lets one of them in at a time.
+        database = Database(sqlite3.connect(path, check_same_thread=False))
         database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -87,20 +87,20 @@ def get(store: Store, run_id: int) -> Run:
     Raises:
         BadInput: there is none with this id.
     """
-    row = store.row(
-        "SELECT id, plan, account_sid, started_at, finished_at FROM runs WHERE id = :id", {"id": run_id}
-    )
-    if row is None:
+    found = _find(store, "id = :id", {"id": run_id})
+    if found is None:
         raise BadInput(f"There is no run {run_id} in {store.path}. `chat-migrate status` lists the runs.")
-    return Run(**row)
+    return found
 
 
 def find_latest(store: Store) -> Run | None:
     """Return the newest run, or None."""
-    row = store.row(
-        "SELECT id, plan, account_sid, started_at, finished_at FROM runs ORDER BY id DESC LIMIT 1"
-    )
-    return Run(**row) if row else None
+    return _find(store, "1", {})
+
+
+def find_latest_of(store: Store, plan: Plan) -> Run | None:
+    """Return the newest run of a plan, or None."""
+    return _find(store, "plan = :plan", {"plan": plan.number})
 
 
 def finish(store: Store, run: Run) -> None:
@@ -140,6 +140,16 @@ def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
     return {row["key"]: _entry(row) for row in rows}
 
 
+def last_troubles(store: Store, run: Run, limit: int) -> list[tuple[str, Entry]]:
+    """Return the newest steps that did not end well, newest first: step key and last entry."""
+    settled = _sql_list(SETTLED)
+    rows = store.rows(
+        f"SELECT * FROM step_states WHERE run = :run AND state NOT IN ({settled}) ORDER BY id DESC LIMIT :limit",
+        {"run": run.id, "limit": limit},
+    )
+    return [(row["key"], _entry(row)) for row in rows]
+
+
 def counts(store: Store, run: Run) -> dict[str, int]:
     """Return how many steps of the run's plan are in each state; steps without an entry are planned."""
     rows = store.rows(
@@ -152,7 +162,7 @@ def counts(store: Store, run: Run) -> dict[str, int]:
 
 def open_services(store: Store, run: Run) -> list[str]:
     """Return the source SIDs of services with steps that are not settled, sorted."""
-    settled = ",".join(f"'{state.value}'" for state in SETTLED)
+    settled = _sql_list(SETTLED)
     rows = store.rows(
         "SELECT DISTINCT p.source_sid FROM plan_steps p "
         "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key "
@@ -193,6 +203,18 @@ def refused(store: Store, target_sid: str) -> frozenset[str]:
     """Return the filters that Twilio has refused for a service."""
     rows = store.rows("SELECT value FROM refusals WHERE target_sid = :sid", {"sid": target_sid})
     return frozenset(row["value"] for row in rows)
+
+
+def _sql_list(states: Iterable[State]) -> str:
+    return ", ".join(sorted(f"'{state.value}'" for state in states))
+
+
+def _find(store: Store, where: str, parameters: dict[str, Any]) -> Run | None:
+    row = store.row(
+        f"SELECT id, plan, account_sid, started_at, finished_at FROM runs WHERE {where} ORDER BY id DESC LIMIT 1",
+        parameters,
+    )
+    return Run(**row) if row else None
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

@@ -206,6 +206,28 @@ def read_at(store: Store, number: int, source_sid: str) -> str | None:
     return str(moment) if moment else None
 
 
+def save_reading(store: Store, plan: Plan, source_sid: str, state: TargetState) -> None:
+    """Keep what `verify` has read of one service's target; a later reading replaces it."""
+    row = {
+        "plan": plan.number,
+        "source_sid": source_sid,
+        "account_sid": plan.target_account_sid,
+        "image": json.dumps(state.to_json()),
+        "read_at": state.read_at,
+    }
+    with store.writing() as db:
+        db.table("readings").upsert(row, pk=("plan", "source_sid"))
+
+
+def reading_of(store: Store, number: int, source_sid: str) -> TargetState | None:
+    """Return what `verify` has read last of one service's target, or None."""
+    row = store.row(
+        "SELECT image, read_at FROM readings WHERE plan = :plan AND source_sid = :sid",
+        {"plan": number, "sid": source_sid},
+    )
+    return TargetState.from_json(json.loads(row["image"]), row["read_at"]) if row else None
+
+
 def steps_of(store: Store, number: int, source_sid: str) -> list[Step]:
     """Return the steps of one service, in order."""
     rows = store.rows(

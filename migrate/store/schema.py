@@ -122,7 +122,17 @@ def _plans(db: Database) -> None:
         _freeze(db, table, "plans", "number", "plan")
 
 
-@migrations(name="0003_runs")
+@migrations(name="0003_readings")
+def _readings(db: Database) -> None:
+    db.table("readings").create(
+        {"plan": int, "source_sid": str, "account_sid": str, "image": str, "read_at": str},
+        pk=("plan", "source_sid"),
+        not_null={"account_sid", "image", "read_at"},
+        foreign_keys=[("plan", "plans", "number")],
+    )
+
+
+@migrations(name="0004_runs")
 def _runs(db: Database) -> None:
     db.table("runs").create(
         {
@@ -179,7 +189,7 @@ def _runs(db: Database) -> None:
     )
 
 
-@migrations(name="0004_lock")
+@migrations(name="0005_lock")
 def _lock(db: Database) -> None:
     db.table("lock").create(
         {

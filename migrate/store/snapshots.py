@@ -143,9 +143,26 @@ def latest(store: Store) -> Snapshot:
     Raises:
         BadInput: there is none.
     """
-    found = _find(store, "1", {})
+    found = find_latest(store)
     if found is None:
         raise BadInput(f"There is no snapshot in {store.path}. Run `chat-migrate export` first.")
+    return found
+
+
+def find_latest(store: Store) -> Snapshot | None:
+    """Return the newest finished snapshot, or None."""
+    return _find(store, "1", {})
+
+
+def latest_of(store: Store, account_sid: str) -> Snapshot:
+    """Return the newest finished snapshot of an account.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = _find(store, "account_sid = :account_sid", {"account_sid": account_sid})
+    if found is None:
+        raise BadInput(f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export`.")
     return found
 
 

@@ -1,0 +1,1 @@
+"""The commands as plain functions: importable, no click inside. `migrate.cli` parses and calls them."""

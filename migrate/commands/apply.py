@@ -1,0 +1,80 @@
+"""`apply` and `resume`: plan → Twilio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from migrate.commands.context import Context
+from migrate.errors import BadInput, Interrupted
+from migrate.executor import Limits, Work, execute
+from migrate.guards import Thresholds, check_plan, check_targets, check_thresholds
+from migrate.store import Store, journal, plans
+from migrate.store.journal import Run
+from migrate.store.plans import Plan
+
+Confirm = Callable[[Plan], None]
+"""Asks a person whether to go on; raises to refuse."""
+
+
+@dataclass(frozen=True)
+class ApplyOptions:
+    """How to apply a plan: bounds, and what is allowed."""
+
+    limits: Limits = field(default_factory=Limits)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def apply(context: Context, store: Store, plan: Plan, options: ApplyOptions, confirm: Confirm) -> Run:
+    """Execute a plan exactly as reviewed; return the run, finished or not.
+
+    A plan that a run has finished already is not executed again: that run is returned.
+
+    Raises:
+        BadInput: a run of this plan is unfinished.
+        SafetyRefusal: a guard says no; nothing was sent.
+        Interrupted: Ctrl-C; what was done is recorded.
+    """
+    writer = context.target_writer(options.limits.concurrency)
+    check_plan(store, plan, writer.account_sid)
+    check_thresholds(store, plan, options.thresholds)
+    before = journal.find_latest_of(store, plan)
+    if before is not None:
+        return _applied_before(before)
+    work = Work(store, writer, context.retrier(), plan, options.limits)
+    if not options.limits.allow_drift:
+        work = replace(work, checked_at=check_targets(work))
+    confirm(plan)
+    return _finish(context, work, journal.start(store, plan))
+
+
+def resume(context: Context, store: Store, limits: Limits) -> Run | None:
+    """Continue the last run if it is unfinished; return it, or None if there is nothing to continue.
+
+    Raises:
+        SafetyRefusal: the credentials are for another account.
+        Interrupted: Ctrl-C; what was done is recorded.
+    """
+    run = journal.find_latest(store)
+    if run is None or run.finished_at is not None:
+        return None
+    plan = plans.by_number(store, run.plan)
+    writer = context.target_writer(limits.concurrency)
+    check_plan(store, plan, writer.account_sid)
+    return _finish(context, Work(store, writer, context.retrier(), plan, limits), run)
+
+
+def _applied_before(run: Run) -> Run:
+    if run.finished_at is None:
+        raise BadInput(f"Run {run.id} of this plan is unfinished. `chat-migrate resume` continues it.")
+    return run
+
+
+def _finish(context: Context, work: Work, run: Run) -> Run:
+    left = len(journal.open_services(work.store, run))
+    try:
+        for _ in context.progress.track(execute(work, run), "Applying", total=left):
+            pass
+    except Interrupted as error:
+        raise Interrupted(f"Run {run.id} was interrupted. `chat-migrate resume` continues it.") from error
+    return journal.get(work.store, run.id)

@@ -1,0 +1,84 @@
+"""`demo`: the whole job against the embedded simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from migrate.commands.apply import ApplyOptions
+from migrate.commands.context import Context
+from migrate.commands.run import RunOptions, run
+from migrate.commands.verify import read_again
+from migrate.report.model import Report
+from migrate.reporting import diff_report, run_report, verify_report
+from migrate.simulator import RecordedRequest, Simulator
+from migrate.store import Store, open_store
+from migrate.store.plans import Plan
+
+SEED = 7
+SERVICES = 12
+LATENCY_MS = 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the demo: what it shows, and the report to print, if it has one."""
+
+    title: str
+    report: Report | None = None
+
+
+def demo(context: Context, show: Callable[[Stage], None], finish: Callable[[Report], None]) -> None:
+    """Migrate a made-up account on a simulator in this process.
+
+    Args:
+        context: its database path is where the demo leaves its own.
+        show: presents each stage.
+        finish: receives the report of the run, to be written as HTML.
+
+    Raises:
+        BadInput: the database path holds something else than an earlier demo.
+    """
+    _forget_earlier_demo(context.db)
+    with Simulator(services=SERVICES, seed=SEED, latency_ms=LATENCY_MS) as simulator:
+        there = replace(context, environ=simulator.environment())
+        with there.locked_store("demo", must_exist=False) as store:
+            _tell(there, store, simulator, show, finish)
+
+
+def _tell(
+    context: Context,
+    store: Store,
+    simulator: Simulator,
+    show: Callable[[Stage], None],
+    finish: Callable[[Report], None],
+) -> None:
+    def present(plan: Plan) -> None:
+        show(Stage("The dry run: what would change, and what needs a person", diff_report(store, plan)))
+
+    plan, done = run(context, store, RunOptions(apply=ApplyOptions()), lambda _plan: None, present)
+    reads, writes = _counted(simulator.requests)
+    show(Stage(f"Applied with {writes} writes and {reads} reads for {SERVICES} services"))
+    finish(run_report(store, plan, done))
+    read_again(context, store, plan)
+    show(Stage("Verified: every target read again", verify_report(store, plan, done)))
+    before = len(simulator.requests)
+    run(context, store, RunOptions(), lambda _plan: None, lambda _plan: None)
+    _, more = _counted(simulator.requests[before:])
+    show(Stage(f"A second run: {more} writes"))
+
+
+def _counted(requests: list[RecordedRequest]) -> tuple[int, int]:
+    reads = sum(request.method == "GET" for request in requests)
+    return reads, len(requests) - reads
+
+
+def _forget_earlier_demo(path: Path) -> None:
+    """Remove what an earlier demo left; opening it first proves that it is ours."""
+    if not path.exists():
+        return
+    with open_store(path):
+        pass
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

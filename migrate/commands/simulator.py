@@ -1,0 +1,26 @@
+"""`simulator`: serves the embedded Twilio until Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from migrate.errors import BadInput
+from migrate.simulator import Simulator, serve
+
+
+def serve_forever(settings: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    """Serve until interrupted; `tell` gets the variables that point the tool here, one per line.
+
+    Raises:
+        BadInput: the port is taken, or the state file cannot be used.
+    """
+
+    def ready(simulator: Simulator) -> None:
+        for name, value in simulator.environment().items():
+            tell(f"export {name}={value}")
+
+    try:
+        serve(**settings, on_ready=ready)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The simulator cannot start: {error}.") from error

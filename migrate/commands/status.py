@@ -1,0 +1,115 @@
+"""`status`: where things stand, what is left, the last errors, and the next command to type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate.advice import advice_for
+from migrate.store import Store, journal, plans, snapshots
+from migrate.store.journal import SETTLED, Run, State
+from migrate.store.plans import Plan
+from migrate.store.snapshots import Snapshot
+
+LAST_ERRORS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the database says about the migration.
+
+    Attributes:
+        snapshot: the newest, or None.
+        plan: the plan of the newest run, or the newest plan where there is a later one, or None.
+        run: the newest run of that plan, or None.
+        steps: how many steps the plan has.
+        states: how many of them are in each state.
+        errors: the last ones, one line each.
+    """
+
+    snapshot: Snapshot | None
+    plan: Plan | None
+    run: Run | None
+    steps: int
+    states: dict[str, int]
+    errors: tuple[str, ...]
+
+    @property
+    def left(self) -> int:
+        """How many steps are not settled."""
+        settled = {state.value for state in SETTLED}
+        return sum(count for state, count in self.states.items() if state not in settled)
+
+    @property
+    def next_command(self) -> str:
+        """The command to type next."""
+        if self.snapshot is None:
+            return "chat-migrate export"
+        if self.plan is None or self.plan.offline or self.snapshot.id > self.plan.snapshot_id:
+            return "chat-migrate diff"
+        if self.run is not None and self.run.finished_at is None:
+            return "chat-migrate resume"
+        if self.run is None and self.steps:
+            return "chat-migrate apply"
+        return "chat-migrate verify"
+
+
+def status(store: Store) -> Status:
+    """Look at the database; nothing is sent and nothing is changed."""
+    plan = plans.find_latest(store)
+    run = journal.find_latest_of(store, plan) if plan else None
+    steps = plans.step_count(store, plan.number) if plan else 0
+    return Status(
+        snapshot=snapshots.find_latest(store),
+        plan=plan,
+        run=run,
+        steps=steps,
+        states=journal.counts(store, run) if run else {State.PLANNED.value: steps} if steps else {},
+        errors=tuple(_errors(store, run)) if run else (),
+    )
+
+
+def _errors(store: Store, run: Run) -> Iterator[str]:
+    for key, entry in journal.last_troubles(store, run, LAST_ERRORS):
+        facts = [f"HTTP {entry.status}"] if entry.status else []
+        facts += [f"error {entry.code}"] if entry.code else []
+        facts += [f"request {entry.request_id}"] if entry.request_id else []
+        detail = f" ({', '.join(facts)})" if facts else ""
+        advice = advice_for(entry.state.value, entry.status, entry.code)
+        yield f"{key} {entry.state.value}: {entry.message or 'no answer was recorded'}{detail}. {advice}"
+
+
+def as_text(found: Status) -> str:
+    """Return the status as a person reads it."""
+    lines = [_snapshot_line(found.snapshot), _plan_line(found.plan, found.steps), _run_line(found.run)]
+    if found.states:
+        lines.append(
+            "steps      " + ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+        )
+        lines.append(f"left       {found.left}")
+    lines += [f"error      {error}" for error in found.errors]
+    lines.append(f"next       {found.next_command}")
+    return "\n".join(lines)
+
+
+def _snapshot_line(snapshot: Snapshot | None) -> str:
+    if snapshot is None:
+        return "snapshot   none"
+    return (
+        f"snapshot   {snapshot.id}, {snapshot.services} services of {snapshot.account_sid}, "
+        f"{snapshot.source} ({snapshot.apis or 'no service'}), taken {snapshot.taken_at}"
+    )
+
+
+def _plan_line(plan: Plan | None, steps: int) -> str:
+    if plan is None:
+        return "plan       none"
+    offline = ", offline" if plan.offline else ""
+    return f"plan       {plan.id[:12]}, {steps} steps, target {plan.target}{offline}, made {plan.created_at}"
+
+
+def _run_line(run: Run | None) -> str:
+    if run is None:
+        return "run        none"
+    end = f"finished {run.finished_at}" if run.finished_at else "unfinished"
+    return f"run        {run.id}, started {run.started_at}, {end}"

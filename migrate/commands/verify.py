@@ -1,0 +1,43 @@
+"""`verify`: reads the targets again and compares them with the plan, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.commands.context import Context
+from migrate.errors import SafetyRefusal
+from migrate.gateway import DEFAULT_CONCURRENCY
+from migrate.pool import parallel
+from migrate.store import Store, plans
+from migrate.store.plans import Plan
+from migrate.target import read_target
+
+
+def read_again(context: Context, store: Store, plan: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> None:
+    """Read the targets of a plan and keep the readings.
+
+    Raises:
+        SafetyRefusal: the credentials are for another account.
+        CallFailed: a target cannot be read.
+    """
+    reader = context.target_reader(concurrency)
+    if reader.account_sid != plan.target_account_sid:
+        raise SafetyRefusal(
+            f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, "
+            f"but the credentials are for {reader.account_sid}."
+        )
+    retrier = context.retrier()
+
+    def read(pair: tuple[str, str]) -> None:
+        source_sid, target_sid = pair
+        plans.save_reading(store, plan, source_sid, read_target(reader, retrier, target_sid))
+
+    done = parallel(read, _targets(store, plan), concurrency)
+    for _ in context.progress.track(done, "Reading targets", total=plans.service_count(store, plan.number)):
+        pass
+
+
+def _targets(store: Store, plan: Plan) -> Iterator[tuple[str, str]]:
+    for service in plans.services_of(store, plan.number):
+        if service.target_sid is not None:
+            yield service.source_sid, service.target_sid

@@ -1,0 +1,125 @@
+"""What a person or a pipe gets to see: reports, confirmations and exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from migrate.errors import BadInput, MigrateError
+
+if TYPE_CHECKING:
+    from migrate.report.model import Report
+    from migrate.store import Store
+    from migrate.store.plans import Plan
+
+PRIVATE = 0o600
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a report goes and how.
+
+    Attributes:
+        format: one of `migrate.report.FORMATS`.
+        file: a file to write, or None for stdout.
+        color: whether stdout shows colour.
+        verbose: print long lists whole.
+    """
+
+    format: str = "text"
+    file: Path | None = None
+    color: bool = False
+    verbose: bool = False
+
+    def check(self) -> None:
+        """Refuse a file that cannot be written, before any work is done.
+
+        Raises:
+            BadInput: its folder does not exist or is not writable.
+        """
+        if self.file is None:
+            return
+        folder = self.file.parent
+        if self.file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise BadInput(
+                f"{self.file} cannot be written: choose a file in a folder that exists and is writable."
+            )
+
+    def write(self, report: Report) -> None:
+        """Print the report, or put it into the file, whole or not at all, readable by its owner only."""
+        if self.file is None:
+            self._render(report, sys.stdout)
+            sys.stdout.flush()
+            return
+        handle, name = tempfile.mkstemp(dir=self.file.parent, prefix=f".{self.file.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                self._render(report, stream)
+            Path(name).replace(self.file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _render(self, report: Report, stream: io.TextIOBase | object) -> None:
+        from migrate.report import render
+
+        render(report, self.format, stream, color=self.color, verbose=self.verbose)  # type: ignore[arg-type]
+
+
+def wants_color(environ: Mapping[str, str]) -> bool:
+    """Whether stdout is a terminal and nobody asked for plain text (https://no-color.org)."""
+    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def require_consent(*, yes: bool) -> None:
+    """Refuse a command that writes if nobody has agreed and nobody can be asked.
+
+    Raises:
+        BadInput: no --yes, and stdin is not a terminal.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise BadInput(
+            "This command writes to Twilio, and nobody is there to be asked. Add --yes to agree beforehand."
+        )
+
+
+def ask(store: Store, plan: Plan, *, yes: bool) -> None:
+    """Show what is about to happen and ask whether to go on; ask nothing if there is nothing to do.
+
+    Raises:
+        MigrateError: the answer was no; nothing was sent.
+    """
+    from migrate.store import plans
+
+    steps = plans.step_count(store, plan.number)
+    if yes or not steps:
+        return
+    services = len(plans.sids_to_change(store, plan.number))
+    click.echo(
+        f"About to write {steps} changes to {services} Conversation Services of account {plan.target_account_sid} "
+        f"(plan {plan.id[:12]}, from snapshot {plan.snapshot_id} of account {plan.account_sid}).",
+        err=True,
+    )
+    if not click.confirm("Go on?", err=True):
+        raise MigrateError("Nothing was sent.")
+
+
+def exit_code_of(states: Mapping[str, int], *, limited: bool = False) -> int:
+    """Return the exit code of a run: 0 done, 4 incomplete, 6 left something alone that had drifted.
+
+    Args:
+        states: how many steps are in each state.
+        limited: whether `--limit` has left services for later on purpose.
+    """
+    incomplete = {"failed", "unknown", "intent"} | (set() if limited else {"planned"})
+    if any(states.get(state) for state in incomplete):
+        return 4
+    return 6 if states.get("drifted") else 0
