@@ -58,20 +58,20 @@ def _method(event: str, value: Json, hooks: _Hooks) -> Decision:
     if event not in hooks.events:
         return leave(Verdict.NOT_NEEDED, _NO_URL)
     if PHASES[event] in hooks.plan.obstacles:
-        return _method_unmerged(event, value)
+        return _method_unmerged(value)
     method = hooks.plan.merged_method
     if value == method:
         return put(Verdict.RENAMED, method, "It becomes the one method of the service's webhooks.")
     return put(Verdict.CONVERTED, method, f"The one method of the service's webhooks will be {method}.")
 
 
-def _method_unmerged(event: str, value: Json) -> Decision:
+def _method_unmerged(value: Json) -> Decision:
     if value is None:
         return leave(Verdict.NOT_NEEDED, NOT_SET)
     return leave(
         Verdict.MANUAL,
-        f"Goes with webhooks.{event}.url, which is not merged: let the endpoint that routes on EventType call it "
-        f"with {value}.",
+        f"Goes with the URL of the same event, which is not merged: let the endpoint that routes on EventType "
+        f"call it with {value}.",
     )
 
 
