@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -238,10 +238,15 @@ class Simulator:
             if self._record and request.api in HOSTS:
                 self.requests.append(self._recorded(request, reply, arrival))
             if reply.delay:
-                await asyncio.sleep(reply.delay)
+                await self._linger(reply.delay)
         finally:
             self._in_flight -= not refused
         return send(incoming, reply, concurrent, arrival)
+
+    async def _linger(self, seconds: float) -> None:
+        """Wait so long, but no longer than the simulator lives."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def _refuse(self, request: Request) -> Reply:
         too_many = refusal(ApiError(429, 20429, f"Too Many Requests: {request.path}"))

@@ -131,12 +131,15 @@ def _operation(document: _Document, recorded: RecordedRequest) -> dict[str, Any]
     return {}
 
 
-def _unknown_names(document: _Document, recorded: RecordedRequest) -> Iterator[str]:
+def _name_problems(document: _Document, recorded: RecordedRequest) -> Iterator[str]:
+    """Tell the names that openapi-core does not see: unknown ones, and all that a missing form lacks."""
     operation = _operation(document, recorded)
     body = operation.get("requestBody", {}).get("content", {}).get(FORM_TYPE, {}).get("schema", {})
     query = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
     yield from (f"unknown form key {k}" for k, _ in recorded.form if k not in body.get("properties", {}))
     yield from (f"unknown query key {k}" for k, _ in recorded.query if k not in query)
+    if recorded.method == "POST" and not recorded.form:
+        yield "a POST that says nothing"
 
 
 def check_request(recorded: RecordedRequest) -> list[str]:
@@ -147,7 +150,7 @@ def check_request(recorded: RecordedRequest) -> list[str]:
     if name is None:
         return [f"no document describes {recorded.api} {recorded.path}"]
     document = _document(name)
-    problems = list(_unknown_names(document, recorded))
+    problems = list(_name_problems(document, recorded))
     try:
         document.openapi.validate_request(_Request(recorded))
     except OpenAPIError as error:
