@@ -19,6 +19,7 @@ from migrate.simulator.forms import (
     name,
     parse_form,
     parse_update,
+    push_params,
     put,
     sid,
     text,
@@ -48,17 +49,10 @@ DEFAULT_ROLE_RULES = {
 _METHOD = choice(("GET", "POST"), "webhook method", 50055)
 
 
-def _event(group: str, *fields: str) -> dict[str, Param]:
-    readers = {"Enabled": boolean, "BadgeCountEnabled": boolean, "Template": text(), "Sound": text()}
-    return {
-        f"Notifications.{group}.{field}": Param(
-            ("notifications", words.snake(group), words.snake(field)), readers[field]
-        )
-        for field in fields
-    }
-
-
-GROUPS = ("NewMessage", "AddedToChannel", "RemovedFromChannel", "InvitedToChannel")
+GROUPS = tuple(
+    f"Notifications.{event}"
+    for event in ("NewMessage", "AddedToChannel", "RemovedFromChannel", "InvitedToChannel")
+)
 
 SHARED_UPDATE: Form = {
     "FriendlyName": Param(("friendly_name",), name),
@@ -75,7 +69,7 @@ SHARED_UPDATE: Form = {
     ),
     "Limits.ChannelMembers": Param(("limits", "channel_members"), integer(1, 1000, 50061)),
     "Limits.UserChannels": Param(("limits", "user_channels"), integer(1, 1000, 50060)),
-    **{key: param for group in GROUPS for key, param in _event(group, "Enabled", "Template").items()},
+    **{key: param for group in GROUPS for key, param in push_params(group, "Enabled", "Template").items()},
 }
 """What both versions let a service update say (Twilio's OpenAPI documents for Chat v1 and v2)."""
 
@@ -93,8 +87,8 @@ V1_UPDATE: Form = {
 
 V2_UPDATE: Form = {
     **SHARED_UPDATE,
-    **{key: param for group in GROUPS for key, param in _event(group, "Sound").items()},
-    **_event("NewMessage", "BadgeCountEnabled"),
+    **{key: param for group in GROUPS for key, param in push_params(group, "Sound").items()},
+    **push_params("Notifications.NewMessage", "BadgeCountEnabled"),
     "Notifications.LogEnabled": Param(("notifications", "log_enabled"), boolean),
     "PreWebhookRetryCount": Param(("pre_webhook_retry_count",), integer(0, 3, 50065)),
     "PostWebhookRetryCount": Param(("post_webhook_retry_count",), integer(0, 3, 50065)),

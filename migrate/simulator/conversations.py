@@ -18,9 +18,9 @@ from migrate.simulator.forms import (
     optional,
     parse_form,
     parse_update,
+    push_params,
     put,
     sid,
-    text,
     web_url,
 )
 from migrate.simulator.roles import CONVERSATIONS, check_default_role, role_routes
@@ -52,18 +52,12 @@ CONFIGURATION: Form = {
 }
 
 
-def _event(group: str, *fields: str) -> dict[str, Param]:
-    readers = {"Enabled": boolean, "BadgeCountEnabled": boolean, "Template": text(), "Sound": text()}
-    place = tuple(words.snake(step) for step in group.split("."))
-    return {f"{group}.{field}": Param((*place, words.snake(field)), readers[field]) for field in fields}
-
-
 NOTIFICATIONS: Form = {
     "LogEnabled": Param(("log_enabled",), boolean),
-    **_event("NewMessage", "Enabled", "Template", "Sound", "BadgeCountEnabled"),
-    **_event("NewMessage.WithMedia", "Enabled", "Template"),
-    **_event("AddedToConversation", "Enabled", "Template", "Sound"),
-    **_event("RemovedFromConversation", "Enabled", "Template", "Sound"),
+    **push_params("NewMessage", "Enabled", "Template", "Sound", "BadgeCountEnabled"),
+    **push_params("NewMessage.WithMedia", "Enabled", "Template"),
+    **push_params("AddedToConversation", "Enabled", "Template", "Sound"),
+    **push_params("RemovedFromConversation", "Enabled", "Template", "Sound"),
 }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from migrate.simulator.words import snake
+
 Json = Any
 Pairs = list[tuple[str, str]]
 
@@ -144,6 +146,13 @@ def web_url(code: int = 20001) -> Callable[[str], str | None]:
         return value or None
 
     return parse
+
+
+def push_params(group: str, *fields: str) -> Form:
+    """Return the parameters of one push event: `NewMessage` with `Sound` is `NewMessage.Sound`."""
+    readers = {"Enabled": boolean, "BadgeCountEnabled": boolean, "Template": text(), "Sound": text()}
+    place = tuple(snake(step) for step in group.split("."))
+    return {f"{group}.{field}": Param((*place, snake(field)), readers[field]) for field in fields}
 
 
 def _value(key: str, param: Param, texts: list[str]) -> Json:
