@@ -110,6 +110,8 @@ def _channels(service: Service, public: int, private: int) -> None:
 def already_right(service: Service, flavour: Flavour) -> None:
     """Conversations holds every value already, in its own words: nothing to write."""
     _without_invites(service)
+    service.chat["consumption_report_interval"] = 0
+    service.chat["media"]["compatibility_message"] = ""
     service.chat["reachability_enabled"] = True
     service.chat["notifications"]["log_enabled"] = True
     service.chat["notifications"]["new_message"]["badge_count_enabled"] = True
