@@ -8,7 +8,7 @@ from migrate.report.masking import mask_report
 from migrate.report.model import Report
 from migrate.report.words import kind_words
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "markdown", "json", "html")
 
 
 def render(
@@ -26,7 +26,7 @@ def render(
         format: one of `FORMATS`.
         stream: where to write; nothing is written to it that UTF-8 cannot encode.
         color: text only: colour for a terminal that shows it.
-        verbose: text only: print long lists and values whole.
+        verbose: text and markdown only: print long lists and values whole.
 
     Raises:
         ValueError: for an unknown format or kind of report; nothing has been written then.
@@ -42,5 +42,13 @@ def render(
         from migrate.report.text_report import render_text
 
         render_text(masked, stream, color=color, verbose=verbose)
+    elif format == "markdown":
+        from migrate.report.markdown_report import render_markdown
+
+        render_markdown(masked, stream, verbose=verbose)
+    elif format == "html":
+        from migrate.report.html_report import render_html
+
+        render_html(masked, stream)
     else:
         raise ValueError(f"unknown report format: {format!r}, expected one of {', '.join(FORMATS)}")

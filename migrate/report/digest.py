@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepError, StepRow
+from migrate.report.model import FieldRow, Json, ServiceReport, StepError, StepRow
 from migrate.report.words import NEEDS_A_PERSON, TROUBLED_STATES, VERDICT_RANK
 
 
@@ -104,10 +104,10 @@ def troubled(step: StepRow) -> bool:
     return step.error is not None or step.state in TROUBLED_STATES
 
 
-def digest(report: Report) -> Digest:
-    """Reads the report's services once. Memory grows with the findings, not with the fields."""
+def digest(services: Iterable[ServiceReport]) -> Digest:
+    """Reads the services once. Memory grows with the findings, not with the fields."""
     gathered = _Gathering()
-    for number, service in enumerate(report.services):
+    for number, service in enumerate(services):
         gathered.add(number, service)
     return gathered.digest()
 

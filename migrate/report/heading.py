@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from migrate.report.digest import Digest
 from migrate.report.model import Report, StepError
-from migrate.report.values import age, visible
+from migrate.report.values import age, moment, visible
 from migrate.report.words import (
     NEEDS_A_PERSON,
     SOURCES,
@@ -23,7 +23,7 @@ def examined(report: Report, found: Digest) -> list[tuple[str, str]]:
     if report.target_account_sid != report.account_sid:
         account += f" → {visible(report.target_account_sid)}"
     old = age(snapshot.taken_at, report.made_at) if report.made_at else ""
-    taken = f"taken {visible(snapshot.taken_at)}" + (f", {old} before this report" if old else "")
+    taken = f"taken {moment(snapshot.taken_at)}" + (f", {old} before this report" if old else "")
     source = SOURCES.get(snapshot.source, visible(snapshot.source))
     return [
         ("account", account),

@@ -37,7 +37,7 @@ _WHOLE = _Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 def render_text(report: Report, stream: TextIO, *, color: bool, verbose: bool) -> None:
     """Writes a masked report. Reads its services twice; colours it only if told to."""
     page = _Page(color, _WHOLE if verbose else _BRIEF)
-    found = digest(report)
+    found = digest(report.services)
     for line in page.lines(report, found):
         stream.write(line.rstrip() + "\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from migrate.report.model import FieldRow, Json
 
@@ -59,6 +59,11 @@ class Delta:
     note: str = ""
 
     @property
+    def has_before(self) -> bool:
+        """Whether there was a value to replace."""
+        return self.before != NOT_SET
+
+    @property
     def is_list(self) -> bool:
         """Whether the change is best told as what came and what went."""
         return bool(self.added or self.removed) and bool(self.kept or self.removed)
@@ -84,7 +89,7 @@ def age(earlier: str, later: str) -> str:
     """Returns how long before `later` an ISO 8601 instant lies: `3 hours`; `""` if one can't be read."""
     try:
         seconds = (_instant(later) - _instant(earlier)).total_seconds()
-    except (ValueError, TypeError):
+    except ValueError:
         return ""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         number = int(seconds // length)
@@ -93,6 +98,15 @@ def age(earlier: str, later: str) -> str:
     return "less than a minute"
 
 
+def moment(text: str) -> str:
+    """Returns an ISO 8601 instant as `2026-11-20 21:00 UTC`; what is none, as it is."""
+    try:
+        return f"{_instant(text).astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return visible(text)
+
+
 def _instant(text: str) -> datetime:
     # Python 3.10 does not read the "Z" that ISO 8601 allows.
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return instant if instant.tzinfo else instant.replace(tzinfo=timezone.utc)

@@ -344,7 +344,8 @@ def hostile_service(number: int) -> ServiceReport:
     extra = (
         row(f"roles.{evil}.permissions", [evil, "x"], "manual", f"Role {evil} must be looked at.",
             resource="roles", target="permissions", before=[evil], after=["x"], change=True),
-        row("media.compatibility_message", evil, "dropped", f"Lost: {evil}", before=evil, after=evil + "!", change=True),
+        row("media.compatibility_message", evil, "dropped", f"Lost: {evil}", before=evil, after=evil + "!",
+            change=True),
         row("zz", {evil: [evil]}, "exact", evil),
     )  # fmt: skip
     failed = step(

@@ -15,7 +15,7 @@ import samples
 from migrate.report import render
 
 GOLDEN = Path(__file__).parent / "golden"
-SUFFIXES = {"text": "txt", "json": "json"}
+SUFFIXES = {"text": "txt", "markdown": "md", "json": "json", "html": "html"}
 
 
 @pytest.mark.parametrize("kind", ["diff", "verify", "run"])

@@ -53,10 +53,10 @@ def test_nothing_to_do_says_what_was_looked_at():
 
 
 def test_a_large_account_is_grouped_and_capped():
-    """Two thousand services print hundreds of lines, and say how many more there are; verbose prints all."""
-    report = samples.report(2000)
+    """Four hundred services print hundreds of lines, and say how many more there are; verbose prints all."""
+    report = samples.report(400)
     brief = rendered(report)
-    assert len(brief.splitlines()) < 800
+    assert len(brief.splitlines()) < 600
     assert re.search(r"… and [\d,]+ services more; see --verbose, or --format json or html", brief)
     assert "more; see" not in rendered(report, verbose=True)
 
@@ -64,7 +64,7 @@ def test_a_large_account_is_grouped_and_capped():
 def test_age_and_provenance_are_stated():
     """A reader knows how old the snapshot is and where it came from."""
     text = rendered(replace(samples.small(), snapshot=replace(samples.small().snapshot, source="file")))
-    assert "read from files, not from Twilio, taken 2026-11-20T21:00:00Z, 3 hours before this report" in text
+    assert "read from files, not from Twilio, taken 2026-11-20 21:00 UTC, 3 hours before this report" in text
 
 
 @pytest.mark.parametrize("color", [False, True])

@@ -1,0 +1,122 @@
+
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const services = [...document.querySelectorAll("#list > .service")];
+  const rows = [...document.querySelectorAll(".matrix tr[data-service]")];
+  const form = byId("filter"), map = byId("map"), veil = byId("veil"), pointed = byId("pointed");
+  const OPEN_AT_MOST = 200;
+
+  // With scripting on, the parser keeps what stands in <noscript> as mere text. That makes a section cheap
+  // until somebody opens it; then the text is parsed as the parser itself would have done with scripting off.
+  function unfold(section) {
+    const folded = section.querySelector(":scope > noscript");
+    if (!folded) return;
+    const body = document.createElement("div");
+    body.innerHTML = folded.textContent;
+    folded.replaceWith(body);
+  }
+
+  function open(section) {
+    unfold(section);
+    section.open = true;
+  }
+
+  const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#34;": '"' };
+  const words = new Map();
+  function textOf(section) {
+    if (!words.has(section)) {
+      const folded = section.querySelector(":scope > noscript");
+      const body = folded
+        ? folded.textContent.replace(/<[^>]*>/g, " ").replace(/&(?:amp|lt|gt|#39|#34);/g, (name) => ENTITIES[name])
+        : section.textContent;
+      words.set(section, (section.firstElementChild.textContent + " " + body).toLowerCase());
+    }
+    return words.get(section);
+  }
+
+  function cover(hidden) {
+    if (!map) return;
+    const { columns, pitch, breadth, row } = map.dataset;
+    veil.setAttribute("d", hidden.map((n) =>
+      `M${(n % columns) * pitch} ${Math.floor(n / columns) * row}h${breadth}v${row}h-${breadth}z`).join(""));
+  }
+
+  function filter() {
+    const name = byId("by-service").value.trim().toLowerCase();
+    const text = byId("by-text").value.trim().toLowerCase();
+    const levels = [...form.querySelectorAll("[name=level]:checked")].map((box) => box.value);
+    const hidden = [];
+    services.forEach((section, number) => {
+      const has = section.dataset.levels.split(" ");
+      const matches = (!levels.length || levels.some((level) => has.includes(level)))
+        && (!name || section.firstElementChild.textContent.toLowerCase().includes(name))
+        && (!text || textOf(section).includes(text));
+      section.hidden = !matches;
+      if (rows[number]) rows[number].hidden = !matches;
+      if (!matches) hidden.push(number);
+    });
+    cover(hidden);
+    const left = services.length - hidden.length;
+    byId("shown").value = `${left.toLocaleString("en")} of ${services.length.toLocaleString("en")} services`;
+    byId("none").hidden = left > 0 || !services.length;
+  }
+
+  let waiting;
+  function soon() {
+    clearTimeout(waiting);
+    waiting = setTimeout(filter, services.length > OPEN_AT_MOST ? 150 : 0);
+  }
+
+  const visible = () => services.filter((section) => !section.hidden).slice(0, OPEN_AT_MOST);
+
+  function follow() {
+    const target = location.hash && byId(location.hash.slice(1));
+    if (!target || !services.includes(target)) return;
+    target.hidden = false;
+    open(target);
+    target.scrollIntoView({ block: "start" });
+  }
+
+  function under(event) {
+    const box = map.getBoundingClientRect(), { columns, pitch, breadth, row, number } = map.dataset;
+    const scale = map.viewBox.baseVal.width / box.width;
+    const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
+    const column = Math.floor(x / pitch), at = Math.floor(y / row) * columns + column;
+    return column < columns && x % pitch <= breadth && at < number ? at : -1;
+  }
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.classList.contains("lazy")) unfold(event.target);
+  }, true);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#s"]');
+    if (link && link.hash === location.hash) follow();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.matches("input")) return;
+    event.preventDefault();
+    byId("by-service").focus();
+  });
+  if (map) {
+    map.addEventListener("pointermove", (event) => {
+      const at = under(event);
+      pointed.value = at < 0 ? "" : services[at].querySelector(".name").textContent + " " + services[at].querySelector(".counts").textContent;
+    });
+    map.addEventListener("click", (event) => {
+      const at = under(event);
+      if (at >= 0) location.hash = "s" + at;
+    });
+  }
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", soon);
+  byId("open").addEventListener("click", () => visible().forEach(open));
+  byId("close").addEventListener("click", () => services.forEach((section) => { section.open = false; }));
+  window.addEventListener("hashchange", follow);
+  window.addEventListener("beforeprint", () => {
+    if (visible().length < OPEN_AT_MOST) visible().forEach(unfold);
+  });
+  form.hidden = false;
+  filter();
+  follow();
+})();

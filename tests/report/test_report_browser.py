@@ -1,0 +1,144 @@
+"""The HTML report in a real browser: it filters, folds, asks for nothing and complains of nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import browser
+import pytest
+import samples
+
+from migrate.report import render
+
+pytestmark = pytest.mark.skipif(
+    browser.CHROMIUM is None, reason="Chromium is not installed: the HTML report was not tried in a browser"
+)
+
+SHOWN = "[...document.querySelectorAll('.service')].filter(one => one.checkVisibility()).map(one => one.id)"
+VISIBLE_TEXT = "document.body.innerText"
+
+
+def visit(tmp_path, report, actions, **options):
+    """Opens the report in Chromium, performs the actions, and returns the page for a last look."""
+    file = tmp_path / "report.html"
+    with file.open("w", encoding="utf-8") as stream:
+        render(report, "html", stream)
+
+    async def run():
+        async with browser.chromium(tmp_path / "profile") as page:
+            await page.open(file.as_uri(), **options)
+            await actions(page)
+            assert page.requests == [file.as_uri()]
+            assert page.complaints == []
+
+    asyncio.run(run())
+
+
+async def fill(page, field, text):
+    """Types a text into a field and waits until the page has followed."""
+    await page.evaluate(
+        f"(() => {{ const field = document.getElementById('{field}'); field.value = {text!r};"
+        "field.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+    await asyncio.sleep(0.3)
+
+
+async def click(page, selector):
+    """Clicks an element and waits until the page has followed."""
+    await page.evaluate(f"document.querySelector({selector!r}).click()")
+    await asyncio.sleep(0.3)
+
+
+def test_it_filters_by_verdict_service_and_text(tmp_path):
+    """Each filter narrows the list and the picture, they combine, and the page says how many are left."""
+
+    async def actions(page):
+        assert len(await page.evaluate(SHOWN)) == 12
+        await click(page, "input[value=manual]")
+        assert await page.evaluate(SHOWN) == ["s2", "s4", "s5", "s10"]
+        await fill(page, "by-text", "LEGACY.example.com/member_added")
+        assert await page.evaluate(SHOWN) == ["s2", "s10"]
+        await fill(page, "by-service", "marketplace")
+        assert await page.evaluate(SHOWN) == ["s2"]
+        assert await page.evaluate("document.getElementById('shown').value") == "1 of 12 services"
+        assert await page.evaluate("document.querySelectorAll('.matrix tbody tr:not([hidden])').length") == 1
+        await fill(page, "by-service", "no such service")
+        assert await page.evaluate(SHOWN) == []
+        assert "No service matches." in await page.evaluate(VISIBLE_TEXT)
+
+    visit(tmp_path, samples.report(), actions)
+
+
+def test_it_folds_and_opens(tmp_path):
+    """A section is empty until it is opened, by click or by a link; equal fields stay folded in it."""
+
+    async def actions(page):
+        rows = "document.querySelectorAll('#s2 .rows tr').length"
+        assert await page.evaluate(rows) == 0
+        await click(page, "#s2 > summary")
+        assert await page.evaluate(rows) > 30
+        assert not await page.evaluate("document.querySelector('#s2 .equals').open")
+        await click(page, ".matrix a[href='#s7']")
+        assert await page.evaluate("document.getElementById('s7').open")
+        await click(page, "#close")
+        assert await page.evaluate("document.querySelectorAll('.service[open]').length") == 0
+        await click(page, "#open")
+        assert await page.evaluate("document.querySelectorAll('.service[open]').length") == 12
+
+    visit(tmp_path, samples.report(), actions)
+
+
+def test_without_scripts_it_still_tells_everything(tmp_path):
+    """With scripting off, needs are readable, sections open, and no dead control is shown."""
+
+    async def actions(page):
+        text = await page.evaluate(VISIBLE_TEXT)
+        assert samples.ROUTER in text
+        assert "Show services with" not in text
+        await page.evaluate(
+            "document.querySelector('#s2').open = true, document.querySelector('#s2').scrollIntoView()"
+        )
+        await asyncio.sleep(0.3)
+        assert "https://hooks.example.com/16/post?token=***" in await page.evaluate(VISIBLE_TEXT)
+
+    visit(tmp_path, samples.report(), actions, scripts=False)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_hostile_names_do_nothing_at_any_width(tmp_path, width):
+    """Everything is opened and nothing runs, loads, leaves its element or makes the page wider."""
+
+    async def actions(page):
+        before = await page.evaluate("document.querySelectorAll('img, script').length")
+        await click(page, "#open")
+        assert await page.evaluate("document.querySelectorAll('img, script').length") == before == 1
+        assert await page.evaluate("document.querySelectorAll('#list > .service').length") == len(
+            samples.HOSTILE
+        )
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+    visit(tmp_path, samples.hostile(), actions, width=width)
+
+
+def test_the_map_of_a_large_account_leads_to_its_services(tmp_path):
+    """Pointing at a strip names the service, clicking opens it, and filtering veils the others."""
+
+    async def actions(page):
+        at = (
+            "(() => { const box = document.getElementById('map').getBoundingClientRect();"
+            "return {clientX: box.left + 3, clientY: box.top + 3, bubbles: true}; })()"
+        )
+        await page.evaluate(
+            f"document.getElementById('map').dispatchEvent(new PointerEvent('pointermove', {at})), 0"
+        )
+        assert (await page.evaluate("document.getElementById('pointed').value")).startswith("Support EU")
+        await page.evaluate(f"document.getElementById('map').dispatchEvent(new MouseEvent('click', {at})), 0")
+        await asyncio.sleep(0.3)
+        assert await page.evaluate("document.getElementById('s0').open")
+        await fill(page, "by-service", "Support EU")
+        veiled = await page.evaluate(
+            "document.getElementById('veil').getAttribute('d').split('M').length - 1"
+        )
+        assert veiled + len(await page.evaluate(SHOWN)) == 120
+
+    visit(tmp_path, samples.report(120), actions)

@@ -1,0 +1,175 @@
+"""The HTML report is well formed, self-contained, and lets nothing in that is not its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+import samples
+
+from migrate.report import render
+from migrate.report.picture import LEVELS, Strip, picture, strip
+from migrate.report.words import GROUPS
+
+VOID = {"meta", "link", "input", "br"}
+
+
+def rendered(report):
+    """The HTML of a report."""
+    stream = io.StringIO()
+    render(report, "html", stream)
+    return stream.getvalue()
+
+
+class Reader(HTMLParser):
+    """Notes every tag, attribute and text, and fails on a tag that closes another."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.opened, self.tags, self.attributes, self.ids, self.texts, self.comments = (
+            [],
+            set(),
+            [],
+            [],
+            [],
+            [],
+        )
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        """An element begins."""
+        self.tags.add(tag)
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.opened.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """An element without content, as SVG writes it."""
+        self.handle_starttag(tag, attrs)
+        self.opened.pop()
+
+    def handle_endtag(self, tag):
+        """The element opened last must be the one that ends."""
+        assert self.opened.pop() == tag
+
+    def handle_data(self, data):
+        """Text, with the element it stands in."""
+        self.texts.append((self.opened[-1] if self.opened else "", data))
+
+    def handle_comment(self, data):
+        """A comment."""
+        self.comments.append(data)
+
+
+PAGES = {
+    "run": lambda: samples.report(kind="run", make=samples.ran),
+    "hostile": samples.hostile,
+    "large": lambda: samples.report(61),
+    "empty": lambda: samples.report(0),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_tag_is_closed_in_order_and_every_id_is_unique(name):
+    """The page is balanced, whatever it shows, and links lead somewhere."""
+    page = Reader(rendered(PAGES[name]()))
+    assert page.opened == []
+    assert len(page.ids) == len(set(page.ids))
+    links = {
+        value[1:] for _, attribute, value in page.attributes if attribute == "href" and value.startswith("#")
+    }
+    assert links <= set(page.ids)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_refers_to_the_outside(name):
+    """No attribute, style or script names another file or host."""
+    html = rendered(PAGES[name]())
+    page = Reader(html)
+    referring = {
+        "src",
+        "href",
+        "action",
+        "srcset",
+        "poster",
+        "data",
+        "xlink:href",
+        "formaction",
+        "background",
+    }
+    for tag, attribute, value in page.attributes:
+        assert not attribute.startswith("on")
+        assert attribute != "style"
+        if attribute in referring:
+            assert value.startswith("#") or (tag == "link" and value == "data:,")
+    style, script = (re.search(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[1] for tag in ("style", "script"))
+    assert not re.search(r"url\(|@import|https?:", style)
+    assert not re.search(r"fetch\(|XMLHttpRequest|import\(|WebSocket|https?:", script)
+
+
+def test_the_policy_allows_our_style_and_script_and_nothing_else():
+    """The digests in the policy are those of the embedded style and script; everything else is forbidden."""
+    html = rendered(samples.small())
+    policy = next(
+        value for tag, name, value in Reader(html).attributes if value and value.startswith("default-src")
+    )
+    for tag in ("style", "script"):
+        source = re.search(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+
+
+def test_hostile_content_stays_text():
+    """Names that look like tags, comments or template code are shown, not obeyed."""
+    html = rendered(samples.hostile())
+    page = Reader(html)
+    assert page.tags == Reader(rendered(samples.report(kind="run", make=samples.ran))).tags | {"strong"}
+    assert page.comments == []
+    assert html.count("<script>") == html.count("</script>") == 1
+    texts = [text for tag, text in page.texts if tag == "bdi"]
+    for name in samples.HOSTILE:
+        if name.isprintable() and name:
+            assert name in texts
+    assert "\u202e" not in html
+    assert "\x1b" not in html
+    assert "\u2028" not in html
+    html.encode()
+
+
+def test_without_javascript_what_matters_is_on_the_page():
+    """Needs, reasons and changes are in the markup itself, in that order; the filter waits for its script."""
+    html = rendered(samples.small())
+    places = [
+        html.index(text) for text in ("The account at a glance", "In numbers", samples.ROUTER, 'id="s0"')
+    ]
+    assert places == sorted(places)
+    assert html.index("https://hooks.example.com/16/post?token=***") > places[-1]
+    assert '<form class="filter" id="filter" role="search" hidden>' in html
+
+
+def test_the_picture_shows_the_worst_of_each_group():
+    """One bad field colours its cell; groups without fields are left out of the picture."""
+    one = samples.account(2)
+    levels = dict(zip(GROUPS, (LEVELS[rank].name for rank in strip(one).levels), strict=True))
+    assert levels == {
+        "Identity": "equal", "Roles": "equal", "Presence": "equal", "Limits": "equal", "Webhooks": "change",
+        "v1 events": "manual", "Push": "equal", "Media": "equal", "Channels": "absent",
+    }  # fmt: skip
+    assert "Channels" not in picture([strip(one)]).groups
+
+
+def test_a_large_account_is_drawn_with_a_handful_of_elements():
+    """Five thousand services are one path per level, and the bars count every one of them."""
+    strips = [Strip(str(number), "IS", bytes([number % 5] * len(GROUPS))) for number in range(5000)]
+    drawn = picture(strips)
+    assert set(drawn.map().paths) == {"manual", "dropped", "lossy", "change", "equal"}
+    assert sum(path.count("M") for path in drawn.map().paths.values()) == 5000
+    assert [sum(number for _, number, _ in bar.parts) for bar in drawn.bars()] == [5000] * len(GROUPS)
