@@ -23,7 +23,10 @@ _SECRET_NAME = re.compile(
 )
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2}[^\s\"<>`]*")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]+")
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _PATH_PARAMETER = re.compile(r"(;[^=;/]*=)[^;/]*")
+_NESTED_USERINFO = re.compile(r"([/\\]{2})[^/\\?#]*@")
+"""A second URL in the path of the first, as a proxy or a list without blanks has it."""
 _BARE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[/\\]{2}\S*")
 _ASSIGNMENT = re.compile(r"(?P<name>[\w.\-]+)(?P<equals>\s*=\s*)(?P<value>[^\s&;,\"'<>`]+)")
 _PARAMETER_NAME = re.compile(r"[A-Za-z][\w.\-\[\]]{0,39}")
@@ -52,6 +55,7 @@ def mask_url(url: str) -> str:
     start = found.end() if found else 0
     address, fragment_mark, fragment = _mask_userinfo(url[start:]).partition("#")
     address, query_mark, query = address.partition("?")
+    address = _NESTED_USERINFO.sub(rf"\1{MASK}@", address)
     masked = url[:start] + _PATH_PARAMETER.sub(rf"\1{MASK}", address)
     masked += query_mark + _mask_parameters(query, known=frozenset())
     return masked + fragment_mark + _mask_parameters(fragment, known=CONNECTION_OVERRIDES)
@@ -138,11 +142,10 @@ def _mask_assignments(text: str) -> str:
 
 def _mask_userinfo(address: str) -> str:
     authority = re.split(r"[/\\?#]", address, maxsplit=1)[0]
-    port = authority.rpartition(":")[2] if ":" in authority else ""
     end = -1
     if "@" in authority:
         end = re.split(r"[?#]", address, maxsplit=1)[0].rfind("@")
-    elif port and not port.isdigit():
+    elif not _HOST.fullmatch(authority):
         # A password that holds an unescaped "/", "?" or "#" has its "@" behind the seeming authority.
         end = address.rfind("@")
     return MASK + address[end:] if end >= 0 else address
