@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from migrate import strict_json
 from migrate.config import is_sid
 from migrate.errors import BadInput
 
 Json = Any
 PAGE_KEYS = ("services", "roles")
 CHAT_SIDS = {"service": "IS", "role": "RL"}
+CHAT_HOSTS = frozenset({"chat", "ip-messaging"})
+"""The first label of Chat's hosts. Services of Conversations, Sync and Notify have `IS…` SIDs as well."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def _documents(path: Path) -> Iterator[tuple[Json, str]]:
                 yield from _lines(path, file)
             else:
                 file.seek(0)
-                yield _parse(file.read(), str(path)), str(path)
+                yield _parse(file.read(), path, 1), str(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -87,8 +91,7 @@ def _documents(path: Path) -> Iterator[tuple[Json, str]]:
 def _lines(path: Path, file: Iterator[str]) -> Iterator[tuple[Json, str]]:
     for number, line in enumerate(file, start=1):
         if line.strip():
-            place = f"{path}, line {number}"
-            yield _parse(line, place), place
+            yield _parse(line, path, number), f"{path}, line {number}"
 
 
 def _is_json(text: str) -> bool:
@@ -99,15 +102,14 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _parse(text: str, place: str) -> Json:
+def _parse(text: str, path: Path, first_line: int) -> Json:
     try:
-        return json.loads(text)
+        return strict_json.loads(text)
     except json.JSONDecodeError as error:
-        raise BadInput(
-            f"{place} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{place} is not JSON that can be read: {error}.") from error
+        line = first_line + error.lineno - 1
+        raise BadInput(f"{path} is not JSON: {error.msg} (line {line}, column {error.colno}).") from error
+    except ValueError as error:
+        raise BadInput(f"{path} cannot be used from line {first_line} on: {error}.") from error
 
 
 def _resources(value: Json, place: str) -> Iterator[tuple[Json, str]]:
@@ -145,7 +147,22 @@ def _classified(payload: Json, place: str) -> SavedObject:
     account_sid = payload.get("account_sid")
     if account_sid is not None and not is_sid("AC", account_sid):
         raise BadInput(f"{place}: 'account_sid' is {_shown(account_sid)}, not AC and 32 hexadecimal digits.")
+    _check_product(payload, place)
     return SavedObject(kind, api_version(payload), payload, place)
+
+
+def _check_product(payload: Mapping[str, Json], place: str) -> None:
+    """Refuse a resource whose own URL says that it is of another product of Twilio's."""
+    host = _host(payload.get("url"))
+    if host.endswith(".twilio.com") and host.split(".")[0] not in CHAT_HOSTS:
+        raise BadInput(f"{place} is a resource of {host}, not of the Chat API. {_EXPECTED}")
+
+
+def _host(url: Json) -> str:
+    try:
+        return urlsplit(url).hostname or "" if isinstance(url, str) else ""
+    except ValueError:
+        return ""
 
 
 def api_version(payload: Mapping[str, Json]) -> str:
