@@ -24,6 +24,8 @@ ROLES_PAGE_SIZES = {"v1": 1000, "v2": 100}
 """Twilio's maxima for Chat roles (Twilio's OpenAPI documents, ListRole)."""
 GONE_STATUSES = frozenset({403, 404, 410})
 FILE_BATCH = 100
+_Seen = tuple[str, str, str]
+"""A resource in the files: kind, API version (services only), SID."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _LiveExport:
 
     def _services(self, api: str) -> None:
         listing = Listing(Surface.CHAT, f"/{api}/Services", "services", SERVICES_PAGE_SIZE)
-        for items in pages(self._reader, self._retrier, listing):
+        for items in pages(self._reader, listing, self._retrier.call):
             views = [
                 ServiceView(item["sid"], api, item, f"GET {listing.path}") for item in self._wanted(items)
             ]
@@ -108,7 +110,7 @@ class _LiveExport:
 
     def _roles(self, api: str, sid: str) -> None:
         listing = Listing(Surface.CHAT, f"/{api}/Services/{sid}/Roles", "roles", ROLES_PAGE_SIZES[api])
-        for items in pages(self._reader, self._retrier, listing):
+        for items in pages(self._reader, listing, self._retrier.call):
             snapshots.add_roles(self._store, self._snapshot_id, self._reader.account_sid, sid, items)
 
     def _check_all_found(self) -> None:
@@ -171,13 +173,13 @@ def _wanted_objects(paths: tuple[Path, ...], request: ExportRequest) -> Iterator
 def _check_files(paths: tuple[Path, ...], request: ExportRequest, account_sid: str | None) -> str:
     """Return the account that owns everything in the files."""
     owners: dict[str, str] = {}
-    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    seen: dict[_Seen, tuple[str, str]] = {}
     for found in _wanted_objects(paths, request):
         _check_once(found, seen)
         owner = found.payload.get("account_sid") or account_sid
         if owner:
             owners.setdefault(owner, found.place)
-    _check_chosen(request, {sid for _, sid in seen})
+    _check_chosen(request, {sid for kind, _, sid in seen if kind == "service"})
     if len(owners) > 1:
         places = ", ".join(f"{owner} ({place})" for owner, place in owners.items())
         raise BadInput(f"The files hold services of more than one account: {places}. Export one at a time.")
@@ -189,16 +191,16 @@ def _check_files(paths: tuple[Path, ...], request: ExportRequest, account_sid: s
     return next(iter(owners))
 
 
-def _check_once(found: saved.SavedObject, seen: dict[tuple[str, str], tuple[str, str]]) -> None:
-    """Refuse one service that two places show differently: nobody could say which is right."""
-    if found.kind != "service":
-        return
+def _check_once(found: saved.SavedObject, seen: dict[_Seen, tuple[str, str]]) -> None:
+    """Refuse one resource that two places show differently: nobody could say which is right."""
+    # Both versions show the same of a role, and the snapshot keeps it once.
+    api = found.api if found.kind == "service" else ""
+    sid = str(found.payload["sid"])
     digest = snapshots.payload_digest(found.payload)
-    before = seen.setdefault((found.api, found.service_sid), (digest, found.place))
+    before = seen.setdefault((found.kind, api, sid), (digest, found.place))
     if before[0] != digest:
-        raise BadInput(
-            f"{found.place} shows {found.service_sid} ({found.api}) differently from {before[1]}. Keep the right one."
-        )
+        what = f"{sid} ({api})" if api else sid
+        raise BadInput(f"{found.place} shows {what} differently from {before[1]}. Keep the right one.")
 
 
 def _check_chosen(request: ExportRequest, found: Iterable[str]) -> None:
