@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from migrate.report.model import FieldRow, Json, ServiceReport, StepError, StepRow
 from migrate.report.words import NEEDS_A_PERSON, TROUBLED_STATES, VERDICT_RANK
@@ -29,7 +31,8 @@ class Finding:
 
     Attributes:
         verdict: one of `NEEDS_A_PERSON`.
-        reason: why, and what to do.
+        reason: why, and what to do, in the words of the first field and service.
+        varied: whether the others give this reason with other names and values in it.
         fields: source paths, sorted.
         places: in the order of the report; with several fields, `value` is that of the first field.
         values: source path → value, if the finding concerns one service only.
@@ -37,6 +40,7 @@ class Finding:
 
     verdict: str
     reason: str
+    varied: bool
     fields: tuple[str, ...]
     places: tuple[Place, ...]
     values: Mapping[str, Json]
@@ -104,18 +108,43 @@ def troubled(step: StepRow) -> bool:
     return step.error is not None or step.state in TROUBLED_STATES
 
 
-def digest(services: Iterable[ServiceReport]) -> Digest:
-    """Reads the services once. Memory grows with the findings, not with the fields."""
-    gathered = _Gathering()
+def skeleton(reason: str) -> str:
+    """Returns what stays of a reason when names, values and numbers are taken out of it.
+
+    A reason names the event, the URL or the permission that it is about; by its skeleton it is told once for
+    all services.
+    """
+    return _BLANKS.sub("… ", _NAME.sub("…", _QUOTED.sub("…", reason)))
+
+
+_QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|“[^”]*”")
+_NAME = re.compile(r"[^\s,;()]*(?:[_/:$\d<>|=@]|[a-z][A-Z]|\w\.\w)[^\s,;()]*|\b[A-Z]{2,}\b")
+_BLANKS = re.compile(r"(?:…[\s,]*)+")
+
+
+def digest(services: Iterable[ServiceReport], *, whole: bool = False) -> Digest:
+    """Reads the services once. Memory grows with the findings, not with the fields.
+
+    With `whole`, only reasons that are equal to the letter are told together.
+    """
+    gathered = _Gathering(str if whole else lru_cache(maxsize=65536)(skeleton))
     for number, service in enumerate(services):
         gathered.add(number, service)
     return gathered.digest()
 
 
+@dataclass(frozen=True)
+class _Reason:
+    text: str
+    varied: bool = False
+
+
 class _Gathering:
     """The mutable half of `digest`."""
 
-    def __init__(self) -> None:
+    def __init__(self, likeness: Callable[[str], str]) -> None:
+        self._likeness = likeness
+        self._reasons: dict[tuple[str, str, str], _Reason] = {}
         self._fields = self._changes = self._services_with_changes = 0
         self._equal = Counter[str]()
         self._needs: dict[tuple[str, str, str], list[Place]] = defaultdict(list)
@@ -129,8 +158,7 @@ class _Gathering:
         for row in service.fields:
             changes += row.change
             if needs_a_person(row):
-                place = Place(number, service.source_sid, service.friendly_name, row.value)
-                self._needs[row.verdict, row.reason, row.source].append(place)
+                self._add_need(Place(number, service.source_sid, service.friendly_name, row.value), row)
             elif not row.change:
                 self._equal[row.verdict] += 1
         for step in service.steps:
@@ -138,6 +166,13 @@ class _Gathering:
         self._fields += len(service.fields)
         self._changes += changes
         self._services_with_changes += changes > 0
+
+    def _add_need(self, place: Place, row: FieldRow) -> None:
+        key = (row.verdict, self._likeness(row.reason), row.source)
+        self._needs[key].append(place)
+        first = self._reasons.setdefault(key, _Reason(row.reason))
+        if first.text != row.reason:
+            self._reasons[key] = _Reason(first.text, varied=True)
 
     def _add_step(self, place: Place, step: StepRow) -> None:
         if not step.reversible:
@@ -154,7 +189,7 @@ class _Gathering:
                 Trouble(*key, tuple(place for place, _ in met), tuple(request for _, request in met))
                 for key, met in self._troubles.items()
             ),
-            findings=tuple(sorted(_merge(self._needs), key=_most_pressing)),
+            findings=tuple(sorted(_merge(self._needs, self._reasons), key=_most_pressing)),
             irreversible=tuple(
                 Irreversible(*key, tuple(places)) for key, places in self._irreversible.items()
             ),
@@ -172,16 +207,20 @@ _NO_MESSAGE = {
 }
 
 
-def _merge(needs: Mapping[tuple[str, str, str], Iterable[Place]]) -> Iterable[Finding]:
+def _merge(
+    needs: Mapping[tuple[str, str, str], Iterable[Place]], reasons: Mapping[tuple[str, str, str], _Reason]
+) -> Iterable[Finding]:
     """Joins fields that have the same verdict and reason in the same services."""
     joined: dict[tuple[str, str, tuple[int, ...]], dict[str, tuple[Place, ...]]] = defaultdict(dict)
-    for (verdict, reason, source), found in needs.items():
+    for (verdict, likeness, source), found in needs.items():
         places = tuple(found)
-        joined[verdict, reason, tuple(place.number for place in places)][source] = places
-    for (verdict, reason, numbers), by_source in joined.items():
+        joined[verdict, likeness, tuple(place.number for place in places)][source] = places
+    for (verdict, likeness, numbers), by_source in joined.items():
         fields = tuple(sorted(by_source))
+        told = [reasons[verdict, likeness, source] for source in fields]
+        varied = any(reason.varied or reason.text != told[0].text for reason in told)
         values = {source: by_source[source][0].value for source in fields} if len(numbers) == 1 else {}
-        yield Finding(verdict, reason, fields, by_source[fields[0]], values)
+        yield Finding(verdict, told[0].text, varied, fields, by_source[fields[0]], values)
 
 
 def _most_pressing(finding: Finding) -> tuple[int, int, tuple[str, ...], str, int]:

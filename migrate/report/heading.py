@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate.report.digest import Digest
+from migrate.report.digest import Digest, Finding
 from migrate.report.model import Report, StepError
 from migrate.report.values import age, moment, visible
 from migrate.report.words import (
@@ -80,6 +80,13 @@ def equal_line(found: Digest) -> str:
         if found.equal.get(word.name)
     )
     return f"{total:,} of {count(found.fields, 'field')}" + (f": {listed}" if listed else "")
+
+
+def why(finding: Finding) -> str:
+    """Returns the reason of a finding, and whether it stands for others like it."""
+    return finding.reason + (
+        " (Likewise for the others, each with its own names and values.)" if finding.varied else ""
+    )
 
 
 def error_facts(error: StepError) -> str:

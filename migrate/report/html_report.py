@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from migrate.report.digest import digest, needs_a_person
-from migrate.report.heading import conclusion, equal_line, error_facts, examined
+from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport, StepRow
 from migrate.report.picture import LEVELS, Level, Strip, level_of, picture, strip
 from migrate.report.values import Delta, delta, shorten, show, visible
@@ -63,7 +63,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"show": show, "visible": visible, "count": count, "facts": error_facts}
+    environment.filters |= {
+        "show": show,
+        "visible": visible,
+        "count": count,
+        "facts": error_facts,
+        "why": why,
+    }
     return environment
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from migrate.report.digest import Digest, Finding, Irreversible, Place, Trouble, digest
-from migrate.report.heading import conclusion, equal_line, error_facts, examined
+from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport
 from migrate.report.values import Delta, delta, shorten, show, visible
 from migrate.report.words import NEEDS_A_PERSON, VERDICT, count, kind_words
@@ -41,7 +41,7 @@ _WHOLE = _Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 def render_markdown(report: Report, stream: TextIO, *, verbose: bool) -> None:
     """Writes a masked report. Reads its services twice."""
     page = _Page(_WHOLE if verbose else _BRIEF)
-    found = digest(report.services)
+    found = digest(report.services, whole=verbose)
     for line in page.lines(report, found):
         stream.write(line + "\n")
 
@@ -133,7 +133,7 @@ class _Page:
                 yield from self._finding(finding)
 
     def _finding(self, finding: Finding) -> Iterator[str]:
-        yield from (prose(finding.reason), "")
+        yield from (prose(why(finding)), "")
         if finding.values:
             rows = [_row(code(field), self._value(show(finding.values[field]))) for field in finding.fields]
             table = [_row("field", "value in Chat"), _row("---", "---"), *rows[: self.limits.fields]]

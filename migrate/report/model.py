@@ -7,7 +7,7 @@ never stands in memory as a whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = Any
@@ -76,13 +76,17 @@ class StepRow:
 
 @dataclass(frozen=True)
 class ServiceReport:
-    """One service: its fields sorted by source, its steps in order."""
+    """One service: its fields sorted by source, its steps in order.
+
+    `role_sids` tells, where the target is another service, which of its roles stands for which Chat role.
+    """
 
     source_sid: str
     target_sid: str | None
     friendly_name: str
     fields: tuple[FieldRow, ...]
     steps: tuple[StepRow, ...]
+    role_sids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

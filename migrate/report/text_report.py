@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from migrate.report.digest import Digest, Finding, Irreversible, Place, Trouble, digest
-from migrate.report.heading import conclusion, equal_line, error_facts, examined
+from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport, StepRow
 from migrate.report.values import Delta, delta, shorten, show, visible
 from migrate.report.words import NEEDS_A_PERSON, VERDICT, count, kind_words
@@ -37,7 +37,7 @@ _WHOLE = _Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 def render_text(report: Report, stream: TextIO, *, color: bool, verbose: bool) -> None:
     """Writes a masked report. Reads its services twice; colours it only if told to."""
     page = _Page(color, _WHOLE if verbose else _BRIEF)
-    found = digest(report.services)
+    found = digest(report.services, whole=verbose)
     for line in page.lines(report, found):
         stream.write(line.rstrip() + "\n")
 
@@ -105,6 +105,7 @@ class _Page:
         for verdict in NEEDS_A_PERSON:
             findings = [finding for finding in found.findings if finding.verdict == verdict]
             if findings:
+                yield ""
                 total = f"{count(found.needs[verdict], 'field')}: {VERDICT[verdict].meaning}"
                 yield f"  {self._paint(verdict.upper(), VERDICT[verdict].color, bold=True)}  {total}"
             for finding in findings:
@@ -117,11 +118,11 @@ class _Page:
                 f"{visible(field)} = {self._value(show(finding.values[field]))}" for field in finding.fields
             ]
             yield from self._capped(values, self.limits.fields, 4)
-            yield from self._prose(finding.reason, 6)
+            yield from self._prose(why(finding), 6)
             yield f"      in {self._place(finding.places[0])}"
             return
         yield from self._capped([visible(field) for field in finding.fields], self.limits.fields, 4)
-        yield from self._prose(finding.reason, 6)
+        yield from self._prose(why(finding), 6)
         yield f"      in {count(len(finding.places), 'service')}:"
         single = len(finding.fields) == 1
         yield from self._listed(

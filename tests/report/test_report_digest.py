@@ -1,0 +1,65 @@
+"""The head of a report says equal things once, and loses nothing by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import samples
+
+from migrate.report.digest import digest, skeleton
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Lost: inviteMember.", "Lost: inviteMember, editAnyUserInfo."),
+        (
+            "Set onMessageAdd → https://a.example/x), then go.",
+            "Set onUserAdded → https://b.example/y), then go.",
+        ),
+        ('The role "agent x" holds 3.', 'The role "lead" holds 12.'),
+        ("Call it with POST.", "Call it with PUT."),
+    ],
+)
+def test_reasons_that_differ_in_names_only_are_alike(one, other):
+    """Names, URLs, numbers and quotations do not keep two reasons apart."""
+    assert skeleton(one) == skeleton(other)
+
+
+def test_reasons_that_differ_in_words_are_not_alike():
+    """Plain words are the reason; they are never taken out."""
+    assert skeleton("Change the client.") != skeleton("Change the server.")
+
+
+def services(*reasons):
+    """One service for each reason, which concerns one field."""
+    return [
+        replace(samples.service(number, "x"), fields=(samples.row("a", number, "manual", reason),), steps=())
+        for number, reason in enumerate(reasons)
+    ]
+
+
+def test_like_reasons_are_told_once_for_all_services():
+    """The first reason stands for all, says so, and each service keeps its value."""
+    (finding,) = digest(services("See https://a.example/.", "See https://b.example/.")).findings
+    assert (finding.reason, finding.varied) == ("See https://a.example/.", True)
+    assert [place.value for place in finding.places] == [0, 1]
+
+
+def test_told_whole_only_equal_reasons_are_joined():
+    """Whoever asks for everything gets every reason."""
+    found = digest(services("See a_1.", "See a_2.", "See a_1."), whole=True).findings
+    assert [(finding.reason, finding.varied, len(finding.places)) for finding in found] == [
+        ("See a_1.", False, 2),
+        ("See a_2.", False, 1),
+    ]
+
+
+def test_every_field_that_needs_a_person_is_counted_once():
+    """However findings are joined, their counts are those of the rows."""
+    rows = [row for service in samples.report(200).services for row in service.fields]
+    for whole in (False, True):
+        found = digest(samples.report(200).services, whole=whole)
+        for verdict in ("manual", "dropped", "lossy"):
+            assert found.needs.get(verdict, 0) == sum(row.verdict == verdict for row in rows)
