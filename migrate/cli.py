@@ -15,10 +15,11 @@ import click
 from migrate.errors import MigrateError
 
 if TYPE_CHECKING:
+    from migrate.attempts import Limits
     from migrate.commands.apply import ApplyOptions
     from migrate.commands.context import Context
+    from migrate.commands.diff import DiffOptions
     from migrate.commands.export import ExportOptions
-    from migrate.executor import Limits
     from migrate.present import Output
     from migrate.store import Store
     from migrate.store.journal import Run
@@ -69,10 +70,18 @@ concurrency_option = click.option(
 target_options = options(
     click.option(
         "--target",
-        type=click.Choice(["same"]),
-        default="same",
-        show_default=True,
-        help="Which Conversation Services receive the settings: those with the same SID.",
+        type=click.Choice(["same", "new", "map"]),
+        help="Which Conversation Services receive the settings: those with the same SIDs, new ones, or those that "
+        "--target-map names.  [default: same]",
+    ),
+    click.option(
+        "--target-map",
+        metavar="CSV",
+        type=click.Path(path_type=Path),
+        help="A file with the columns source_sid,target_sid; means --target map.",
+    ),
+    click.option(
+        "--again", is_flag=True, help="With --target new: create a fresh set, whatever was created before."
     ),
 )
 report_options = options(
@@ -156,15 +165,7 @@ def export(context: click.Context, /, concurrency: int, **options: Any) -> None:
 @click.option("--offline", is_flag=True, help="Compare with nothing live: show all that would be set.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if changes are pending.")
 @click.pass_context
-def diff(
-    context: click.Context,
-    /,
-    target: str,
-    offline: bool,
-    exit_code: bool,
-    concurrency: int,
-    **report: Any,
-) -> None:
+def diff(context: click.Context, /, offline: bool, exit_code: bool, concurrency: int, **rest: Any) -> None:
     """Show what would change, and store it as a plan. Never writes to Twilio.
 
     \b
@@ -172,14 +173,17 @@ def diff(
     chat-migrate diff --format html -o dry-run.html
     chat-migrate diff --format json | jq .summary
     chat-migrate diff --exit-code
+    chat-migrate diff --target new
+    chat-migrate diff --target-map services.csv
     """
-    from migrate.commands.diff import DiffOptions, diff
+    from migrate.commands.diff import diff
     from migrate.reporting import diff_report
     from migrate.store import plans, snapshots
 
-    output, tool = _output(context, **report), _context(context)
+    output, tool = _output(context, **rest), _context(context)
+    options = _diff_options(concurrency, offline=offline, **rest)
     with tool.locked_store("diff") as store:
-        plan = diff(tool, store, snapshots.latest(store), DiffOptions(target, offline, concurrency))
+        plan = diff(tool, store, snapshots.latest(store), options)
         output.write(diff_report(store, plan))
         pending = plans.step_count(store, plan.number)
     sys.exit(3 if exit_code and pending else 0)
@@ -259,15 +263,15 @@ def resume(
 @report_options
 @concurrency_option
 @click.pass_context
-def run(context: click.Context, /, target: str, yes: bool, concurrency: int, **rest: Any) -> None:
+def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> None:
     """Migrate in one shot: export, diff, confirmation, apply, verify, summary.
 
     \b
     chat-migrate run
     chat-migrate run --yes --max-change-percent 20
     chat-migrate run --yes --from-file services.json --format json
+    chat-migrate run --yes --target new
     """
-    from migrate.commands.diff import DiffOptions
     from migrate.commands.export import check_options
     from migrate.commands.run import RunOptions, run
     from migrate.present import ask, require_consent
@@ -277,7 +281,7 @@ def run(context: click.Context, /, target: str, yes: bool, concurrency: int, **r
     export_options = _export_options(concurrency, **rest)
     check_options(tool, export_options)
     everything = RunOptions(
-        export_options, DiffOptions(target, concurrency=concurrency), _apply_options(concurrency, **rest)
+        export_options, _diff_options(concurrency, **rest), _apply_options(concurrency, **rest)
     )
     with tool.locked_store("run", must_exist=False) as store:
         show = _silent if yes else _show_diff(store)
@@ -324,6 +328,24 @@ def verify(context: click.Context, /, plan_id: str | None, concurrency: int, **r
         found = verify_report(store, plan, journal.find_latest_of(store, plan))
         output.write(found)
     sys.exit(3 if found.summary.services_to_change else 0)
+
+
+@cli.command()
+@click.option("--format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.pass_context
+def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the option's name
+    """Print what became of what: old SID, new SID, for services and roles that were re-created elsewhere.
+
+    \b
+    chat-migrate sids > sids.csv
+    chat-migrate sids --format json
+    """
+    from migrate.commands.sids import sid_table
+    from migrate.store import open_store
+
+    with open_store(context.obj["db"], must_exist=True) as store:
+        for line in sid_table(store, format):
+            click.echo(line)
 
 
 @cli.command()
@@ -440,6 +462,24 @@ def _export_options(
     return ExportOptions(ExportRequest(apis, services, concurrency), files)
 
 
+def _diff_options(
+    concurrency: int,
+    *,
+    target: str | None,
+    target_map: Path | None,
+    again: bool,
+    offline: bool = False,
+    **_other: Any,
+) -> DiffOptions:
+    from migrate.commands.diff import DiffOptions
+
+    options = DiffOptions(
+        target or ("map" if target_map else "same"), target_map, again, offline, concurrency
+    )
+    options.lines()
+    return options
+
+
 def _apply_options(
     concurrency: int,
     *,
@@ -456,7 +496,7 @@ def _apply_options(
 
 
 def _limits(concurrency: int, limit: int | None, allow_drift: bool) -> Limits:
-    from migrate.executor import Limits
+    from migrate.attempts import Limits
 
     return Limits(concurrency=concurrency, services=limit, allow_drift=allow_drift)
 

@@ -9,7 +9,12 @@ FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 def now() -> str:
     """Return this moment as ISO 8601 in UTC, to the millisecond: it sorts as text."""
-    return datetime.now(timezone.utc).strftime(FORMAT)[:-3] + "Z"
+    return as_text(datetime.now(timezone.utc))
+
+
+def as_text(moment: datetime) -> str:
+    """Return a moment in UTC as `now` writes it."""
+    return moment.strftime(FORMAT)[:-3] + "Z"
 
 
 def seconds_since(moment: str) -> float:

@@ -10,6 +10,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from migrate import clock
 from migrate.config import Credentials, Endpoints
 from migrate.errors import CallFailed, Failure, SafetyRefusal, Trouble
 from migrate.pace import Pace
@@ -112,6 +115,28 @@ def _is_official(surface: Surface, host: str) -> bool:
     return labels[0] == surface.value and labels[-2:] == ["twilio", "com"] and 3 <= len(labels) <= 5
 
 
+class ServerClock:
+    """What time it is at Twilio, by the `Date` headers of its answers: ours may be wrong by minutes."""
+
+    def __init__(self) -> None:
+        self._offset: timedelta | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether an answer has told the time."""
+        return self._offset is not None
+
+    def hear(self, date: str | None) -> None:
+        """Take the time from an answer's `Date` header, if it has one; the first one is enough."""
+        if self._offset is None and date:
+            self._offset = parsedate_to_datetime(date) - datetime.now(timezone.utc)
+
+    def now(self) -> datetime:
+        """Return the time at Twilio, rounded down: headers and resources are dated to the second."""
+        moment = datetime.now(timezone.utc) + (self._offset or timedelta())
+        return moment.replace(microsecond=0) - timedelta(seconds=1)
+
+
 class _Transport(TwilioHttpClient):
     """Sees every request and answer; errors leave it as `CallFailed`.
 
@@ -120,12 +145,18 @@ class _Transport(TwilioHttpClient):
     """
 
     def __init__(
-        self, session: requests.Session, routes: Routes, pace: Pace, methods: frozenset[str]
+        self,
+        session: requests.Session,
+        routes: Routes,
+        pace: Pace,
+        clock: ServerClock,
+        methods: frozenset[str],
     ) -> None:
         super().__init__(pool_connections=False)
         self.session = session
         self._routes = routes
         self._pace = pace
+        self._clock = clock
         self._methods = methods
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
@@ -139,6 +170,7 @@ class _Transport(TwilioHttpClient):
             raise SafetyRefusal(f"{method} was refused: this command may only read from Twilio.")
         with self._pace.slot() as epoch:
             response = self._send(method, self._routes.rewrite(url), *args, **kwargs)
+        self._clock.hear(_header(response, "Date"))
         if response.status_code == 429:
             self._pace.throttled(epoch)
         else:
@@ -211,6 +243,7 @@ class Reader:
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=concurrency, max_retries=0))
+        self._clock = ServerClock()
         self._local = threading.local()
 
     def get(
@@ -257,6 +290,16 @@ class Reader:
         following = answer.payload["meta"].get("next_page_url")
         return answer.payload[key], self._routes.locate(surface, following) if following else None
 
+    def server_time(self) -> str:
+        """Return the time at Twilio, ISO 8601 in UTC, never later than it really is; may ask for it, once.
+
+        Raises:
+            CallFailed: as `get`.
+        """
+        if not self._clock.is_set:
+            self.get(Surface.CONVERSATIONS, "/v1/Services", query={"PageSize": 1})
+        return clock.as_text(self._clock.now())
+
     def _call(
         self, method: str, surface: Surface, path: str, *, check: Check | None, **arguments: Any
     ) -> Answer:
@@ -281,7 +324,7 @@ class Reader:
                 edge=self._endpoints.edge,
                 # A non-empty mapping keeps the library from reading the environment behind our back.
                 environment={"": ""},
-                http_client=_Transport(self._session, self._routes, self._pace, self._methods),
+                http_client=_Transport(self._session, self._routes, self._pace, self._clock, self._methods),
                 user_agent_extensions=["chat-migrate"],
             )
         client: Client = self._local.client

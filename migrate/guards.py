@@ -7,9 +7,9 @@ from functools import partial
 
 from mappings import MAPPING_VERSION
 from migrate import kinds
+from migrate.attempts import Work
 from migrate.clock import now, seconds_since
 from migrate.errors import CallFailed, SafetyRefusal
-from migrate.executor import Work
 from migrate.pool import parallel
 from migrate.steps import Finding, Step
 from migrate.store import Store, plans, snapshots
@@ -122,12 +122,12 @@ def check_targets(work: Work) -> str | None:
 
 def _is_old(work: Work, sid: str) -> bool:
     moment = plans.read_at(work.store, work.plan.number, sid)
-    return moment is None or seconds_since(moment) > work.limits.trust_seconds
+    return moment is not None and seconds_since(moment) > work.limits.trust_seconds
 
 
 def _changed(work: Work, sid: str) -> list[str]:
     steps = plans.steps_of(work.store, work.plan.number, sid)
-    return [step.key for step in steps if _finding(work, step) is Finding.OTHER]
+    return [step.key for step in steps if step.before and _finding(work, step) is Finding.OTHER]
 
 
 def _finding(work: Work, step: Step) -> Finding:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mappings import Resource
+from migrate.config import is_sid
 from migrate.gateway import Answer, Reader, Surface, Writer
+from migrate.pages import Listing, pages
 from migrate.steps import Action, Step, Values, lookup
 
 Json = Any
@@ -51,9 +53,31 @@ class _Role:
         return payload.get("sid") == step.item
 
 
+class _NewRole:
+    """A role that does not exist yet."""
+
+    def path(self, step: Step) -> str:
+        return f"/v1/Services/{step.target_sid}/Roles"
+
+    def answers(self, step: Step, payload: Mapping[str, Json]) -> bool:
+        return is_sid("RL", payload.get("sid")) and payload.get("chat_service_sid") == step.target_sid
+
+
+class _NewService:
+    """A Conversation Service that does not exist yet."""
+
+    def path(self, _step: Step) -> str:
+        return "/v1/Services"
+
+    def answers(self, _step: Step, payload: Mapping[str, Json]) -> bool:
+        return is_sid("IS", payload.get("sid"))
+
+
 KINDS: dict[tuple[Resource, Action], Kind] = {
     **{(resource, Action.UPDATE): _Settings(path) for resource, path in SETTINGS_PATHS.items()},
     (Resource.ROLES, Action.UPDATE): _Role(),
+    (Resource.ROLES, Action.CREATE): _NewRole(),
+    (Resource.SERVICE, Action.CREATE): _NewService(),
 }
 
 
@@ -90,3 +114,24 @@ def send(writer: Writer, step: Step) -> Answer:
 def values_of(step: Step, payload: Mapping[str, Json]) -> Values:
     """Return the step's paths from a payload of its resource."""
     return {path: lookup(payload, path) for path in step.after}
+
+
+SERVICES_PAGE_SIZE = 100
+ROLES_PAGE_SIZE = 50
+"""Twilio's maxima for Conversations lists (Twilio's OpenAPI documents, ListService, ListServiceRole)."""
+
+
+def roles_listing(target_sid: str) -> Listing:
+    """Return where the roles of a Conversation Service are listed."""
+    return Listing(Surface.CONVERSATIONS, f"/v1/Services/{target_sid}/Roles", "roles", ROLES_PAGE_SIZE)
+
+
+def roles(reader: Reader, target_sid: str) -> list[dict[str, Json]]:
+    """Read the roles of a Conversation Service, each page once."""
+    return [role for page in pages(reader, roles_listing(target_sid)) for role in page]
+
+
+def services(reader: Reader) -> list[dict[str, Json]]:
+    """Read the account's Conversation Services, each page once."""
+    listing = Listing(Surface.CONVERSATIONS, "/v1/Services", "services", SERVICES_PAGE_SIZE)
+    return [service for page in pages(reader, listing) for service in page]

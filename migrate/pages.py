@@ -1,14 +1,15 @@
-"""Following a list from page to page, patiently."""
+"""Following a list from page to page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from migrate.gateway import Reader, Surface
-from migrate.retry import Retrier
+
+Page = tuple[list[Any], "str | None"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,15 @@ class Listing:
     page_size: int
 
 
-def pages(reader: Reader, retrier: Retrier, listing: Listing) -> Iterator[list[Any]]:
+def pages(
+    reader: Reader, listing: Listing, call: Callable[[Callable[[], Page]], Page] = lambda fetch: fetch()
+) -> Iterator[list[Any]]:
     """Yield the items of a list page by page, as Twilio names the next one; at least one page comes.
+
+    Args:
+        reader: the account to read from.
+        listing: what to read.
+        call: fetches one page; `Retrier.call`, unless the caller retries as a whole.
 
     Raises:
         CallFailed: a page could not be read.
@@ -37,6 +45,7 @@ def pages(reader: Reader, retrier: Retrier, listing: Listing) -> Iterator[list[A
     """
     where: str | None = listing.path
     while where is not None:
-        page = partial(reader.page, listing.surface, where, listing.key, page_size=listing.page_size)
-        items, where = retrier.call(page)
+        items, where = call(
+            partial(reader.page, listing.surface, where, listing.key, page_size=listing.page_size)
+        )
         yield items

@@ -1,29 +1,77 @@
-"""Snapshot + target → plan: what each setting becomes, and the fewest writes that make it so."""
+"""Snapshot + target → plan: what each setting becomes, and the fewest writes that make it so. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from mappings import ChatService, Outcome, Resource, Translation, Verdict, same, translate
+from mappings import ChatService, Outcome, Resource, RoleTranslation, Translation, Verdict, same, translate
 from migrate.report.model import FieldRow
 from migrate.state import TargetState
-from migrate.steps import SETTINGS, Action, Step, lookup
+from migrate.steps import SETTINGS, Action, Step, Values, counterpart_of, lookup
 
 Json = Any
 
 CONVERSATIONS_ONLY_FILTERS = frozenset({"onConversationStateUpdated", "onDeliveryUpdated"})
 """Events without a Chat counterpart: where a target has them, someone has set them there for Conversations."""
 
+BORN_ROLES = frozenset(
+    {
+        ("service", "service admin"),
+        ("service", "service user"),
+        ("conversation", "channel admin"),
+        ("conversation", "channel user"),
+    }
+)
+"""Type and lower-cased name of the roles that Twilio gives every new service (Chat docs, Roles)."""
+
+ROLE_SETTINGS = frozenset(
+    {
+        "default_chat_service_role_sid",
+        "default_conversation_role_sid",
+        "default_conversation_creator_role_sid",
+    }
+)
+"""Settings whose value is the SID of a role."""
+
 NO_TARGET = (
     "Conversations has no Service with this SID, so nothing can be set in place. "
     "Use `--target new` to create one, or check the account."
 )
+KEEPS_ITS_NAME = "The target keeps the name that it has: Conversations cannot rename a Service."
 REPLACES_ACCOUNT_WEBHOOKS = (
     "The Service has had no webhook of its own in Conversations; "
     "from now on, the account-level webhook is not called for it."
 )
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the settings of one service go, and what is known of that place.
+
+    Attributes:
+        account_sid: the account that is written to.
+        sid: the Conversation Service, or None if it is still to be created.
+        in_place: whether it has the Chat Service's own SID, in the same account.
+        state: as read; None if it was not looked at, or does not exist yet.
+        offline: nothing was looked at, so all is shown as to be set.
+        refused: filters that Twilio has refused for it before.
+        counterparts: Chat role SID → SID of the role that stands for it there, as recorded earlier.
+    """
+
+    account_sid: str
+    sid: str | None
+    in_place: bool
+    state: TargetState | None = None
+    offline: bool = False
+    refused: frozenset[str] = frozenset()
+    counterparts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a service was looked for and not found."""
+        return self.state is not None and not self.state.exists
 
 
 @dataclass(frozen=True)
@@ -32,133 +80,124 @@ class ServicePlan:
 
     Attributes:
         source_sid: the Chat Service.
-        target_sid: the Conversation Service, or None if there is none.
         friendly_name: the Chat Service's name.
         fields: one row per leaf of the source, sorted.
         steps: the writes, in order.
+        counterparts: Chat role SID → SID of the role in the target, as far as known.
     """
 
     source_sid: str
-    target_sid: str | None
     friendly_name: str
     fields: tuple[FieldRow, ...]
     steps: tuple[Step, ...]
+    counterparts: Mapping[str, str]
 
 
-def plan_service(
-    service: ChatService, state: TargetState | None, *, refused: frozenset[str] = frozenset()
-) -> ServicePlan:
-    """Plan one service in place. Pure: the same input gives the same plan.
-
-    Args:
-        service: the source, as snapshotted.
-        state: the target as read; None means offline: nothing to compare with, all is shown as to be set.
-        refused: filters that Twilio has refused for this target before.
-    """
-    planner = _InPlace(service, state, refused)
+def plan_service(service: ChatService, destination: Destination) -> ServicePlan:
+    """Plan one service. The same input gives the same plan."""
+    planner = (_InPlace if destination.in_place else _Elsewhere)(service, destination)
     return ServicePlan(
         source_sid=service.sid,
-        target_sid=None if state is not None and not state.exists else service.sid,
         friendly_name=planner.translation.friendly_name,
         fields=tuple(planner.row(outcome) for outcome in planner.translation.outcomes),
-        steps=planner.steps(),
+        steps=() if destination.is_missing else tuple(planner.steps()),
+        counterparts=planner.counterparts,
     )
 
 
-class _InPlace:
-    """Plans for the Conversation Service that has the Chat Service's own SID."""
+class _Planner:
+    """What both ways have in common: the three settings resources."""
 
-    def __init__(self, service: ChatService, state: TargetState | None, refused: frozenset[str]) -> None:
-        self.translation: Translation = translate(service, same_service=True)
-        self._sid = service.sid
-        self._state = state
-        self._refused = refused
-        self._live_roles = {role["sid"]: role for role in state.roles} if state else {}
+    def __init__(self, service: ChatService, destination: Destination) -> None:
+        self.translation: Translation = translate(service, same_service=destination.in_place)
+        self._source_sid = service.sid
+        self._destination = destination
         self._roles = {role.source_sid: role for role in self.translation.roles}
+        state = destination.state
+        self._live_roles: dict[str, Mapping[str, Json]] = (
+            {role["sid"]: role for role in state.roles} if state else {}
+        )
+        self.counterparts: Mapping[str, str] = {}
 
-    def wanted(self, resource: Resource) -> Mapping[str, Json]:
+    def steps(self) -> Iterator[Step]:
+        """Yield the writes, in order."""
+        raise NotImplementedError
+
+    def row(self, outcome: Outcome) -> FieldRow:
+        """Return the report's row on one source field."""
+        if self._destination.is_missing and outcome.resource in (*SETTINGS, Resource.ROLES):
+            return _row(outcome, None, None, verdict=Verdict.MANUAL, reason=NO_TARGET)
+        if outcome.resource in SETTINGS:
+            return self._settings_row(outcome, outcome.resource)
+        if outcome.resource is Resource.ROLES:
+            return self._role_row(outcome)
+        if outcome.resource is Resource.SERVICE:
+            return self._service_row(outcome)
+        return _row(outcome, None, None)
+
+    def _settings_steps(self) -> Iterator[Step]:
+        for resource in SETTINGS:
+            wanted = self._wanted(resource)
+            after = {path: value for path, value in wanted.items() if self._differs(resource, path, value)}
+            if after:
+                yield self._settings_step(resource, after)
+
+    def _settings_step(self, resource: Resource, after: Values) -> Step:
+        uncertain = self.translation.uncertain_filters if "filters" in after else ()
+        known = self._destination.state is not None
+        return Step(
+            key=f"{self._source_sid}/{resource.value}",
+            source_sid=self._source_sid,
+            target_sid=self._destination.sid,
+            resource=resource,
+            action=Action.UPDATE,
+            before={path: self._live(resource, path) for path in after} if known else {},
+            after=after,
+            optional=tuple(name for name in uncertain if name not in self._destination.refused),
+        )
+
+    def _wanted(self, resource: Resource) -> Mapping[str, Json]:
         """Return the values that one settings resource should hold."""
         values = dict(self.translation.settings.get(resource, {}))
         if isinstance(values.get("filters"), list):
             present = self._live(resource, "filters")
             extra = [name for name in present or () if name in CONVERSATIONS_ONLY_FILTERS]
-            kept = [name for name in values["filters"] if name not in self._refused]
+            kept = [name for name in values["filters"] if name not in self._destination.refused]
             values["filters"] = list(dict.fromkeys(kept + extra))
         return values
 
-    def steps(self) -> tuple[Step, ...]:
-        """Return the writes: settings first, since a refused role must not keep them from being set."""
-        if self._state is not None and not self._state.exists:
-            return ()
-        settings = [self._settings_step(resource) for resource in SETTINGS]
-        roles = [self._role_step(role_sid) for role_sid in sorted(self._roles)]
-        return tuple(step for step in (*settings, *roles) if step is not None)
-
-    def row(self, outcome: Outcome) -> FieldRow:
-        """Return the report's row on one source field."""
-        if outcome.resource in SETTINGS:
-            return self._settings_row(outcome)
-        if outcome.resource is Resource.ROLES:
-            return self._role_row(outcome)
-        held = outcome.value if outcome.resource is Resource.SERVICE else None
-        return _row(outcome, before=held, after=held, change=False)
-
     def _live(self, resource: Resource, path: str) -> Json:
-        return lookup(self._state.settings.get(resource), path) if self._state is not None else None
+        state = self._destination.state
+        return lookup(state.settings.get(resource), path) if state is not None else None
 
     def _differs(self, resource: Resource, path: str, value: Json) -> bool:
-        return self._state is None or not same(resource, path, self._live(resource, path), value)
+        return self._destination.offline or not same(resource, path, self._live(resource, path), value)
 
-    def _settings_step(self, resource: Resource) -> Step | None:
-        after = {
-            path: value
-            for path, value in self.wanted(resource).items()
-            if self._differs(resource, path, value)
-        }
-        if not after:
-            return None
-        optional = self.translation.uncertain_filters if "filters" in after else ()
-        return Step(
-            key=f"{self._sid}/{resource.value}",
-            source_sid=self._sid,
-            target_sid=self._sid,
-            resource=resource,
-            action=Action.UPDATE,
-            before={path: self._live(resource, path) for path in after},
-            after=after,
-            optional=tuple(name for name in optional if name not in self._refused),
-        )
-
-    def _settings_row(self, outcome: Outcome) -> FieldRow:
-        resource, path = outcome.resource, outcome.target or ""
-        if resource is None:
-            raise AssertionError("only outcomes with a settings resource come here")
+    def _settings_row(self, outcome: Outcome, resource: Resource) -> FieldRow:
+        path = outcome.target or ""
         before = self._live(resource, path)
-        if self._state is not None and not self._state.exists:
-            return _row(
-                outcome, before=None, after=None, change=False, verdict=Verdict.MANUAL, reason=NO_TARGET
-            )
-        wanted = self.wanted(resource)
+        wanted = self._wanted(resource)
         if path not in wanted:
-            return _row(outcome, before=before, after=before, change=False)
+            return _row(outcome, before, before)
         change = self._differs(resource, path, wanted[path])
-        after = wanted[path] if change else before
-        reason = self._with_notes(outcome, change)
+        lost = self._lost_filters(outcome)
         return _row(
-            outcome, before=before, after=after, change=change, reason=reason, verdict=self._verdict(outcome)
+            outcome,
+            before,
+            wanted[path] if change else before,
+            verdict=Verdict.MANUAL if lost else outcome.verdict,
+            reason=self._with_notes(outcome, change=change, lost=lost),
+            change=change,
         )
-
-    def _verdict(self, outcome: Outcome) -> Verdict:
-        return Verdict.MANUAL if self._lost_filters(outcome) else outcome.verdict
 
     def _lost_filters(self, outcome: Outcome) -> list[str]:
         if outcome.target != "filters":
             return []
-        return [name for name in self.translation.uncertain_filters if name in self._refused]
+        return [name for name in self.translation.uncertain_filters if name in self._destination.refused]
 
-    def _with_notes(self, outcome: Outcome, change: bool) -> str:
+    def _with_notes(self, outcome: Outcome, *, change: bool, lost: list[str]) -> str:
         notes = [outcome.reason]
-        if lost := self._lost_filters(outcome):
+        if lost:
             notes.append(
                 f"Twilio refused {', '.join(lost)} for this Service; receive it through the account-level webhook."
             )
@@ -168,55 +207,195 @@ class _InPlace:
 
     def _has_no_webhooks(self) -> bool:
         urls = ("pre_webhook_url", "post_webhook_url")
-        return self._state is not None and not any(self._live(Resource.WEBHOOKS, path) for path in urls)
+        return self._destination.state is not None and not any(
+            self._live(Resource.WEBHOOKS, url) for url in urls
+        )
 
-    def _missing_permissions(self, role_sid: str) -> list[str]:
+    def _permissions(self, live_sid: str | None) -> list[str]:
+        found = self._live_roles.get(live_sid or "", {}).get("permissions")
+        return found if isinstance(found, list) else []
+
+    def _service_row(self, outcome: Outcome) -> FieldRow:
+        raise NotImplementedError
+
+    def _role_row(self, outcome: Outcome) -> FieldRow:
+        raise NotImplementedError
+
+
+class _InPlace(_Planner):
+    """The Conversation Service that has the Chat Service's own SID: the same object, with the same roles."""
+
+    def __init__(self, service: ChatService, destination: Destination) -> None:
+        super().__init__(service, destination)
+        self.counterparts = {sid: sid for sid in self._roles}
+
+    def steps(self) -> Iterator[Step]:
+        """Yield settings first: a role that Twilio refuses must not keep them from being set."""
+        yield from self._settings_steps()
+        for role_sid in sorted(self._roles):
+            yield from self._role_steps(role_sid)
+
+    def _role_steps(self, role_sid: str) -> Iterator[Step]:
+        """Give a role what it lacks, and take nothing away."""
+        missing = self._missing(role_sid)
+        if missing and (self._destination.offline or role_sid in self._live_roles):
+            before = self._permissions(role_sid)
+            yield Step(
+                key=f"{self._source_sid}/roles/{role_sid}",
+                source_sid=self._source_sid,
+                target_sid=self._destination.sid,
+                resource=Resource.ROLES,
+                action=Action.UPDATE,
+                before={"permissions": before},
+                after={"permissions": before + missing},
+                item=role_sid,
+            )
+
+    def _missing(self, role_sid: str) -> list[str]:
         present = self._permissions(role_sid)
         return [name for name in self._roles[role_sid].permissions if name not in present]
 
-    def _permissions(self, role_sid: str) -> list[str]:
-        found = self._live_roles.get(role_sid, {}).get("permissions")
-        return found if isinstance(found, list) else []
-
-    def _role_step(self, role_sid: str) -> Step | None:
-        missing = self._missing_permissions(role_sid)
-        if not missing or (self._state is not None and role_sid not in self._live_roles):
-            return None
-        before = self._permissions(role_sid)
-        return Step(
-            key=f"{self._sid}/roles/{role_sid}",
-            source_sid=self._sid,
-            target_sid=self._sid,
-            resource=Resource.ROLES,
-            action=Action.UPDATE,
-            before={"permissions": before},
-            after={"permissions": before + missing},
-            item=role_sid,
-        )
+    def _service_row(self, outcome: Outcome) -> FieldRow:
+        return _row(outcome, outcome.value, outcome.value)
 
     def _role_row(self, outcome: Outcome) -> FieldRow:
-        role_sid = outcome.role_sid
-        if self._state is not None and role_sid not in self._live_roles:
-            reason = (
-                f"Conversations shows no role {role_sid} in this Service."
-                if self._state.exists
-                else NO_TARGET
-            )
-            return _row(outcome, before=None, after=None, change=False, verdict=Verdict.MANUAL, reason=reason)
-        before = self._permissions(role_sid or "") if self._state is not None else None
-        if role_sid is None or role_sid not in self._roles:
-            return _row(outcome, before=before, after=before, change=False)
-        missing = self._missing_permissions(role_sid)
-        after = (before or []) + missing
-        return _row(outcome, before=before, after=after, change=bool(missing))
+        role_sid = outcome.role_sid or ""
+        if not self._destination.offline and role_sid not in self._live_roles:
+            reason = f"Conversations shows no role {role_sid} in this Service."
+            return _row(outcome, None, None, verdict=Verdict.MANUAL, reason=reason)
+        before = self._permissions(role_sid)
+        missing = self._missing(role_sid) if role_sid in self._roles else []
+        return _row(outcome, before, before + missing, change=bool(missing))
+
+
+class _Elsewhere(_Planner):
+    """Another Conversation Service: one still to be created, one created earlier, or one of a map file."""
+
+    def __init__(self, service: ChatService, destination: Destination) -> None:
+        super().__init__(service, destination)
+        self.counterparts = match_roles(
+            self.translation.roles, tuple(self._live_roles.values()), destination.counterparts
+        )
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the service and its roles first: the configuration needs their SIDs."""
+        if self._destination.sid is None:
+            yield self._create_step()
+        for role in sorted(self._roles.values(), key=lambda role: role.source_sid):
+            yield from self._role_steps(role)
+        yield from self._settings_steps()
+
+    def _create_step(self) -> Step:
+        return Step(
+            key=f"{self._source_sid}/service",
+            source_sid=self._source_sid,
+            target_sid=None,
+            resource=Resource.SERVICE,
+            action=Action.CREATE,
+            before={},
+            after={"friendly_name": self._name()},
+        )
+
+    def _name(self) -> str:
+        name = self.translation.settings.get(Resource.SERVICE, {}).get("friendly_name")
+        return name if isinstance(name, str) and name else self._source_sid
+
+    def _role_steps(self, role: RoleTranslation) -> Iterator[Step]:
+        """Give a role exactly the translated permissions, or create it with them."""
+        live_sid = self.counterparts.get(role.source_sid)
+        wanted = list(role.permissions)
+        if live_sid and same(Resource.ROLES, "permissions", self._permissions(live_sid), wanted):
+            return
+        exists = live_sid or (
+            self._destination.sid is None and _role_key(role.type, role.friendly_name) in BORN_ROLES
+        )
+        yield Step(
+            key=f"{self._source_sid}/roles/{role.source_sid}",
+            source_sid=self._source_sid,
+            target_sid=self._destination.sid,
+            resource=Resource.ROLES,
+            action=Action.UPDATE if exists else Action.CREATE,
+            before={"permissions": self._permissions(live_sid)} if live_sid else {},
+            after={"permissions": wanted},
+            item=live_sid,
+            role=role,
+        )
+
+    def _wanted(self, resource: Resource) -> Mapping[str, Json]:
+        values = super()._wanted(resource)
+        if resource is not Resource.CONFIGURATION:
+            return values
+        return {
+            path: self._role_sid(value) if path in ROLE_SETTINGS else value for path, value in values.items()
+        }
+
+    def _role_sid(self, source_sid: str) -> str:
+        return self.counterparts.get(source_sid) or counterpart_of(source_sid)
+
+    def _service_row(self, outcome: Outcome) -> FieldRow:
+        if outcome.target == "friendly_name":
+            return self._name_row(outcome)
+        after = {"sid": self._destination.sid, "account_sid": self._destination.account_sid}.get(
+            outcome.target or ""
+        )
+        return _row(outcome, after, after)
+
+    def _name_row(self, outcome: Outcome) -> FieldRow:
+        if self._destination.sid is None:
+            return _row(outcome, None, self._name(), change=True)
+        return _row(outcome, None, None, verdict=Verdict.NOT_NEEDED, reason=KEEPS_ITS_NAME)
+
+    def _role_row(self, outcome: Outcome) -> FieldRow:
+        role = self._roles.get(outcome.role_sid or "")
+        live_sid = self.counterparts.get(outcome.role_sid or "")
+        before = self._permissions(live_sid) if live_sid else None
+        if role is None:
+            return _row(outcome, before, before)
+        wanted = list(role.permissions)
+        change = live_sid is None or not same(Resource.ROLES, "permissions", before, wanted)
+        return _row(outcome, before, wanted if change else before, change=change)
+
+
+def _role_key(role_type: object, friendly_name: object) -> tuple[str, str]:
+    return str(role_type), str(friendly_name).lower()
+
+
+def match_roles(
+    roles: tuple[RoleTranslation, ...], live: tuple[Mapping[str, Json], ...], recorded: Mapping[str, str]
+) -> dict[str, str]:
+    """Return which live role stands for which Chat role: as recorded, else by type and lower-cased name.
+
+    A live role stands for one Chat role only. Where several fit, none is taken: a wrong role would get
+    permissions that were meant for another.
+    """
+    present = {role["sid"] for role in live}
+    matched = {old: new for old, new in recorded.items() if new in present}
+    for role in sorted(roles, key=lambda role: role.source_sid):
+        if role.source_sid not in matched:
+            fitting = fitting_roles(role, live, taken=frozenset(matched.values()))
+            if len(fitting) == 1:
+                matched[role.source_sid] = fitting[0]
+    return matched
+
+
+def fitting_roles(
+    role: RoleTranslation, live: tuple[Mapping[str, Json], ...], *, taken: frozenset[str]
+) -> list[str]:
+    """Return the SIDs of live roles of the same type and lower-cased name that stand for no other role."""
+    wanted = _role_key(role.type, role.friendly_name)
+    return [
+        found["sid"]
+        for found in live
+        if found["sid"] not in taken and _role_key(found.get("type"), found.get("friendly_name")) == wanted
+    ]
 
 
 def _row(
     outcome: Outcome,
-    *,
     before: Json,
     after: Json,
-    change: bool,
+    *,
+    change: bool = False,
     verdict: Verdict | None = None,
     reason: str | None = None,
 ) -> FieldRow:

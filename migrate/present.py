@@ -103,8 +103,13 @@ def ask(store: Store, plan: Plan, *, yes: bool) -> None:
     if yes or not steps:
         return
     services = len(plans.sids_to_change(store, plan.number))
+    what = {
+        "same": "Conversation Services",
+        "new": "new Conversation Services",
+        "map": "mapped Conversation Services",
+    }
     click.echo(
-        f"About to write {steps} changes to {services} Conversation Services of account {plan.target_account_sid} "
+        f"About to write {steps} changes to {services} {what[plan.target]} of account {plan.target_account_sid} "
         f"(plan {plan.id[:12]}, from snapshot {plan.snapshot_id} of account {plan.account_sid}).",
         err=True,
     )

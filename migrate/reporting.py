@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from migrate.advice import advice_for
-from migrate.planner import plan_service
-from migrate.report.model import PlanInfo, Report, ServiceReport, SnapshotInfo, StepError, StepRow, Summary
-from migrate.steps import Step
-from migrate.store import Store, journal, plans, snapshots
+from migrate.planner import Destination, plan_service
+from migrate.report.model import (
+    FieldRow,
+    PlanInfo,
+    Report,
+    ServiceReport,
+    SnapshotInfo,
+    StepError,
+    StepRow,
+    Summary,
+)
+from migrate.steps import Step, counterpart_of
+from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, Entry, Run, State
 from migrate.store.plans import Plan, PlannedService
 
@@ -40,25 +49,16 @@ def run_report(store: Store, plan: Plan, run: Run) -> Report:
 
 def verify_report(store: Store, plan: Plan, run: Run | None) -> Report:
     """Report what `verify` has read last: a field that `change`s differs from the plan."""
-
-    def as_read(service: PlannedService) -> PlannedService:
-        return replace(service, state=plans.reading_of(store, plan.number, service.source_sid))
-
-    report = _report(store, plan, "verify", run, as_read)
+    report = _report(store, plan, "verify", run)
     differing = sum(any(row.change for row in service.fields) for service in report.services)
     return replace(report, summary=replace(report.summary, services_to_change=differing))
 
 
-def _report(
-    store: Store,
-    plan: Plan,
-    kind: str,
-    run: Run | None,
-    adjust: Callable[[PlannedService], PlannedService] = lambda service: service,
-) -> Report:
+def _report(store: Store, plan: Plan, kind: str, run: Run | None) -> Report:
     snapshot = snapshots.get(store, plan.snapshot_id)
     steps = plans.step_count(store, plan.number)
     by_state = journal.counts(store, run) if run else {"planned": steps} if steps else {}
+    teller = _Teller(store, plan, run, as_read=kind == "verify")
     return Report(
         kind=kind,
         account_sid=plan.account_sid,
@@ -72,23 +72,76 @@ def _report(
             steps_by_state=by_state,
             verdicts=plans.verdicts(store, plan.number),
         ),
-        services=_Services(lambda service: _service(store, plan, run, adjust(service)), store, plan),
+        services=_Services(teller.tell, store, plan),
     )
 
 
-def _service(store: Store, plan: Plan, run: Run | None, planned: PlannedService) -> ServiceReport:
-    source = snapshots.service(store, plan.snapshot_id, planned.source_sid)
-    refused = journal.refused(store, planned.target_sid or "") if run else planned.refused
-    explained = plan_service(source, planned.state, refused=refused)
-    last = journal.last_entries(store, run, planned.source_sid) if run else {}
-    steps = plans.steps_of(store, plan.number, planned.source_sid)
-    return ServiceReport(
-        source_sid=planned.source_sid,
-        target_sid=planned.target_sid,
-        friendly_name=planned.friendly_name,
-        fields=explained.fields,
-        steps=tuple(_step(step, last) for step in steps),
-    )
+@dataclass(frozen=True)
+class _Teller:
+    """Tells of one service at a time.
+
+    Attributes:
+        as_read: compare with the last readings of `verify` instead of the before-images.
+    """
+
+    store: Store
+    plan: Plan
+    run: Run | None
+    as_read: bool
+
+    def tell(self, planned: PlannedService) -> ServiceReport:
+        """Report one service, with the SIDs that the run has learnt."""
+        source = snapshots.service(self.store, self.plan.snapshot_id, planned.source_sid)
+        target_sid = self._target_sid(planned)
+        counterparts = self._counterparts(planned, target_sid)
+        explained = plan_service(source, self._destination(planned, target_sid, counterparts))
+        known = {counterpart_of(old): new for old, new in counterparts.items()}
+        last = journal.last_entries(self.store, self.run, planned.source_sid) if self.run else {}
+        steps = plans.steps_of(self.store, self.plan.number, planned.source_sid)
+        return ServiceReport(
+            source_sid=planned.source_sid,
+            target_sid=target_sid,
+            friendly_name=planned.friendly_name,
+            fields=tuple(_filled_in(row, known, target_sid) for row in explained.fields),
+            steps=tuple(_step(step, last) for step in steps),
+            role_sids={} if self.plan.target == "same" else counterparts,
+        )
+
+    def _target_sid(self, planned: PlannedService) -> str | None:
+        if planned.target_sid is not None or self.run is None:
+            return planned.target_sid
+        return sids.created_by(self.store, self.run.id, planned.source_sid)
+
+    def _counterparts(self, planned: PlannedService, target_sid: str | None) -> dict[str, str]:
+        if self.run is None or target_sid is None:
+            return dict(planned.counterparts)
+        return {**planned.counterparts, **sids.roles_of(self.store, target_sid, planned.source_sid)}
+
+    def _destination(
+        self, planned: PlannedService, target_sid: str | None, counterparts: dict[str, str]
+    ) -> Destination:
+        plan = self.plan
+        here = plan.account_sid == plan.target_account_sid and plan.target != "new"
+        reading = plans.reading_of(self.store, plan.number, planned.source_sid)
+        # The before-image stays the point of comparison of a run: what it has created was not there before.
+        sid = target_sid if self.as_read else planned.target_sid
+        state = reading if self.as_read else planned.state
+        return Destination(
+            account_sid=plan.target_account_sid,
+            sid=planned.source_sid if plan.target == "same" else sid,
+            in_place=plan.target == "same" or (here and planned.target_sid == planned.source_sid),
+            state=state,
+            offline=plan.offline,
+            refused=journal.refused(self.store, target_sid or "") if self.run else planned.refused,
+            counterparts=counterparts,
+        )
+
+
+def _filled_in(row: FieldRow, known: Mapping[str, str], target_sid: str | None) -> FieldRow:
+    """Put real SIDs where a plan could only say whose counterpart is meant."""
+    if row.resource == "service" and row.target == "sid":
+        return replace(row, after=target_sid)
+    return replace(row, after=known[row.after]) if isinstance(row.after, str) and row.after in known else row
 
 
 def _step(step: Step, last: Mapping[str, Entry]) -> StepRow:

@@ -6,12 +6,12 @@ reaches Twilio is told by `migrate.kinds`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from mappings import Resource, same
+from mappings import Resource, RoleTranslation, same
 
 Json = Any
 Values = Mapping[str, Json]
@@ -46,39 +46,45 @@ class Step:
     Attributes:
         key: unique within its plan, readable: `IS…/webhooks`.
         source_sid: the Chat Service that it belongs to.
-        target_sid: the Conversation Service that it writes to.
+        target_sid: the Conversation Service that it writes to; None until the run has created it.
         resource: what it writes.
         action: how.
-        before: the values of the target when the plan was made, for the paths in `after`.
-        after: the values that the step sets.
-        item: SID of the role, where the resource is one of many; else None.
+        before: the values of the target when the plan was made; a path that is absent was not known.
+        after: the values that the step sets. A role that the run creates stands there as `counterpart_of`.
+        item: SID of the role in the target, where the resource is one of many; None until it is known.
+        role: the role that the step is about, where it may have to be created.
         optional: filters that Twilio may refuse at service level; the step can do without them.
         reversible: whether the before-image can be restored.
     """
 
     key: str
     source_sid: str
-    target_sid: str
+    target_sid: str | None
     resource: Resource
     action: Action
     before: Values
     after: Values
     item: str | None = None
+    role: RoleTranslation | None = None
     optional: tuple[str, ...] = field(default=())
     reversible: bool = True
 
     @property
     def params(self) -> Form:
         """The form parameters that the step sends."""
-        return {
+        form = {
             parameter_name(self.resource, path): wire(value) for path, value in sorted(self.after.items())
         }
+        if self.role is not None and self.action is Action.CREATE:
+            form |= {"FriendlyName": self.role.friendly_name, "Type": self.role.type}
+        return form
 
     def compare(self, live: Values) -> Finding:
         """Say what a reading of the target means for this step; only the paths that it sets count."""
-        if self._agrees(live, self.after):
+        if self._agrees(live, self.after, self.after):
             return Finding.DONE
-        return Finding.UNTOUCHED if self._agrees(live, self.before) else Finding.OTHER
+        known = [path for path in self.after if path in self.before]
+        return Finding.UNTOUCHED if self._agrees(live, self.before, known) else Finding.OTHER
 
     def without(self, refused: frozenset[str]) -> Step:
         """Return the step without the optional filters that Twilio has refused."""
@@ -92,8 +98,28 @@ class Step:
             self, after=after, optional=tuple(name for name in self.optional if name not in refused)
         )
 
-    def _agrees(self, live: Values, wanted: Values) -> bool:
-        return all(same(self.resource, path, live.get(path), wanted.get(path)) for path in self.after)
+    def resolved(self, target_sid: str, counterparts: Mapping[str, str]) -> Step:
+        """Return the step with the SIDs that only the run could know.
+
+        Args:
+            target_sid: the Conversation Service.
+            counterparts: Chat role SID → SID of its counterpart there.
+        """
+        known = {counterpart_of(old): new for old, new in counterparts.items()}
+        after = {
+            path: known.get(value, value) if isinstance(value, str) else value
+            for path, value in self.after.items()
+        }
+        item = self.item or (counterparts.get(self.role.source_sid) if self.role else None)
+        return replace(self, target_sid=target_sid, after=after, item=item)
+
+    def _agrees(self, live: Values, wanted: Values, paths: Iterable[str]) -> bool:
+        return all(same(self.resource, path, live.get(path), wanted.get(path)) for path in paths)
+
+
+def counterpart_of(role_sid: str) -> str:
+    """Return what stands in a plan for the SID of a role that is still to be created or found."""
+    return f"counterpart of {role_sid}"
 
 
 def parameter_name(resource: Resource, path: str) -> str:

@@ -9,14 +9,12 @@ from mappings import Resource
 from migrate.clock import now
 from migrate.errors import CallFailed
 from migrate.gateway import Reader, Surface
-from migrate.kinds import SETTINGS_PATHS
-from migrate.pages import Listing, pages
+from migrate.kinds import SETTINGS_PATHS, roles_listing
+from migrate.pages import pages
 from migrate.retry import Retrier
 from migrate.state import TargetState
 
 Json = Any
-ROLES_PAGE_SIZE = 50
-"""Twilio's maximum for Conversations roles (Conversations Roles resource, "How many resources to return")."""
 
 
 def read_target(reader: Reader, retrier: Retrier, sid: str) -> TargetState:
@@ -44,5 +42,4 @@ def _settings(reader: Reader, retrier: Retrier, resource: Resource, sid: str) ->
 
 
 def _roles(reader: Reader, retrier: Retrier, sid: str) -> list[Mapping[str, Json]]:
-    listing = Listing(Surface.CONVERSATIONS, f"/v1/Services/{sid}/Roles", "roles", ROLES_PAGE_SIZE)
-    return [role for page in pages(reader, retrier, listing) for role in page]
+    return [role for page in pages(reader, roles_listing(sid), retrier.call) for role in page]

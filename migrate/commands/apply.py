@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from migrate.attempts import Limits, Work
 from migrate.commands.context import Context
 from migrate.errors import BadInput, Interrupted
-from migrate.executor import Limits, Work, execute
+from migrate.executor import execute
 from migrate.guards import Thresholds, check_plan, check_targets, check_thresholds
 from migrate.store import Store, journal, plans
 from migrate.store.journal import Run
@@ -55,11 +56,11 @@ def resume(context: Context, store: Store, limits: Limits) -> Run | None:
         SafetyRefusal: the credentials are for another account.
         Interrupted: Ctrl-C; what was done is recorded.
     """
-    run = journal.find_latest(store)
-    if run is None or run.finished_at is not None:
+    writer = context.target_writer(limits.concurrency)
+    run = journal.find_unfinished(store, writer.account_sid)
+    if run is None:
         return None
     plan = plans.by_number(store, run.plan)
-    writer = context.target_writer(limits.concurrency)
     check_plan(store, plan, writer.account_sid)
     return _finish(context, Work(store, writer, context.retrier(), plan, limits), run)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 from mappings import ChatService
+from migrate.commands.accounts import check_accounts
 from migrate.commands.context import Context
-from migrate.errors import SafetyRefusal
-from migrate.gateway import DEFAULT_CONCURRENCY, Reader
-from migrate.planner import ServicePlan, plan_service
+from migrate.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Outlook
+from migrate.errors import BadInput, SafetyRefusal
+from migrate.gateway import DEFAULT_CONCURRENCY
+from migrate.planner import Destination, plan_service
 from migrate.pool import parallel
-from migrate.retry import Retrier
-from migrate.state import TargetState
 from migrate.store import Store, journal, plans, snapshots
 from migrate.store.plans import Plan, PlannedService
 from migrate.store.snapshots import Snapshot
-from migrate.target import read_target
+from migrate.targetmap import MapLine, read_target_map
 
 
 @dataclass(frozen=True)
@@ -25,64 +25,106 @@ class DiffOptions:
     """How to compare.
 
     Attributes:
-        target: `same`.
+        target: `same`, `new` or `map`.
+        target_map: the CSV file, for `map`.
+        again: for `new`: do not use what earlier runs have created.
         offline: compare with nothing live.
         concurrency: targets read at once.
     """
 
-    target: str = "same"
+    target: str = SAME
+    target_map: Path | None = None
+    again: bool = False
     offline: bool = False
     concurrency: int = DEFAULT_CONCURRENCY
+
+    def lines(self) -> dict[str, MapLine]:
+        """Read the map file, if the options name one.
+
+        Raises:
+            BadInput: the options contradict each other, or the file is unusable.
+        """
+        if self.again and self.target != NEW:
+            raise BadInput("--again goes with --target new only.")
+        if self.target_map is None and self.target == MAP:
+            raise BadInput("--target map needs --target-map FILE, a CSV file with source_sid,target_sid.")
+        if self.target_map is not None and self.target != MAP:
+            raise BadInput("--target-map goes with --target map only.")
+        return read_target_map(self.target_map) if self.target_map else {}
 
 
 def diff(context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> Plan:
     """Plan a snapshot against its targets, and store the plan.
 
     Raises:
-        SafetyRefusal: in place, the credentials are for another account than the snapshot.
+        BadInput: the options or the map file are unusable.
+        SafetyRefusal: the accounts do not fit together, or an earlier create is undecided.
         MigrateError: a target cannot be read.
     """
+    lines = options.lines()
+    _check_sources(store, snapshot, lines)
     reader = None if options.offline else context.target_reader(options.concurrency)
-    if reader is not None and reader.account_sid != snapshot.account_sid:
-        raise SafetyRefusal(
-            f"Snapshot {snapshot.id} is of account {snapshot.account_sid}, but the credentials are for "
-            f"{reader.account_sid}; a Service can be changed in place in its own account only."
-        )
+    if reader is not None:
+        check_accounts(context.environ, snapshot, options.target, reader.account_sid)
+    account_sid = reader.account_sid if reader else snapshot.account_sid
+    if options.target == NEW:
+        _check_creates(store, account_sid)
+    outlook = Outlook(store, account_sid, snapshot.account_sid, reader, context.retrier())
     number = plans.begin(
-        store,
-        snapshot,
-        target=options.target,
-        target_account_sid=reader.account_sid if reader else snapshot.account_sid,
-        offline=options.offline,
+        store, snapshot, target=options.target, target_account_sid=account_sid, offline=options.offline
     )
-    services = snapshots.services_of(store, snapshot.id)
-    look = partial(_look, reader, context.retrier())
-    pairs = parallel(look, services, options.concurrency)
-    for service, state in context.progress.track(pairs, "Reading targets", total=snapshot.services):
-        _add(store, number, snapshot.account_sid, service, state)
+    destinations = _destinations(outlook, options, lines)
+
+    def look(service: ChatService) -> tuple[ChatService, Destination | None]:
+        return service, destinations.of(service)
+
+    pairs = parallel(look, snapshots.services_of(store, snapshot.id), options.concurrency)
+    for service, destination in context.progress.track(pairs, "Reading targets", total=snapshot.services):
+        if destination is not None:
+            _add(store, number, snapshot.account_sid, service, destination)
+    _tell_of_left_out(context, snapshot, lines)
     return plans.finish(store, number, snapshot)
 
 
-def _look(
-    reader: Reader | None, retrier: Retrier, service: ChatService
-) -> tuple[ChatService, TargetState | None]:
-    return service, read_target(reader, retrier, service.sid) if reader else None
+def _destinations(outlook: Outlook, options: DiffOptions, lines: dict[str, MapLine]) -> Destinations:
+    if options.target == NEW:
+        return Created(outlook, again=options.again)
+    return Mapped(outlook, lines) if options.target == MAP else InPlace(outlook)
 
 
-def _add(
-    store: Store, number: int, account_sid: str, service: ChatService, state: TargetState | None
-) -> None:
-    refused = journal.refused(store, service.sid)
-    plan = plan_service(service, state, refused=refused)
-    plans.add_service(store, number, account_sid, _planned(plan, state, refused), plan.steps)
+def _check_sources(store: Store, snapshot: Snapshot, lines: dict[str, MapLine]) -> None:
+    known = set(snapshots.sids_of(store, snapshot.id)) if lines else set()
+    for line in lines.values():
+        if line.source_sid not in known:
+            raise BadInput(f"{line.place}: snapshot {snapshot.id} holds no Chat Service {line.source_sid}.")
 
 
-def _planned(plan: ServicePlan, state: TargetState | None, refused: frozenset[str]) -> PlannedService:
-    return PlannedService(
+def _check_creates(store: Store, account_sid: str) -> None:
+    undecided = journal.undecided_create(store, account_sid)
+    if undecided is not None:
+        raise SafetyRefusal(
+            f"Run {undecided.id} may have created services that are not recorded yet; a new plan could create them "
+            "twice. Run `chat-migrate resume` first."
+        )
+
+
+def _tell_of_left_out(context: Context, snapshot: Snapshot, lines: dict[str, MapLine]) -> None:
+    left_out = snapshot.services - len(lines)
+    if lines and left_out:
+        context.progress.note(
+            f"{left_out} of {snapshot.services} services are not in the map and stay as they are."
+        )
+
+
+def _add(store: Store, number: int, account_sid: str, service: ChatService, destination: Destination) -> None:
+    plan = plan_service(service, destination)
+    planned = PlannedService(
         source_sid=plan.source_sid,
-        target_sid=plan.target_sid,
+        target_sid=None if destination.is_missing else destination.sid,
         friendly_name=plan.friendly_name,
-        state=state,
-        refused=refused,
+        state=destination.state,
+        refused=destination.refused,
+        counterparts=plan.counterparts,
         verdicts=Counter(row.verdict for row in plan.fields),
     )
+    plans.add_service(store, number, account_sid, planned, plan.steps)

@@ -8,7 +8,7 @@ from migrate.commands.context import Context
 from migrate.errors import SafetyRefusal
 from migrate.gateway import DEFAULT_CONCURRENCY
 from migrate.pool import parallel
-from migrate.store import Store, plans
+from migrate.store import Store, journal, plans, sids
 from migrate.store.plans import Plan
 from migrate.target import read_target
 
@@ -38,6 +38,9 @@ def read_again(context: Context, store: Store, plan: Plan, concurrency: int = DE
 
 
 def _targets(store: Store, plan: Plan) -> Iterator[tuple[str, str]]:
+    run = journal.find_latest_of(store, plan)
     for service in plans.services_of(store, plan.number):
-        if service.target_sid is not None:
-            yield service.source_sid, service.target_sid
+        created = sids.created_by(store, run.id, service.source_sid) if run else None
+        target_sid = service.target_sid or created
+        if target_sid is not None:
+            yield service.source_sid, target_sid

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from migrate.clock import now
 from migrate.errors import BadInput, Failure
+from migrate.store import plans, sids
 from migrate.store.database import Store
-from migrate.store.plans import Plan
+from migrate.store.plans import Plan, PlannedService
+from migrate.store.sids import Became
 
 Json = Any
 
@@ -74,11 +76,25 @@ class Entry:
 
 
 def start(store: Store, plan: Plan) -> Run:
-    """Begin a run of a plan."""
+    """Begin a run of a plan, and note which SIDs stand for which as far as the plan knows."""
     with store.writing() as db:
         row = {"plan": plan.number, "account_sid": plan.target_account_sid, "started_at": now()}
-        run_id = db.table("runs").insert(row).last_pk
-    return get(store, int(run_id or 0))
+        run_id = int(db.table("runs").insert(row).last_pk or 0)
+        for service in plans.services_of(store, plan.number):
+            for became in _known_pairs(service):
+                sids.insert(db, plan.target_account_sid, run_id, became)
+    return get(store, run_id)
+
+
+def _known_pairs(service: PlannedService) -> Iterator[Became]:
+    """Yield what the plan knows to stand for what; in place, everything stands for itself."""
+    target_sid = service.target_sid
+    if target_sid is None or target_sid == service.source_sid:
+        return
+    where = (service.source_sid, target_sid)
+    yield Became(sids.SERVICE, sids.MAPPED, service.friendly_name, *where, *where)
+    for old, new in service.counterparts.items():
+        yield Became(sids.ROLE, sids.FOUND, "", old, new, *where)
 
 
 def get(store: Store, run_id: int) -> Run:
@@ -98,6 +114,14 @@ def find_latest(store: Store) -> Run | None:
     return _find(store, "1", {})
 
 
+def find_unfinished(store: Store, account_sid: str) -> Run | None:
+    """Return the newest run if something is left of it, else one that may have created what nobody knows of."""
+    newest = find_latest(store)
+    if newest is not None and newest.finished_at is None:
+        return newest
+    return undecided_create(store, account_sid)
+
+
 def find_latest_of(store: Store, plan: Plan) -> Run | None:
     """Return the newest run of a plan, or None."""
     return _find(store, "plan = :plan", {"plan": plan.number})
@@ -109,8 +133,8 @@ def finish(store: Store, run: Run) -> None:
         db.table("runs").update(run.id, {"finished_at": now()})
 
 
-def record(store: Store, run: Run, key: str, *entries: Entry) -> None:
-    """Append entries on one step, in one transaction; they are on disk when this returns."""
+def record(store: Store, run: Run, key: str, *entries: Entry, became: Became | None = None) -> None:
+    """Append entries on one step, and what it has created, in one transaction; all is on disk at return."""
     rows = [
         {
             "run": run.id,
@@ -128,6 +152,8 @@ def record(store: Store, run: Run, key: str, *entries: Entry) -> None:
     ]
     with store.writing() as db:
         db.table("journal").insert_all(rows)
+        if became is not None:
+            sids.insert(db, run.account_sid, run.id, became)
 
 
 def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
@@ -138,6 +164,26 @@ def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
         {"run": run.id, "plan": run.plan, "sid": source_sid},
     )
     return {row["key"]: _entry(row) for row in rows}
+
+
+def first_intent(store: Store, run: Run, key: str) -> str:
+    """Return the server's time at which a create was first about to be sent, ISO 8601."""
+    seen = store.value(
+        "SELECT seen FROM journal WHERE run = :run AND key = :key AND state = 'intent' AND seen IS NOT NULL "
+        "ORDER BY id LIMIT 1",
+        {"run": run.id, "key": key},
+    )
+    return str(json.loads(seen)["since"])
+
+
+def undecided_create(store: Store, account_sid: str) -> Run | None:
+    """Return the newest run in which the outcome of creating a service is not known, or None."""
+    run_id = store.value(
+        f"SELECT max(run) FROM step_states WHERE account_sid = :account AND state IN ({_sql_list(UNDECIDED)}) "
+        "AND key GLOB '*/service'",
+        {"account": account_sid},
+    )
+    return get(store, int(run_id)) if run_id else None
 
 
 def last_troubles(store: Store, run: Run, limit: int) -> list[tuple[str, Entry]]:

@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from mappings import MAPPING_VERSION, Resource
+from mappings import MAPPING_VERSION, Resource, RoleTranslation
 from migrate.clock import now
 from migrate.errors import BadInput
 from migrate.state import TargetState
@@ -57,7 +57,8 @@ class PlannedService:
         source_sid: the Chat Service.
         target_sid: the Conversation Service, or None if there is none.
         friendly_name: the Chat Service's name.
-        state: the target as read, or None if the plan is offline.
+        state: the target as read; None if the plan is offline or the target is still to be created.
+        counterparts: Chat role SID → SID of its counterpart in the target, as far as known.
         refused: filters that Twilio was known to refuse for the target.
         verdicts: how many fields have each verdict.
     """
@@ -67,6 +68,7 @@ class PlannedService:
     friendly_name: str
     state: TargetState | None
     refused: frozenset[str]
+    counterparts: Mapping[str, str]
     verdicts: Mapping[str, int]
 
 
@@ -105,7 +107,8 @@ def add_service(
                 "before_image": json.dumps(image) if image else None,
                 "read_at": service.state.read_at if service.state else None,
                 "refused": json.dumps(refused),
-                "digest": _digest([_stable(image), refused]),
+                "counterparts": to_json(service.counterparts),
+                "digest": _digest([_stable(image), refused, dict(service.counterparts)]),
                 "verdicts": to_json(service.verdicts),
             }
         )
@@ -197,6 +200,15 @@ def verdicts(store: Store, number: int) -> Counter[str]:
     return total
 
 
+def target_of(store: Store, number: int, source_sid: str) -> tuple[str | None, dict[str, str]]:
+    """Return the target of one service as planned: its SID, or None, and the counterparts of the roles."""
+    row = store.row(
+        "SELECT target_sid, counterparts FROM plan_services WHERE plan = :plan AND source_sid = :sid",
+        {"plan": number, "sid": source_sid},
+    )
+    return (row["target_sid"], json.loads(row["counterparts"])) if row else (None, {})
+
+
 def read_at(store: Store, number: int, source_sid: str) -> str | None:
     """Return when the before-image of one service was read, or None if it was not."""
     moment = store.value(
@@ -268,6 +280,7 @@ def _planned_service(row: Mapping[str, Any]) -> PlannedService:
         friendly_name=row["friendly_name"],
         state=TargetState.from_json(json.loads(image), row["read_at"]) if image else None,
         refused=frozenset(json.loads(row["refused"])),
+        counterparts=json.loads(row["counterparts"]),
         verdicts=json.loads(row["verdicts"]),
     )
 
@@ -283,6 +296,7 @@ def _step_row(number: int, account_sid: str, position: int, step: Step) -> dict[
         "resource": step.resource.value,
         "action": step.action.value,
         "item": step.item,
+        "role": json.dumps(asdict(step.role)) if step.role else None,
         "before": json.dumps(step.before),
         "after": json.dumps(step.after),
         "optional": json.dumps(step.optional),
@@ -300,9 +314,17 @@ def _step(row: Mapping[str, Any]) -> Step:
         before=json.loads(row["before"]),
         after=json.loads(row["after"]),
         item=row["item"],
+        role=_role(row["role"]),
         optional=tuple(json.loads(row["optional"])),
         reversible=bool(row["reversible"]),
     )
+
+
+def _role(text: str | None) -> RoleTranslation | None:
+    if text is None:
+        return None
+    role = json.loads(text)
+    return RoleTranslation(**{**role, "permissions": tuple(role["permissions"]), "lost": tuple(role["lost"])})
 
 
 def _find(store: Store, where: str, parameters: dict[str, Any]) -> Plan | None:

@@ -92,6 +92,7 @@ def _plans(db: Database) -> None:
             "before_image": str,
             "read_at": str,
             "refused": str,
+            "counterparts": str,
             "digest": str,
             "verdicts": str,
         },
@@ -109,6 +110,7 @@ def _plans(db: Database) -> None:
             "resource": str,
             "action": str,
             "item": str,
+            "role": str,
             "before": str,
             "after": str,
             "optional": str,
@@ -189,7 +191,38 @@ def _runs(db: Database) -> None:
     )
 
 
-@migrations(name="0005_lock")
+@migrations(name="0005_sids")
+def _sids(db: Database) -> None:
+    db.table("sids").create(
+        {
+            "id": int,
+            "account_sid": str,
+            "kind": str,
+            "how": str,
+            "friendly_name": str,
+            "source_sid": str,
+            "target_sid": str,
+            "source_service_sid": str,
+            "target_service_sid": str,
+            "run": int,
+            "at": str,
+        },
+        pk="id",
+        not_null={
+            "account_sid",
+            "kind",
+            "source_sid",
+            "target_sid",
+            "source_service_sid",
+            "target_service_sid",
+        },
+        foreign_keys=[("run", "runs", "id")],
+    )
+    db.table("sids").create_index(["account_sid", "source_service_sid", "kind"])
+    db.table("sids").create_index(["account_sid", "source_sid", "target_sid"], unique=True)
+
+
+@migrations(name="0006_lock")
 def _lock(db: Database) -> None:
     db.table("lock").create(
         {

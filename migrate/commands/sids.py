@@ -1,0 +1,47 @@
+"""`sids`: what became of what, for people to rewrite their own configuration with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from migrate.store import Store, sids
+
+COLUMNS = (
+    "kind",
+    "friendly_name",
+    "source_sid",
+    "target_sid",
+    "source_service_sid",
+    "target_service_sid",
+    "target_account_sid",
+)
+
+
+def sid_table(store: Store, format: str) -> Iterator[str]:  # noqa: A002 - the word that --format uses
+    """Yield the lines of the table as `csv` (with a header) or as one `json` array."""
+    rows = (_row(found) for found in sids.current(store))
+    if format == "json":
+        yield json.dumps(list(rows), indent=2, ensure_ascii=False)
+        return
+    yield ",".join(COLUMNS)
+    for row in rows:
+        yield _csv_line(row)
+
+
+def _row(found: dict[str, Any]) -> dict[str, Any]:
+    return {**{column: found.get(column) for column in COLUMNS}, "target_account_sid": found["account_sid"]}
+
+
+def _csv_line(row: dict[str, Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(_harmless(row[column]) for column in COLUMNS)
+    return line.getvalue()
+
+
+def _harmless(cell: str | None) -> str:
+    """A spreadsheet must not take a friendly name for a formula."""
+    return f"'{cell}" if cell and cell[0] in "=+-@\t\r" else cell or ""
