@@ -99,8 +99,13 @@ def _credentials(environ: Mapping[str, str], prefix: str) -> Credentials:
         raise BadInput(
             f"{prefix}ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected."
         )
+    for name, value in (("AUTH_TOKEN", token), ("API_SECRET", secret)):
+        if not re.fullmatch(r"[!-~]*", value):
+            raise BadInput(f"{prefix}{name} holds characters that no secret of Twilio's has; copy it again.")
     if token:
         return Credentials(account_sid, account_sid, token)
+    if key and not is_sid("SK", key):
+        raise BadInput(f"{prefix}API_KEY is not an API key's SID: SK and 32 hexadecimal digits are expected.")
     if key and secret:
         return Credentials(account_sid, key, secret)
     raise BadInput(
@@ -119,9 +124,9 @@ def _base_url(environ: Mapping[str, str], name: str) -> str | None:
         _ = parts.port
     except ValueError as error:
         raise BadInput(f"{name} is not a URL: {error}.") from error
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not re.fullmatch(r"\S+", text):
         raise BadInput(f"{name} is not a URL: https://HOST or http://127.0.0.1:PORT is expected.")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadInput(
             f"{name} must hold no user name, query or fragment: credentials have variables of their own."
         )

@@ -41,8 +41,11 @@ def check_options(context: Context, options: ExportOptions) -> None:
     for sid in options.request.services:
         if not is_sid("IS", sid):
             raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
+    account_sid = context.environ.get("TWILIO_ACCOUNT_SID")
     if not options.files:
         context.source_reader()
+    elif account_sid and not is_sid("AC", account_sid):
+        raise BadInput("TWILIO_ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected.")
 
 
 def export_into(context: Context, store: Store, options: ExportOptions) -> Snapshot:
