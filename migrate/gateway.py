@@ -6,7 +6,7 @@ mistake. `Writer` adds POST. Neither retries (see `migrate.retry`) and neither h
 
 from __future__ import annotations
 
-import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from urllib3.exceptions import NewConnectionError
 
-from migrate import clock
-from migrate.config import Credentials, Endpoints
+from migrate import clock, strict_json
+from migrate.config import Credentials, Endpoints, is_loopback, is_sid
 from migrate.errors import CallFailed, Failure, SafetyRefusal, Trouble
 from migrate.pace import Pace
 from migrate.steps import Form
@@ -87,11 +88,11 @@ class Routes:
         base = self._replacements[surface]
         if base is not None and (url + "/").startswith((base + "/", base + "?")):
             return url[len(base) :]
-        parts = urlsplit(url)
-        if parts.scheme == "https" and parts.port is None and _is_official(surface, parts.hostname or ""):
+        parts = _split(url)
+        if parts.scheme == "https" and parts.netloc == parts.hostname and _is_official(surface, parts.netloc):
             return parts.path + (f"?{parts.query}" if parts.query else "")
         raise SafetyRefusal(
-            f"Twilio's answer names a next page on a foreign host ({parts.hostname}), which would receive "
+            f"Twilio's answer names a next page on a foreign host ({parts.netloc}), which would receive "
             "the credentials; nothing was sent there. Check TWILIO_CHAT_URL and TWILIO_CONVERSATIONS_URL "
             "and any proxy in between."
         )
@@ -103,11 +104,17 @@ class Routes:
             SafetyRefusal: it points to a host that is not Twilio's.
         """
         for surface, base in self._replacements.items():
-            if _is_official(surface, urlsplit(url).hostname or ""):
+            if _is_official(surface, _split(url).hostname or ""):
                 return base + self.locate(surface, url) if base else url
-        raise SafetyRefusal(
-            f"A request to {urlsplit(url).hostname} was refused: it is not a host of Twilio's."
-        )
+        raise SafetyRefusal(f"A request to {_split(url).netloc} was refused: it is not a host of Twilio's.")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        # Brackets that hold no IPv6 address: no host, so nobody's.
+        return SplitResult("", "", url, "", "")
 
 
 def _is_official(surface: Surface, host: str) -> bool:
@@ -184,16 +191,36 @@ class _Transport(TwilioHttpClient):
             raise CallFailed(_transport_failure(method, url, error)) from error
 
 
+class _Session(requests.Session):
+    """Keeps proxies from the environment out of the way to this machine.
+
+    They cannot reach it, and would receive the credentials over plain http.
+    """
+
+    def merge_environment_settings(self, url: str | bytes | None, *args: Any, **kwargs: Any) -> Any:
+        """Return requests' settings for one URL, without proxies for a loopback host."""
+        settings = super().merge_environment_settings(url, *args, **kwargs)
+        if is_loopback(urlsplit(str(url)).hostname or ""):
+            settings["proxies"] = {}
+        return settings
+
+
+NEVER_SENT = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.ProxyError,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+)
+"""Errors of requests' that come before a request leaves; see also `_never_connected`."""
+
+
 def _transport_failure(method: str, url: str, error: requests.exceptions.RequestException) -> Failure:
     host = urlsplit(url).hostname
     path = urlsplit(url).path
-    if isinstance(error, requests.exceptions.SSLError):
-        return Failure(Trouble.NOT_SENT, method, path, f"no secure connection to {host} ({_root(error)})")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Failure(Trouble.NOT_SENT, method, path, f"{host} did not answer in time")
     if isinstance(error, requests.exceptions.Timeout):
-        return Failure(Trouble.LOST, method, path, f"{host} did not answer in time")
-    if isinstance(error, requests.exceptions.ConnectionError) and _never_connected(error):
+        trouble = Trouble.NOT_SENT if isinstance(error, NEVER_SENT) else Trouble.LOST
+        return Failure(trouble, method, path, f"{host} did not answer in time")
+    if isinstance(error, NEVER_SENT) or _never_connected(error):
         return Failure(Trouble.NOT_SENT, method, path, f"no connection to {host} ({_root(error)})")
     return Failure(Trouble.LOST, method, path, f"the connection to {host} broke ({_root(error)})")
 
@@ -212,8 +239,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _never_connected(error: BaseException) -> bool:
-    names = {"NewConnectionError", "NameResolutionError", "ProxyError"}
-    return any(type(cause).__name__ in names for cause in _causes(error))
+    # Other TLS errors may come in the middle of an answer: only a certificate is refused before all else.
+    early = (NewConnectionError, ssl.SSLCertVerificationError)
+    return any(isinstance(cause, early) for cause in _causes(error))
 
 
 def _root(error: BaseException) -> str:
@@ -240,7 +268,7 @@ class Reader:
         self._endpoints = endpoints
         self._routes = Routes(endpoints)
         self._pace = Pace(concurrency)
-        self._session = requests.Session()
+        self._session = _Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=concurrency, max_retries=0))
         self._clock = ServerClock()
@@ -349,17 +377,18 @@ class Writer(Reader):
 
 
 def _is_page(payload: Mapping[str, Json], key: str) -> bool:
-    items = payload.get(key)
+    meta, items = payload.get("meta"), payload.get(key)
     return (
-        isinstance(payload.get("meta"), dict)
+        isinstance(meta, dict)
+        and isinstance(meta.get("next_page_url"), (str, type(None)))
         and isinstance(items, list)
-        and all(isinstance(item, dict) and isinstance(item.get("sid"), str) for item in items)
+        and all(isinstance(item, dict) and is_sid("[A-Z]{2}", item.get("sid")) for item in items)
     )
 
 
 def _json_object(response: Response) -> Mapping[str, Json] | None:
     try:
-        payload = json.loads(response.text)
+        payload = strict_json.loads(response.text)
     except ValueError:
         return None
     return payload if isinstance(payload, dict) else None
