@@ -134,9 +134,15 @@ class ServerClock:
         return self._offset is not None
 
     def hear(self, date: str | None) -> None:
-        """Take the time from an answer's `Date` header, if it has one; the first one is enough."""
-        if self._offset is None and date:
-            self._offset = parsedate_to_datetime(date) - datetime.now(timezone.utc)
+        """Take the time from an answer's `Date` header, if it has a good one; the first one is enough."""
+        if self._offset is not None or not date:
+            return
+        try:
+            moment = parsedate_to_datetime(date)
+        except (ValueError, OverflowError):
+            return
+        # "-0000" is UTC that says nothing of its origin (RFC 5322), and comes without a time zone.
+        self._offset = moment.replace(tzinfo=moment.tzinfo or timezone.utc) - datetime.now(timezone.utc)
 
     def now(self) -> datetime:
         """Return the time at Twilio, rounded down: headers and resources are dated to the second."""

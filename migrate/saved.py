@@ -179,7 +179,7 @@ def api_version(payload: Mapping[str, Json]) -> str:
 def _is_rfc2822(value: Json) -> bool:
     try:
         return isinstance(value, str) and bool(parsedate_to_datetime(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

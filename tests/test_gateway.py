@@ -14,7 +14,7 @@ from urllib3.exceptions import SSLError as PoolSSLError
 
 from migrate.config import Credentials, Endpoints
 from migrate.errors import CallFailed, SafetyRefusal, Trouble
-from migrate.gateway import Reader, Routes, Surface, Writer
+from migrate.gateway import Reader, Routes, ServerClock, Surface, Writer
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How, Kind
 
@@ -352,3 +352,21 @@ def test_the_page_size_is_asked_for_once():
         queries = [request.query for request in simulator.requests]
     assert queries[0] == [("PageSize", "2")]
     assert [name for name, _ in queries[1]] == ["PageSize", "Page", "PageToken"]
+
+
+@pytest.mark.parametrize(
+    ("date", "heard"),
+    [
+        ("Fri, 20 Nov 2026 21:00:00 GMT", True),
+        ("Fri, 20 Nov 2026 21:00:00 -0000", True),
+        ("tomorrow", False),
+        ("1 Jan 2020 01:01:01 +99999999999999999999999", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_time_at_twilio_is_taken_from_good_dates_only(date, heard):
+    """A `Date` header that is none, as a proxy may send, changes nothing and breaks nothing."""
+    clock = ServerClock()
+    clock.hear(date)
+    assert clock.is_set is heard

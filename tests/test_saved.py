@@ -119,6 +119,7 @@ def test_the_provenance_names_file_and_place(tmp_path):
         ({"date_created": "Wed, 01 Jan 2020 00:00:00 +0000"}, "v1"),
         ({"date_created": "2020-01-01T00:00:00Z"}, "v2"),
         ({"date_created": 5, "url": None}, "v2"),
+        ({"date_created": "1 Jan 2020 01:01:01 +99999999999999999999999"}, "v2"),
         ({}, "v2"),
     ],
 )
