@@ -121,7 +121,7 @@ class _Bounds:
         return (
             self._seen[action] > self._tries[action]
             or self._not_sent > self._not_sent_tries
-            or (state.seconds_since_start or 0.0) > self._total_seconds
+            or (state.seconds_since_start or 0.0) + state.upcoming_sleep > self._total_seconds
         )
 
 

@@ -1,0 +1,327 @@
+"""The one retry layer: each row of its table through the real client, and the bounds of every wait."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from clients import IMPATIENT, impatient, reader_of, writer_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrate.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
+from migrate.gateway import Surface
+from migrate.retry import CODES, STATUSES, TROUBLES, Action, Patience, Retrier, action_for
+from migrate.simulator import Fault
+from migrate.simulator.faults import KINDS, How, Kind
+
+SHORT = {"CHAT_MIGRATE_TIMEOUT": "0.1"}
+
+
+class Waits(threading.Event):
+    """A stop event that is never set, and writes down how long one would have waited on it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+        return False
+
+
+def failed(trouble=Trouble.REFUSED, status=None, code=None, method="GET", retry_after=None):
+    """A call's error."""
+    return CallFailed(Failure(trouble, method, "/v1/x", "made up", status, code, None, retry_after))
+
+
+def failing(*errors, then="done"):
+    """A function that raises these errors, one per call, and then returns."""
+    waiting = list(errors)
+
+    def call():
+        if waiting:
+            raise waiting.pop(0)
+        return then
+
+    return call
+
+
+def always(error):
+    """A function that fails for ever, and the list of its calls."""
+    calls = []
+
+    def call():
+        calls.append(1)
+        raise error
+
+    return call, calls
+
+
+def list_services(client):
+    """The call whose retries the tests watch."""
+    return lambda: client.page(Surface.CHAT, "/v2/Services", "services", page_size=100)
+
+
+def configure(client, simulator):
+    """A write whose retries the tests watch."""
+    sid = next(iter(simulator.world.first.services))
+    path = f"/v1/Services/{sid}/Configuration"
+    return lambda: client.post(Surface.CONVERSATIONS, path, {"ReachabilityEnabled": "true"})
+
+
+ONCE = [kind for kind in KINDS if kind not in {"edit", "slow"}]
+
+
+@pytest.mark.parametrize("kind", ONCE)
+def test_one_fault_of_any_kind_is_got_over_by_a_read(simulator, kind):
+    """A read struck once by any fault is sent once more, and succeeds."""
+    simulator.inject(Fault(kind, seconds=0.3, retry_after=0))
+    items, _ = impatient().call(list_services(reader_of(simulator, **SHORT)))
+    assert len(items) == 12
+    assert [request.fault for request in simulator.requests] == [kind, None]
+
+
+def test_a_slow_answer_is_waited_for(simulator):
+    """An answer that comes late, but within the time-out, is taken; nothing is sent twice."""
+    simulator.inject(Fault("slow", seconds=0.05))
+    items, _ = impatient().call(list_services(reader_of(simulator)))
+    assert (len(items), len(simulator.requests)) == (12, 1)
+
+
+LASTING = {
+    "429": 4,
+    "429_retry_after": 4,
+    "401": 3,
+    "500_before": 3,
+    "503_after": 3,
+    "html_502": 3,
+    "reset_before": 3,
+    "timeout_before": 3,
+    "truncated": 3,
+    "wrong_shape": 3,
+    "wrong_type": 3,
+}
+FEW = Patience(
+    tries=((Action.RETRY, 3), (Action.RETRY_BRIEFLY, 2), (Action.READ_BACK, 2), (Action.FAIL, 0)),
+    first_wait=0.001,
+    longest_wait=0.002,
+)
+
+
+@pytest.mark.parametrize(("kind", "requests"), LASTING.items())
+def test_a_lasting_fault_is_tried_as_often_as_the_table_says(simulator, kind, requests):
+    """Every call ends: after the tries of its row, the last failure is what the caller sees."""
+    simulator.inject(Fault(kind, times=None, seconds=0.2, retry_after=0))
+    with pytest.raises((CallFailed, CredentialsRefused)) as refusal:
+        Retrier(FEW).call(list_services(reader_of(simulator, **SHORT)))
+    assert len(simulator.requests) == requests
+    assert isinstance(refusal.value, CredentialsRefused) == (kind == "401")
+
+
+def test_a_lasting_401_is_retried_at_most_twice(simulator):
+    """By default, credentials that are refused are tried three times in all, and then refused for good."""
+    simulator.inject(Fault("401", times=None))
+    waits = Waits()
+    with pytest.raises(CredentialsRefused, match="Check TWILIO_ACCOUNT_SID") as refusal:
+        Retrier(stop=waits).call(list_services(reader_of(simulator)))
+    assert (len(simulator.requests), len(waits.seconds)) == (3, 2)
+    assert simulator.auth_token not in str(refusal.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 410, 415, 418])
+def test_a_refusal_for_good_is_not_repeated(simulator, monkeypatch, status):
+    """A request that would be refused again is sent once."""
+    body = json.dumps({"code": 20001, "message": "No", "status": status})
+    monkeypatch.setitem(KINDS, "no", Kind(How.ANSWER, processed=False, status=status, body=body))
+    simulator.inject(Fault("no", times=None))
+    for client, call in (
+        (reader_of(simulator), list_services),
+        (writer_of(simulator), lambda writer: configure(writer, simulator)),
+    ):
+        before = len(simulator.requests)
+        with pytest.raises(CallFailed, match="No"):
+            impatient().call(call(client))
+        assert len(simulator.requests) == before + 1
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("status", [400, 409, 429, 500])
+def test_every_code_of_the_table_decides_before_the_status(simulator, monkeypatch, code, status):
+    """Twilio's code, where the table has it, is retried whatever status it comes with; a write as well."""
+    body = json.dumps({"code": code, "message": "Once", "status": status})
+    monkeypatch.setitem(KINDS, "once", Kind(How.ANSWER, processed=False, status=status, body=body))
+    simulator.inject(Fault("once"))
+    answer = impatient().call(configure(writer_of(simulator), simulator))
+    assert answer.payload["reachability_enabled"] is True
+    assert [request.fault for request in simulator.requests] == ["once", None]
+
+
+@pytest.mark.parametrize(
+    ("failure", "action"),
+    [
+        ((Trouble.REFUSED, 429, None), Action.RETRY),
+        ((Trouble.REFUSED, 429, 20429), Action.RETRY),
+        ((Trouble.REFUSED, 429, 99999), Action.RETRY),
+        ((Trouble.REFUSED, 400, 50063), Action.RETRY),
+        ((Trouble.REFUSED, 401, 20003), Action.RETRY_BRIEFLY),
+        ((Trouble.REFUSED, 401, None), Action.RETRY_BRIEFLY),
+        ((Trouble.REFUSED, 403, 20003), Action.FAIL),
+        ((Trouble.REFUSED, 403, 20429), Action.FAIL),
+        ((Trouble.REFUSED, 408, None), Action.READ_BACK),
+        ((Trouble.REFUSED, 500, None), Action.READ_BACK),
+        ((Trouble.REFUSED, 503, 20503), Action.READ_BACK),
+        ((Trouble.REFUSED, 599, None), Action.READ_BACK),
+        ((Trouble.REFUSED, 400, 20001), Action.FAIL),
+        ((Trouble.REFUSED, 404, 20404), Action.FAIL),
+        ((Trouble.REFUSED, 302, None), Action.FAIL),
+        ((Trouble.NOT_SENT, None, None), Action.RETRY),
+        ((Trouble.LOST, None, None), Action.READ_BACK),
+        ((Trouble.GARBLED, 200, None), Action.READ_BACK),
+    ],
+)
+def test_the_table_as_people_read_it(failure, action):
+    """Each kind of failure has the action that Twilio's documents call for."""
+    assert action_for(failed(*failure).failure) is action
+
+
+@given(
+    st.sampled_from(Trouble),
+    st.none() | st.integers(100, 599),
+    st.none() | st.sampled_from([*CODES, 20001, 20404, 20500]),
+)
+def test_every_failure_has_an_action(trouble, status, code):
+    """No failure falls through the table, and every action has a bound."""
+    assert dict(Patience().tries)[action_for(failed(trouble, status, code).failure)] >= 0
+    assert set(TROUBLES) == set(Trouble)
+    assert set(CODES.values()) | set(STATUSES.values()) <= set(Action)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "shortest", "longest"),
+    [(None, 0, 0.5), (0, 0, 0.5), (7, 7, 7.5), (29.9, 29.9, 30), (30, 30, 30), (86_400, 30, 30)],
+)
+def test_retry_after_is_honoured_up_to_the_longest_wait(retry_after, shortest, longest):
+    """Twilio's own wish comes before the jitter; no wish makes a wait longer than the longest."""
+    waits = Waits()
+    error = failed(status=429, retry_after=retry_after)
+    assert Retrier(stop=waits).call(failing(error)) == "done"
+    [seconds] = waits.seconds
+    assert shortest <= seconds <= longest
+
+
+@pytest.mark.parametrize("asked", [2, 5])
+def test_retry_after_is_read_from_the_header(simulator, asked):
+    """The header that came with a 429 is what the wait is made of."""
+    simulator.inject(Fault("429_retry_after", retry_after=asked))
+    waits = Waits()
+    Retrier(stop=waits).call(list_services(reader_of(simulator)))
+    [seconds] = waits.seconds
+    assert asked <= seconds <= asked + 0.5
+
+
+def test_waits_are_full_jitter_and_bounded():
+    """The n-th wait is spread over 0 to first × 2ⁿ seconds, and never longer than the longest."""
+    patience = Patience(first_wait=0.5, longest_wait=4.0, total_seconds=1e9)
+    spread = [[] for _ in range(7)]
+    for _ in range(60):
+        waits = Waits()
+        Retrier(patience, stop=waits).call(failing(*[failed(status=429)] * 7))
+        for number, seconds in enumerate(waits.seconds):
+            spread[number].append(seconds)
+    for number, seconds in enumerate(spread):
+        ceiling = min(0.5 * 2**number, 4.0)
+        assert 0 <= min(seconds) < ceiling / 2 < max(seconds) <= ceiling
+
+
+def test_no_try_starts_after_the_total_time():
+    """A wait that would end after the time allowed is not begun: the last failure is raised instead."""
+    waits = Waits()
+    call, calls = always(failed(status=429, retry_after=29))
+    with pytest.raises(CallFailed):
+        Retrier(Patience(total_seconds=20), stop=waits).call(call)
+    assert (len(calls), waits.seconds) == (1, [])
+
+
+def test_no_connection_is_tried_only_a_few_times():
+    """A dead host is given up long before a busy one."""
+    waits = Waits()
+    call, calls = always(failed(Trouble.NOT_SENT))
+    with pytest.raises(CallFailed):
+        Retrier(stop=waits).call(call)
+    assert len(calls) == Patience().not_sent_tries + 1
+
+
+def test_throttling_is_bounded_by_time_and_by_number():
+    """Even a server that answers 429 for ever, in no time, is given up."""
+    call, calls = always(failed(status=429))
+    with pytest.raises(CallFailed):
+        Retrier(Patience(first_wait=0), stop=Waits()).call(call)
+    assert len(calls) == dict(Patience().tries)[Action.RETRY] + 1
+
+
+def test_each_action_has_a_count_of_its_own():
+    """Mixed failures are counted by action: five lost answers among throttled ones are still got over."""
+    mixed = [failed(Trouble.LOST), failed(status=429)] * 5
+    assert Retrier(stop=Waits()).call(failing(*mixed)) == "done"
+    with pytest.raises(CallFailed):
+        Retrier(stop=Waits()).call(failing(*mixed, failed(Trouble.LOST)))
+
+
+def test_every_loop_has_a_stop_and_a_longest_wait():
+    """The default patience, which every command uses, is bounded in every dimension."""
+    patience = Patience()
+    assert {action for action, _ in patience.tries} == set(Action)
+    assert dict(patience.tries)[Action.RETRY_BRIEFLY] == 2
+    assert dict(patience.tries)[Action.FAIL] == 0
+    assert 0 < patience.first_wait <= patience.longest_wait <= 60
+    assert patience.total_seconds <= 900
+
+
+def test_a_stop_ends_a_wait_at_once():
+    """Ctrl-C in the middle of a long wait ends the call: nothing more is sent."""
+    stop = threading.Event()
+    call, calls = always(failed(status=429, retry_after=1e9))
+    retrier = Retrier(
+        Patience(longest_wait=1e6, total_seconds=1e9), stop=stop, on_retry=lambda _f: stop.set()
+    )
+    with pytest.raises(Interrupted):
+        retrier.call(call)
+    assert len(calls) == 1
+
+
+def test_nothing_is_sent_after_a_stop():
+    """Once stopped, a call is not even begun."""
+    retrier = impatient()
+    retrier.stop.set()
+    call, calls = always(failed())
+    with pytest.raises(Interrupted):
+        retrier.call(call)
+    assert calls == []
+
+
+def test_every_retry_is_told():
+    """Whoever watches hears of each failure that is retried, and not of the last one."""
+    told = []
+    errors = [failed(status=500), failed(status=429), failed(status=404)]
+    with pytest.raises(CallFailed):
+        Retrier(IMPATIENT, on_retry=told.append).call(failing(*errors))
+    assert [failure.status for failure in told] == [500, 429]
+
+
+def test_the_last_failure_is_the_one_that_is_raised():
+    """The caller sees the very error that ended the tries, not a wrapper of the retry library."""
+    last = failed(status=404)
+    with pytest.raises(CallFailed) as caught:
+        impatient().call(failing(failed(status=500), last))
+    assert caught.value is last
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), Interrupted("stop"), KeyboardInterrupt()])
+def test_what_is_no_failed_call_is_not_retried(error):
+    """A bug, or an interruption, is raised at once."""
+    call, calls = always(error)
+    with pytest.raises(type(error)):
+        impatient().call(call)
+    assert len(calls) == 1
