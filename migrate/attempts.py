@@ -126,6 +126,7 @@ class Update(Attempt):
         refused = journal.refused(work.store, step.target_sid or "")
         super().__init__(work, run, step.without(refused), undecided=undecided)
         self._became = became
+        self._overwritten: Values | None = None
         self._given_up: tuple[str, ...] = ()
 
     def once(self) -> State:
@@ -136,7 +137,7 @@ class Update(Attempt):
         if settled is not None:
             return settled
         try:
-            return self._judge(self._send(Entry(State.INTENT), self._became))
+            return self._judge(self._send(Entry(State.INTENT, seen=self._overwritten), self._became))
         except CallFailed as error:
             return self._after_refusal(error)
 
@@ -156,6 +157,8 @@ class Update(Attempt):
         if finding is Finding.OTHER and not self._work.limits.allow_drift:
             message = "The target holds other values than when the plan was made; they were left as they are."
             return self.record(Entry(State.DRIFTED, message, seen=live))
+        # A rollback restores what was really there, not what the plan expected.
+        self._overwritten = live if finding is Finding.OTHER else None
         self.undecided = False
         return None
 

@@ -331,6 +331,65 @@ def verify(context: click.Context, /, plan_id: str | None, concurrency: int, **r
 
 
 @cli.command()
+@click.option(
+    "--run",
+    "run_id",
+    type=int,
+    metavar="ID",
+    help="The run to undo; the latest that wrote something if absent.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be restored, removed and left.")
+@click.option(
+    "--delete-created", is_flag=True, help="Also remove services and roles that the run has created."
+)
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
+@report_options
+@concurrency_option
+@click.pass_context
+def rollback(
+    context: click.Context,
+    /,
+    run_id: int | None,
+    dry_run: bool,
+    delete_created: bool,
+    yes: bool,
+    concurrency: int,
+    **report: Any,
+) -> None:
+    """Restore the settings that a run has overwritten, newest first.
+
+    Only where the target still holds what the run wrote; what someone changed since is reported and left.
+
+    \b
+    chat-migrate rollback --dry-run
+    chat-migrate rollback --yes
+    chat-migrate rollback --run 3 --yes --delete-created
+    """
+    from migrate.commands.rollback import RollbackOptions, find_run, preview_rollback, rollback
+    from migrate.present import ask_rollback, exit_code_of, require_consent
+
+    output, tool = _output(context, **report), _context(context)
+    options = RollbackOptions(delete_created, concurrency)
+    if not dry_run:
+        require_consent(yes=yes)
+    with tool.locked_store("rollback") as store:
+        undone = find_run(store, run_id)
+        if undone is None:
+            click.echo("No run has written anything that is not rolled back: nothing to do.")
+            return
+        if dry_run:
+            output.write(preview_rollback(tool, store, undone, options))
+            return
+
+        def confirm() -> None:
+            ask_rollback(store, undone, yes=yes, delete_created=delete_created)
+
+        told = rollback(tool, store, undone, options, confirm)
+        output.write(told)
+    sys.exit(exit_code_of(told.summary.steps_by_state))
+
+
+@cli.command()
 @click.option("--format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.pass_context
 def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the option's name
@@ -360,6 +419,20 @@ def mappings(format: str) -> None:  # noqa: A002 - the option's name
     from migrate.commands.mappings import coverage_table
 
     click.echo(coverage_table(format), nl=False)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of the reports that `--format json` prints.
+
+    \b
+    chat-migrate schema > report.schema.json
+    """
+    import json
+
+    from migrate.report.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
 
 
 @cli.command()
@@ -510,10 +583,11 @@ def _output(context: click.Context, *, format: str, output: Path | None = None, 
 
 
 def _present_run(store: Store, plan: Plan, run: Run, output: Output, *, limited: bool) -> int:
+    from migrate.commands.rollback import report_of
     from migrate.present import exit_code_of
     from migrate.reporting import run_report
 
-    report = run_report(store, plan, run)
+    report = run_report(store, plan, run) if run.undoes is None else report_of(store, run)
     output.write(report)
     return exit_code_of(report.summary.steps_by_state, limited=limited)
 

@@ -1,7 +1,8 @@
 """The only place that imports twilio: endpoints, credentials, raw payloads, headers and error classes.
 
 `Reader` can only read: its HTTP client refuses every method but GET, so that a dry run cannot write by
-mistake. `Writer` adds POST. Neither retries (see `migrate.retry`) and neither has a way to DELETE.
+mistake. `Writer` adds POST; only `Remover`, which `rollback --delete-created` alone uses, adds DELETE.
+None of them retries (see `migrate.retry`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Json = Any
 
 READ_ONLY = frozenset({"GET"})
 READ_WRITE = frozenset({"GET", "POST"})
+READ_WRITE_DELETE = frozenset({"GET", "POST", "DELETE"})
 DEFAULT_CONCURRENCY = 16
 
 
@@ -337,16 +339,19 @@ class Reader:
     def _call(
         self, method: str, surface: Surface, path: str, *, check: Check | None, **arguments: Any
     ) -> Answer:
+        response = self._respond(method, surface, path, **arguments)
+        payload = _json_object(response)
+        if payload is None or (check is not None and not check(payload)):
+            raise CallFailed(_garbled(method, urlsplit(path).path, response))
+        return Answer(payload, response.status_code, _header(response, "Twilio-Request-Id"))
+
+    def _respond(self, method: str, surface: Surface, path: str, **arguments: Any) -> Response:
         response = self._client().request(
             method, surface.official + path, timeout=self._endpoints.timeout, **arguments
         )
-        shown = urlsplit(path).path
         if not 200 <= response.status_code < 300:
-            raise CallFailed(_refusal(method, shown, response))
-        payload = _json_object(response)
-        if payload is None or (check is not None and not check(payload)):
-            raise CallFailed(_garbled(method, shown, response))
-        return Answer(payload, response.status_code, _header(response, "Twilio-Request-Id"))
+            raise CallFailed(_refusal(method, urlsplit(path).path, response))
+        return response
 
     def _client(self) -> Client:
         if not hasattr(self._local, "client"):
@@ -380,6 +385,20 @@ class Writer(Reader):
         if not form:
             raise SafetyRefusal(f"An empty update of {path} was refused before it was sent.")
         return self._call("POST", surface, path, data=dict(form), check=check)
+
+
+class Remover(Writer):
+    """A writer that can also delete what a run has created."""
+
+    _methods = READ_WRITE_DELETE
+
+    def delete(self, surface: Surface, path: str) -> None:
+        """Delete one resource, once.
+
+        Raises:
+            CallFailed: no answer, or an error.
+        """
+        self._respond("DELETE", surface, path)
 
 
 def _is_page(payload: Mapping[str, Json], key: str) -> bool:

@@ -121,6 +121,22 @@ ROLES_PAGE_SIZE = 50
 """Twilio's maxima for Conversations lists (Twilio's OpenAPI documents, ListService, ListServiceRole)."""
 
 
+def delete_path(step: Step, sid: str) -> str:
+    """Return the path of what a create step has made."""
+    if step.resource is Resource.SERVICE:
+        return f"/v1/Services/{sid}"
+    return f"/v1/Services/{step.target_sid}/Roles/{sid}"
+
+
+def has_contents(reader: Reader, target_sid: str) -> bool:
+    """Whether a Conversation Service holds conversations or users, which deleting it would destroy."""
+    listings = (
+        Listing(Surface.CONVERSATIONS, f"/v1/Services/{target_sid}/{name}", key, 1)
+        for name, key in (("Conversations", "conversations"), ("Users", "users"))
+    )
+    return any(next(iter(pages(reader, listing))) for listing in listings)
+
+
 def roles_listing(target_sid: str) -> Listing:
     """Return where the roles of a Conversation Service are listed."""
     return Listing(Surface.CONVERSATIONS, f"/v1/Services/{target_sid}/Roles", "roles", ROLES_PAGE_SIZE)

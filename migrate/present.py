@@ -18,6 +18,7 @@ from migrate.errors import BadInput, MigrateError
 if TYPE_CHECKING:
     from migrate.report.model import Report
     from migrate.store import Store
+    from migrate.store.journal import Run
     from migrate.store.plans import Plan
 
 PRIVATE = 0o600
@@ -113,6 +114,25 @@ def ask(store: Store, plan: Plan, *, yes: bool) -> None:
         f"(plan {plan.id[:12]}, from snapshot {plan.snapshot_id} of account {plan.account_sid}).",
         err=True,
     )
+    _confirm()
+
+
+def ask_rollback(store: Store, run: Run, *, yes: bool, delete_created: bool) -> None:
+    """Name what cannot be undone and what the run has created, and ask whether to go on.
+
+    Raises:
+        MigrateError: the answer was no; nothing was sent.
+    """
+    from migrate.commands.rollback import special_cases
+
+    click.echo(f"Rolling back run {run.id} in account {run.account_sid}.", err=True)
+    for line in special_cases(store, run, delete_created=delete_created):
+        click.echo(f"  {line}", err=True)
+    if not yes:
+        _confirm()
+
+
+def _confirm() -> None:
     if not click.confirm("Go on?", err=True):
         raise MigrateError("Nothing was sent.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from migrate.report.model import (
     StepRow,
     Summary,
 )
+from migrate.rollback import How, Undo, undos
 from migrate.steps import Step, counterpart_of
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, Entry, Run, State
@@ -52,6 +54,77 @@ def verify_report(store: Store, plan: Plan, run: Run | None) -> Report:
     report = _report(store, plan, "verify", run)
     differing = sum(any(row.change for row in service.fields) for service in report.services)
     return replace(report, summary=replace(report.summary, services_to_change=differing))
+
+
+def rollback_report(
+    store: Store, undone: Run, entries: Callable[[str], Mapping[str, Entry]], *, delete_created: bool
+) -> Report:
+    """Report what a rollback restores, removes and leaves.
+
+    Args:
+        store: the database.
+        undone: the run that is rolled back.
+        entries: source SID → step key → what has become, or would become, of undoing it.
+        delete_created: whether what the run has created is removed.
+    """
+    plan = plans.by_number(store, undone.plan)
+    teller = _RollbackTeller(store, plan, undone, entries, delete_created)
+    report = _report(store, plan, "rollback", undone)
+    by_state = Counter(
+        step.state
+        for service in map(teller.tell, plans.services_of(store, plan.number))
+        for step in service.steps
+    )
+    summary = replace(report.summary, steps=by_state.total(), steps_by_state=by_state)
+    return replace(report, summary=summary, services=_Services(teller.tell, store, plan))
+
+
+@dataclass(frozen=True)
+class _RollbackTeller:
+    """Tells of the rollback of one service at a time: the fields that it restores, and its steps."""
+
+    store: Store
+    plan: Plan
+    undone: Run
+    entries: Callable[[str], Mapping[str, Entry]]
+    delete_created: bool
+
+    def tell(self, planned: PlannedService) -> ServiceReport:
+        """Report one service."""
+        told = _Teller(self.store, self.plan, self.undone, as_read=False).tell(planned)
+        undoing = undos(self.store, self.undone, planned.source_sid, delete_created=self.delete_created)
+        restored = {
+            (undo.step.resource.value, undo.step.item): undo for undo in undoing if undo.how is How.RESTORE
+        }
+        entries = self.entries(planned.source_sid)
+        rows = (
+            _restored(row, undo) for row in told.fields for undo in restored.values() if _concerns(undo, row)
+        )
+        return replace(told, fields=tuple(rows), steps=tuple(_undo_step(undo, entries) for undo in undoing))
+
+
+def _concerns(undo: Undo, row: FieldRow) -> bool:
+    step = undo.step
+    if step.resource.value != row.resource or row.target not in step.after or not row.change:
+        return False
+    return step.item is None or row.after == step.before.get("permissions")
+
+
+def _restored(row: FieldRow, undo: Undo) -> FieldRow:
+    path = row.target or ""
+    return replace(row, before=undo.step.before[path], after=undo.step.after[path])
+
+
+def _undo_step(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
+    step = _step(undo.step, entries)
+    if undo.how is How.RESTORE:
+        return step
+    removed = undo.how is How.REMOVE
+    error = None if removed and not step.error else step.error or StepError(message=undo.reason)
+    params = {"Sid": undo.sid} if undo.sid else {}
+    return replace(
+        step, action="delete" if removed else "leave", params=params, reversible=removed, error=error
+    )
 
 
 def _report(store: Store, plan: Plan, kind: str, run: Run | None) -> Report:
@@ -153,7 +226,7 @@ def _step(step: Step, last: Mapping[str, Entry]) -> StepRow:
         params=step.params,
         reversible=step.reversible,
         state=entry.state.value,
-        error=None if entry.state in {*SETTLED, State.PLANNED} else _error(entry),
+        error=None if entry.state in {*SETTLED, State.PLANNED, State.ROLLED_BACK} else _error(entry),
     )
 
 

@@ -22,6 +22,17 @@ Form = Mapping[str, "str | list[str]"]
 SETTINGS = (Resource.CONFIGURATION, Resource.NOTIFICATIONS, Resource.WEBHOOKS)
 """The resources that hold a Conversation Service's settings, in the order in which they are written."""
 
+NOT_CLEARABLE = frozenset(
+    {
+        "default_chat_service_role_sid",
+        "default_conversation_creator_role_sid",
+        "default_conversation_role_sid",
+        "method",
+        "permissions",
+    }
+)
+"""Settings that Twilio takes no empty value for, so that "not set" cannot be restored."""
+
 
 class Action(str, Enum):
     """What a step does to its resource."""
@@ -98,6 +109,24 @@ class Step:
             self, after=after, optional=tuple(name for name in self.optional if name not in refused)
         )
 
+    def inverse(self, before: Values) -> Step:
+        """Return the step that restores a before-image, for the paths for which Twilio has a way back.
+
+        Args:
+            before: the values that the target held before this step.
+        """
+        after = {
+            path: _cleared(value) if before.get(path) is None else before[path]
+            for path, value in self.after.items()
+        }
+        possible = [path for path in after if before.get(path) is not None or path not in NOT_CLEARABLE]
+        return replace(
+            self,
+            before={path: self.after[path] for path in possible},
+            after={path: after[path] for path in possible},
+            optional=(),
+        )
+
     def resolved(self, target_sid: str, counterparts: Mapping[str, str]) -> Step:
         """Return the step with the SIDs that only the run could know.
 
@@ -115,6 +144,13 @@ class Step:
 
     def _agrees(self, live: Values, wanted: Values, paths: Iterable[str]) -> bool:
         return all(same(self.resource, path, live.get(path), wanted.get(path)) for path in paths)
+
+
+def _cleared(value: Json) -> Json:
+    """Return the empty value of the same kind: what stands for "not set" in a form."""
+    if isinstance(value, bool):
+        return False
+    return [] if isinstance(value, list) else ""
 
 
 def counterpart_of(role_sid: str) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from migrate.attempts import Limits, Work
 from migrate.commands.context import Context
-from migrate.errors import BadInput, Interrupted
+from migrate.commands.finishing import finish
+from migrate.commands.rollback import continue_rollback
+from migrate.errors import BadInput
 from migrate.executor import execute
 from migrate.guards import Thresholds, check_plan, check_targets, check_thresholds
 from migrate.store import Store, journal, plans
@@ -46,7 +48,7 @@ def apply(context: Context, store: Store, plan: Plan, options: ApplyOptions, con
     if not options.limits.allow_drift:
         work = replace(work, checked_at=check_targets(work))
     confirm(plan)
-    return _finish(context, work, journal.start(store, plan))
+    return finish(context, work, journal.start(store, plan), execute)
 
 
 def resume(context: Context, store: Store, limits: Limits) -> Run | None:
@@ -60,22 +62,14 @@ def resume(context: Context, store: Store, limits: Limits) -> Run | None:
     run = journal.find_unfinished(store, writer.account_sid)
     if run is None:
         return None
+    if run.undoes is not None:
+        return continue_rollback(context, store, run, limits)
     plan = plans.by_number(store, run.plan)
     check_plan(store, plan, writer.account_sid)
-    return _finish(context, Work(store, writer, context.retrier(), plan, limits), run)
+    return finish(context, Work(store, writer, context.retrier(), plan, limits), run, execute)
 
 
 def _applied_before(run: Run) -> Run:
     if run.finished_at is None:
         raise BadInput(f"Run {run.id} of this plan is unfinished. `chat-migrate resume` continues it.")
     return run
-
-
-def _finish(context: Context, work: Work, run: Run) -> Run:
-    left = len(journal.open_services(work.store, run))
-    try:
-        for _ in context.progress.track(execute(work, run), "Applying", total=left):
-            pass
-    except Interrupted as error:
-        raise Interrupted(f"Run {run.id} was interrupted. `chat-migrate resume` continues it.") from error
-    return journal.get(work.store, run.id)

@@ -13,7 +13,7 @@ from types import FrameType
 
 from migrate import config
 from migrate.errors import Failure
-from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Writer
+from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Remover, Writer
 from migrate.progress import Progress
 from migrate.retry import Retrier
 from migrate.store import Store, lock, open_store
@@ -51,9 +51,9 @@ class Context:
             config.target_credentials(self.environ), config.endpoints(self.environ), concurrency=concurrency
         )
 
-    def target_writer(self, concurrency: int = DEFAULT_CONCURRENCY) -> Writer:
-        """Return a client of the target account."""
-        return Writer(
+    def target_writer(self, concurrency: int = DEFAULT_CONCURRENCY, *, deletes: bool = False) -> Writer:
+        """Return a client of the target account, one that can delete only if `deletes`."""
+        return (Remover if deletes else Writer)(
             config.target_credentials(self.environ), config.endpoints(self.environ), concurrency=concurrency
         )
 

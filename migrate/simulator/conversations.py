@@ -95,6 +95,9 @@ CONVERSATION_PAGES = page_query(
 )
 
 
+USER_PAGES = page_query(50)
+
+
 def _service_url(call: Call, service: Service) -> str:
     return f"{call.root}/Services/{service.sid}"
 
@@ -235,6 +238,12 @@ def _list_conversations(call: Call) -> Answer:
     )
 
 
+def _list_users(call: Call) -> Answer:
+    """Users come with client SDKs, which never call here: every service has none."""
+    call.service()
+    return page(call, USER_PAGES, "users", [], lambda user: user)
+
+
 def _fetch_conversation(call: Call) -> Answer:
     service = call.service()
     channel = find_channel(call, service)
@@ -296,6 +305,7 @@ ROUTES = {
         Route("POST", "Services/*/Configuration/Webhooks", _update_webhooks),
         Route("GET", "Services/*/Conversations", _list_conversations, query=CONVERSATION_PAGES),
         Route("GET", "Services/*/Conversations/*", _fetch_conversation),
+        Route("GET", "Services/*/Users", _list_users, query=USER_PAGES),
         *role_routes(CONVERSATIONS, 50),
         Route("GET", "Configuration", _fetch_account_configuration),
         Route("POST", "Configuration", _update_account_configuration),

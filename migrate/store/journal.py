@@ -34,19 +34,38 @@ class State(str, Enum):
 
 SETTLED = frozenset({State.APPLIED, State.SKIPPED, State.VERIFIED})
 """States that need no more work."""
+UNDONE = frozenset({State.ROLLED_BACK, State.SKIPPED, State.DRIFTED})
+"""States in which a rollback has done what it may: what drifted is left as it is."""
 UNDECIDED = frozenset({State.INTENT, State.UNKNOWN})
 """States in which a request may have had an effect that nobody has seen."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of one plan. `finished_at` is None while something is left to do."""
+    """One execution of one plan, or the rollback of one.
+
+    Attributes:
+        id: its number in this database.
+        plan: number of the plan.
+        account_sid: the account that is written to.
+        started_at: ISO 8601, UTC.
+        finished_at: likewise; None while something is left to do.
+        undoes: the run that this one rolls back, or None.
+        delete_created: for a rollback: whether to remove what that run has created.
+    """
 
     id: int
     plan: int
     account_sid: str
     started_at: str
     finished_at: str | None
+    undoes: int | None = None
+    delete_created: bool = False
+
+    @property
+    def settled(self) -> frozenset[State]:
+        """The states in which nothing is left to do about a step."""
+        return SETTLED if self.undoes is None else UNDONE
 
 
 @dataclass(frozen=True)
@@ -123,8 +142,40 @@ def find_unfinished(store: Store, account_sid: str) -> Run | None:
 
 
 def find_latest_of(store: Store, plan: Plan) -> Run | None:
-    """Return the newest run of a plan, or None."""
-    return _find(store, "plan = :plan", {"plan": plan.number})
+    """Return the newest run that executes a plan, or None."""
+    return _find(store, "plan = :plan AND undoes IS NULL", {"plan": plan.number})
+
+
+def find_latest_to_undo(store: Store) -> Run | None:
+    """Return the newest run that wrote something and that no finished rollback has undone, or None."""
+    return _find(
+        store,
+        "undoes IS NULL AND id IN (SELECT run FROM journal WHERE state = 'intent') AND id NOT IN "
+        "(SELECT undoes FROM runs WHERE undoes IS NOT NULL AND finished_at IS NOT NULL)",
+        {},
+    )
+
+
+def start_rollback(store: Store, run: Run, *, delete_created: bool) -> Run:
+    """Begin the rollback of a run."""
+    row = {
+        "plan": run.plan,
+        "undoes": run.id,
+        "delete_created": int(delete_created),
+        "account_sid": run.account_sid,
+        "started_at": now(),
+    }
+    with store.writing() as db:
+        run_id = int(db.table("runs").insert(row).last_pk or 0)
+    return get(store, run_id)
+
+
+def history(store: Store, run_id: int, key: str) -> list[Entry]:
+    """Return all entries of a run on one step, oldest first."""
+    rows = store.rows(
+        "SELECT * FROM journal WHERE run = :run AND key = :key ORDER BY id", {"run": run_id, "key": key}
+    )
+    return [_entry(row) for row in rows]
 
 
 def finish(store: Store, run: Run) -> None:
@@ -188,7 +239,7 @@ def undecided_create(store: Store, account_sid: str) -> Run | None:
 
 def last_troubles(store: Store, run: Run, limit: int) -> list[tuple[str, Entry]]:
     """Return the newest steps that did not end well, newest first: step key and last entry."""
-    settled = _sql_list(SETTLED)
+    settled = _sql_list(run.settled)
     rows = store.rows(
         f"SELECT * FROM step_states WHERE run = :run AND state NOT IN ({settled}) ORDER BY id DESC LIMIT :limit",
         {"run": run.id, "limit": limit},
@@ -208,7 +259,7 @@ def counts(store: Store, run: Run) -> dict[str, int]:
 
 def open_services(store: Store, run: Run) -> list[str]:
     """Return the source SIDs of services with steps that are not settled, sorted."""
-    settled = _sql_list(SETTLED)
+    settled = _sql_list(run.settled)
     rows = store.rows(
         "SELECT DISTINCT p.source_sid FROM plan_steps p "
         "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key "
@@ -257,10 +308,11 @@ def _sql_list(states: Iterable[State]) -> str:
 
 def _find(store: Store, where: str, parameters: dict[str, Any]) -> Run | None:
     row = store.row(
-        f"SELECT id, plan, account_sid, started_at, finished_at FROM runs WHERE {where} ORDER BY id DESC LIMIT 1",
+        "SELECT id, plan, account_sid, started_at, finished_at, undoes, delete_created FROM runs "
+        f"WHERE {where} ORDER BY id DESC LIMIT 1",
         parameters,
     )
-    return Run(**row) if row else None
+    return Run(**{**row, "delete_created": bool(row["delete_created"])}) if row else None
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

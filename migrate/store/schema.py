@@ -140,6 +140,8 @@ def _runs(db: Database) -> None:
         {
             "id": int,
             "plan": int,
+            "undoes": int,
+            "delete_created": int,
             "account_sid": str,
             "started_at": str,
             "finished_at": str,

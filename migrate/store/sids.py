@@ -45,7 +45,7 @@ class Became:
 def insert(db: Database, account_sid: str, run_id: int, became: Became) -> None:
     """Add a pair within the caller's transaction; the newest pair of a source is the one that holds.
 
-    What is known of a pair already (that a run has created it, its name) stays known.
+    What is known of a pair already (which run has created it, its name) stays known.
     """
     same_pair = [account_sid, became.source_sid, became.target_sid]
     where = "account_sid = ? AND source_sid = ? AND target_sid = ?"
@@ -55,8 +55,8 @@ def insert(db: Database, account_sid: str, run_id: int, became: Became) -> None:
         "how": known.get("how") or became.how,
         "friendly_name": became.friendly_name or known.get("friendly_name"),
         "account_sid": account_sid,
-        "run": run_id,
-        "at": now(),
+        "run": known.get("run") or run_id,
+        "at": known.get("at") or now(),
     }
     db.table("sids").delete_where(where, same_pair)
     db.table("sids").insert(row)
@@ -89,6 +89,28 @@ def roles_of(store: Store, target_service_sid: str, source_service_sid: str) -> 
         {"target": target_service_sid, "source": source_service_sid},
     )
     return {row["source_sid"]: row["target_sid"] for row in rows}
+
+
+def created_roles(store: Store, run_id: int, source_service_sid: str) -> frozenset[str]:
+    """Return the roles that a run has created for a Chat Service."""
+    rows = store.rows(
+        "SELECT target_sid FROM sids WHERE run = :run AND kind = 'role' AND how = 'created' "
+        "AND source_service_sid = :sid",
+        {"run": run_id, "sid": source_service_sid},
+    )
+    return frozenset(row["target_sid"] for row in rows)
+
+
+def forget(store: Store, target_service_sid: str, target_sid: str) -> None:
+    """Forget a role, or a service and all roles in it, that was deleted."""
+    where = (
+        "target_service_sid = ?"
+        if target_sid == target_service_sid
+        else "target_service_sid = ? AND target_sid = ?"
+    )
+    values = [target_service_sid] if target_sid == target_service_sid else [target_service_sid, target_sid]
+    with store.writing() as db:
+        db.table("sids").delete_where(where, values)
 
 
 def claimed(store: Store, account_sid: str) -> frozenset[str]:

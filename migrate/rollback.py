@@ -1,0 +1,244 @@
+"""Undoing a run, newest step first, journaled and resumable like the run itself.
+
+A value is restored only where the target still holds what the run wrote; what someone changed since is left
+and reported as drifted. What the run created is removed only on demand, and only while nobody uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+
+from mappings import Resource
+from migrate import kinds
+from migrate.attempts import Attempt, Work
+from migrate.errors import CallFailed, CredentialsRefused
+from migrate.gateway import Reader, Remover, Surface
+from migrate.pool import parallel
+from migrate.retry import Action as Remedy
+from migrate.retry import Retrier, action_for
+from migrate.steps import Action, Finding, Step
+from migrate.store import Store, journal, plans, sids
+from migrate.store.journal import SETTLED, UNDECIDED, UNDONE, Entry, Run, State
+
+
+class How(str, Enum):
+    """What a rollback does about one step."""
+
+    RESTORE = "restore"
+    REMOVE = "remove"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How one step of a run is undone.
+
+    Attributes:
+        step: as executed, with the SIDs that the run has learnt; for `restore`, its inverse.
+        how: see `How`.
+        sid: what the step has created, for `remove`, and for `leave` where it stays.
+        reason: why it is left; "" otherwise.
+    """
+
+    step: Step
+    how: How
+    sid: str | None = None
+    reason: str = ""
+
+
+def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:
+    """Return how each step of one service is undone, newest first."""
+    teller = _Teller(store, run, source_sid, delete_created)
+    return [teller.undo(step) for step in reversed(plans.steps_of(store, run.plan, source_sid))]
+
+
+class _Teller:
+    """Knows what a run has done to one service."""
+
+    def __init__(self, store: Store, run: Run, source_sid: str, delete_created: bool) -> None:
+        planned, counterparts = plans.target_of(store, run.plan, source_sid)
+        self._store = store
+        self._run = run
+        self._delete_created = delete_created
+        self._created_sid = None if planned else sids.created_by(store, run.id, source_sid)
+        self._target_sid = planned or self._created_sid
+        found = sids.roles_of(store, self._target_sid, source_sid) if self._target_sid else {}
+        self._counterparts = {**counterparts, **found}
+        self._created_roles = sids.created_roles(store, run.id, source_sid)
+
+    def undo(self, planned: Step) -> Undo:
+        """Say how one step is undone."""
+        entries = journal.history(self._store, self._run.id, planned.key)
+        if self._target_sid is None or not _may_have_written(entries):
+            return Undo(planned, How.LEAVE, reason="The run has written nothing here.")
+        step = planned.resolved(self._target_sid, self._counterparts)
+        if step.resource is Resource.SERVICE:
+            return self._undo_create(step, self._created_sid)
+        if self._created_sid:
+            return Undo(
+                step, How.LEAVE, reason=f"It goes with the service {self._created_sid} that the run created."
+            )
+        if step.item in self._created_roles:
+            return self._undo_create(step, step.item)
+        return self._restore(step, entries)
+
+    def _undo_create(self, step: Step, sid: str | None) -> Undo:
+        if self._delete_created:
+            return Undo(step, How.REMOVE, sid)
+        what = "service" if step.resource is Resource.SERVICE else "role"
+        return Undo(step, How.LEAVE, sid, f"The run created the {what} {sid}; --delete-created removes it.")
+
+    def _restore(self, step: Step, entries: list[Entry]) -> Undo:
+        if not step.reversible:
+            return Undo(step, How.LEAVE, reason="Twilio offers no way back from this step.")
+        written = step.without(journal.refused(self._store, step.target_sid or ""))
+        overwritten = next(
+            (entry.seen for entry in entries if entry.state is State.INTENT and entry.seen), None
+        )
+        inverse = written.inverse(overwritten or step.before)
+        if not inverse.after:
+            return Undo(step, How.LEAVE, reason='Twilio offers no way back to "not set".')
+        return Undo(inverse, How.RESTORE)
+
+
+def _may_have_written(entries: list[Entry]) -> bool:
+    """Whether a request was sent that has, or may have, changed something."""
+    sent = any(entry.state is State.INTENT for entry in entries)
+    ended = {entry.state for entry in entries}
+    return sent and bool(ended & SETTLED or entries[-1].state in UNDECIDED)
+
+
+def roll_back(work: Work, rollback: Run, undone: Run) -> Iterator[str]:
+    """Do what is left of a rollback; yield the source SID of each service when it has been worked on.
+
+    Raises:
+        CredentialsRefused: Twilio refuses the credentials for good; what was done is recorded.
+        Interrupted: the retrier's `stop` was set; calls in flight have been finished and recorded.
+    """
+    open_sids = journal.open_services(work.store, rollback)
+    undo = partial(_undo_service, work, rollback, undone)
+    yield from parallel(undo, open_sids, work.limits.concurrency)
+    if not journal.open_services(work.store, rollback):
+        journal.finish(work.store, rollback)
+
+
+def _undo_service(work: Work, rollback: Run, undone: Run, source_sid: str) -> str:
+    last = journal.last_entries(work.store, rollback, source_sid)
+    for undo in undos(work.store, undone, source_sid, delete_created=rollback.delete_created):
+        entry = last.get(undo.step.key)
+        if entry is None or entry.state not in UNDONE:
+            _take(work, rollback, undo)
+    return source_sid
+
+
+def _take(work: Work, rollback: Run, undo: Undo) -> State:
+    attempt = (Restore if undo.how is How.RESTORE else Remove)(work, rollback, undo)
+    if undo.how is How.LEAVE:
+        return attempt.record(Entry(State.SKIPPED, undo.reason))
+    try:
+        return work.retrier.call(attempt.once)
+    except CredentialsRefused as error:
+        attempt.record(Entry(State.FAILED, str(error), status=401))
+        raise
+    except CallFailed as error:
+        return attempt.record(
+            Entry.of_failure(State.UNKNOWN if attempt.undecided else State.FAILED, error.failure)
+        )
+
+
+class Restore(Attempt):
+    """Writes a before-image back where the target still holds what the run wrote."""
+
+    def __init__(self, work: Work, run: Run, undo: Undo) -> None:
+        super().__init__(work, run, undo.step, undecided=False)
+
+    def once(self) -> State:
+        """See `Attempt.once`. It always reads first: a run may be old."""
+        live = kinds.read(self._work.writer, self._step)
+        finding = self._step.compare(live)
+        if finding is Finding.DONE:
+            return self.record(
+                Entry(State.ROLLED_BACK, "The target already holds the earlier values.", seen=live)
+            )
+        if finding is Finding.OTHER:
+            return self.record(Entry(State.DRIFTED, CHANGED_SINCE, seen=live))
+        answer = self._send(Entry(State.INTENT))
+        held = kinds.values_of(self._step, answer.payload)
+        if self._step.compare(held) is Finding.DONE:
+            return self.record(Entry(State.ROLLED_BACK, status=answer.status, request_id=answer.request_id))
+        message = "Twilio accepted the write, but its answer shows other values."
+        return self.record(Entry(State.FAILED, message, seen=held))
+
+
+CHANGED_SINCE = "Someone has changed this since the run; it was left as it is."
+
+
+class Remove(Attempt):
+    """Deletes a service or role that the run has created, while it is as the run left it and nobody uses it."""
+
+    def __init__(self, work: Work, run: Run, undo: Undo) -> None:
+        super().__init__(work, run, undo.step, undecided=False)
+        self._sid = undo.sid or ""
+
+    def once(self) -> State:
+        """See `Attempt.once`. Deleting twice does no harm: what is gone is gone."""
+        try:
+            if not self._is_as_the_run_left_it():
+                return self.record(Entry(State.DRIFTED, CHANGED_SINCE))
+            self.record(Entry(State.INTENT))
+            self._delete()
+        except CallFailed as error:
+            if error.failure.status != 404:
+                self.undecided = action_for(error.failure) is Remedy.READ_BACK
+                raise
+        sids_forgotten = self._step.target_sid if self._step.resource is not Resource.SERVICE else self._sid
+        sids.forget(self._work.store, sids_forgotten or "", self._sid)
+        return self.record(Entry(State.ROLLED_BACK))
+
+    def _delete(self) -> None:
+        if not isinstance(self._work.writer, Remover):
+            raise AssertionError("removing what a run has created takes a client that can delete")
+        self._work.writer.delete(Surface.CONVERSATIONS, kinds.delete_path(self._step, self._sid))
+
+    def _is_as_the_run_left_it(self) -> bool:
+        reader, store = self._work.writer, self._work.store
+        if self._step.resource is not Resource.SERVICE:
+            return (
+                self._step.compare(kinds.read(reader, replace(self._step, action=Action.UPDATE)))
+                is Finding.DONE
+            )
+        written = _written_to(store, self._run, self._step.source_sid, self._sid)
+        unchanged = all(step.compare(kinds.read(reader, step)) is Finding.DONE for step in written)
+        return unchanged and not kinds.has_contents(reader, self._sid)
+
+
+def _written_to(store: Store, rollback: Run, source_sid: str, target_sid: str) -> list[Step]:
+    """Return the updates that stand in a created service, with its own SIDs."""
+    counterparts = sids.roles_of(store, target_sid, source_sid)
+    refused = journal.refused(store, target_sid)
+    last = journal.last_entries(store, journal.get(store, rollback.undoes or 0), source_sid)
+    steps = (
+        step
+        for step in plans.steps_of(store, rollback.plan, source_sid)
+        if step.resource is not Resource.SERVICE
+    )
+    done = (step for step in steps if step.key in last and last[step.key].state in SETTLED)
+    return [
+        replace(step.resolved(target_sid, counterparts).without(refused), action=Action.UPDATE)
+        for step in done
+    ]
+
+
+def preview(reader: Reader, retrier: Retrier, undo: Undo) -> Entry:
+    """Return what would become of one step if it were rolled back now; only reads."""
+    if undo.how is How.LEAVE:
+        return Entry(State.SKIPPED, undo.reason)
+    if undo.how is How.REMOVE:
+        return Entry(State.PLANNED)
+    finding = undo.step.compare(retrier.call(partial(kinds.read, reader, undo.step)))
+    if finding is Finding.DONE:
+        return Entry(State.ROLLED_BACK)
+    return Entry(State.DRIFTED, CHANGED_SINCE) if finding is Finding.OTHER else Entry(State.PLANNED)
