@@ -7,6 +7,7 @@ One module per concern declares the fields it owns (`FIELDS`) and what becomes o
 reported all the same. Nothing here reads a network, a database or a clock.
 """
 
+from mappings.filters import new_name
 from mappings.model import (
     Api,
     ChatService,
@@ -34,6 +35,7 @@ __all__ = [
     "RoleTranslation",
     "Translation",
     "Verdict",
+    "new_name",
     "same",
     "translate",
     "translate_role",

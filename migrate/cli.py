@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from migrate.errors import MigrateError
+from migrate.errors import Declined, MigrateError
 
 if TYPE_CHECKING:
     from migrate.attempts import Limits
@@ -111,7 +111,17 @@ apply_options = options(
 )
 
 
-@click.group(context_settings=CONTEXT_SETTINGS, epilog="Try it without an account: chat-migrate demo")
+class InOrderOfUse(click.Group):
+    """Lists the commands as a migration uses them, not by the alphabet."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """Return the names in the order in which the commands are defined."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrderOfUse, context_settings=CONTEXT_SETTINGS, epilog="Try it without an account: chat-migrate demo"
+)
 @click.version_option(package_name="chat-migrate")
 @click.option(
     "--db",
@@ -137,7 +147,7 @@ def cli(context: click.Context, db: Path, verbose: bool, quiet: bool) -> None:
     context.obj = {"db": db, "verbose": verbose, "quiet": quiet}
 
 
-@cli.command()
+@cli.command(short_help="Read the Chat Services into a snapshot.")
 @export_options
 @concurrency_option
 @click.pass_context
@@ -158,7 +168,7 @@ def export(context: click.Context, /, concurrency: int, **options: Any) -> None:
     )
 
 
-@cli.command()
+@cli.command(short_help="The dry run: show what would change.")
 @target_options
 @report_options
 @concurrency_option
@@ -189,7 +199,7 @@ def diff(context: click.Context, /, offline: bool, exit_code: bool, concurrency:
     sys.exit(3 if exit_code and pending else 0)
 
 
-@cli.command()
+@cli.command(short_help="Execute a plan exactly as reviewed.")
 @click.option("--plan", "plan_id", metavar="ID", help="The plan to apply, by its id; the latest if absent.")
 @apply_options
 @report_options
@@ -217,7 +227,7 @@ def apply(context: click.Context, /, plan_id: str | None, yes: bool, concurrency
     sys.exit(code)
 
 
-@cli.command()
+@cli.command(short_help="Continue a run that was cut off.")
 @click.option(
     "--yes", is_flag=True, help="Accepted for scripts; what the run writes was agreed to when it began."
 )
@@ -256,7 +266,7 @@ def resume(
     sys.exit(code)
 
 
-@cli.command()
+@cli.command(short_help="Export, diff, confirm and apply in one go.")
 @export_options
 @target_options
 @apply_options
@@ -290,7 +300,7 @@ def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> 
     sys.exit(code)
 
 
-@cli.command()
+@cli.command(short_help="Where things stand, and what to type next.")
 @click.pass_context
 def status(context: click.Context) -> None:
     """Show where things stand, what is left, the last errors, and the next command to type.
@@ -305,7 +315,7 @@ def status(context: click.Context) -> None:
         click.echo(as_text(status(store)))
 
 
-@cli.command()
+@cli.command(short_help="Read the targets again and compare.")
 @click.option("--plan", "plan_id", metavar="ID", help="The plan to compare with; the latest if absent.")
 @report_options
 @concurrency_option
@@ -326,11 +336,12 @@ def verify(context: click.Context, /, plan_id: str | None, concurrency: int, **r
         plan = plans.get(store, plan_id) if plan_id else plans.latest(store)
         read_again(tool, store, plan, concurrency)
         found = verify_report(store, plan, journal.find_latest_of(store, plan))
+        plans.note_verified(store, plan, found.summary.services_to_change)
         output.write(found)
     sys.exit(3 if found.summary.services_to_change else 0)
 
 
-@cli.command()
+@cli.command(short_help="Restore what a run has overwritten.")
 @click.option(
     "--run",
     "run_id",
@@ -389,7 +400,7 @@ def rollback(
     sys.exit(exit_code_of(told.summary.steps_by_state))
 
 
-@cli.command()
+@cli.command(short_help="What became of what: old SID, new SID.")
 @click.option("--format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.pass_context
 def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the option's name
@@ -407,7 +418,7 @@ def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the op
             click.echo(line)
 
 
-@cli.command()
+@cli.command(short_help="Every field, its target and its verdict.")
 @click.option("--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 def mappings(format: str) -> None:  # noqa: A002 - the option's name
     """Print every field of a v1 and v2 Service, its target, and the rule of its verdict.
@@ -421,7 +432,7 @@ def mappings(format: str) -> None:  # noqa: A002 - the option's name
     click.echo(coverage_table(format), nl=False)
 
 
-@cli.command()
+@cli.command(short_help="The JSON Schema of the reports.")
 def schema() -> None:
     """Print the JSON Schema of the reports that `--format json` prints.
 
@@ -435,7 +446,7 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-@cli.command()
+@cli.command(short_help="Serve an embedded Twilio for rehearsals.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which made-up account to serve.")
 @click.option(
@@ -464,7 +475,7 @@ def simulator(**settings: Any) -> None:
     serve_forever(settings, click.echo)
 
 
-@cli.command()
+@cli.command(short_help="The whole job on the simulator, no account needed.")
 @click.pass_context
 def demo(context: click.Context) -> None:
     """Do the whole job on the embedded simulator; needs no credentials and no network.
@@ -498,6 +509,9 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
+    except Declined as answer:
+        click.echo(answer, err=True)
+        sys.exit(answer.exit_code)
     except MigrateError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
@@ -577,7 +591,7 @@ def _limits(concurrency: int, limit: int | None, allow_drift: bool) -> Limits:
 def _output(context: click.Context, *, format: str, output: Path | None = None, **_other: Any) -> Output:  # noqa: A002
     from migrate.present import Output, wants_color
 
-    wanted = Output(format, output, wants_color(os.environ), context.obj["verbose"])
+    wanted = Output(format, output, wants_color(os.environ), context.obj["verbose"], context.obj["quiet"])
     wanted.check()
     return wanted
 

@@ -7,6 +7,7 @@
     ├── ChatUnavailable          7   the Chat API does not answer any more
     ├── LockHeld                 8   another run works on this database
     ├── Interrupted            130   Ctrl-C
+    ├── Declined                 1   a person was asked and said no
     └── CallFailed               1   one request to Twilio did not succeed
 
 Each message is one sentence that names the file, field or SID and, after it, the way out.
@@ -58,6 +59,10 @@ class Interrupted(MigrateError):
     """Ctrl-C, after what was in flight has been finished and recorded."""
 
     exit_code = 130
+
+
+class Declined(MigrateError):
+    """A person was asked whether to go on, and said no: nothing was sent."""
 
 
 class Trouble(str, Enum):

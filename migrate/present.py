@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrate.errors import BadInput, MigrateError
+from migrate.errors import BadInput, Declined
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
@@ -33,12 +33,14 @@ class Output:
         file: a file to write, or None for stdout.
         color: whether stdout shows colour.
         verbose: print long lists whole.
+        quiet: say nothing about a file that was written.
     """
 
     format: str = "text"
     file: Path | None = None
     color: bool = False
     verbose: bool = False
+    quiet: bool = False
 
     def check(self) -> None:
         """Refuse a file that cannot be written, before any work is done.
@@ -65,9 +67,19 @@ class Output:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 self._render(report, stream)
             Path(name).replace(self.file)
+            self._tell(report)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def _tell(self, report: Report) -> None:
+        if not self.quiet:
+            summary = report.summary
+            click.echo(
+                f"Wrote {self.file}: {summary.services} services examined, {summary.services_to_change} to change, "
+                f"{summary.steps} steps.",
+                err=True,
+            )
 
     def _render(self, report: Report, stream: io.TextIOBase | object) -> None:
         from migrate.report import render
@@ -96,7 +108,7 @@ def ask(store: Store, plan: Plan, *, yes: bool) -> None:
     """Show what is about to happen and ask whether to go on; ask nothing if there is nothing to do.
 
     Raises:
-        MigrateError: the answer was no; nothing was sent.
+        Declined: the answer was no; nothing was sent.
     """
     from migrate.store import plans
 
@@ -121,7 +133,7 @@ def ask_rollback(store: Store, run: Run, *, yes: bool, delete_created: bool) -> 
     """Name what cannot be undone and what the run has created, and ask whether to go on.
 
     Raises:
-        MigrateError: the answer was no; nothing was sent.
+        Declined: the answer was no; nothing was sent.
     """
     from migrate.commands.rollback import special_cases
 
@@ -134,7 +146,7 @@ def ask_rollback(store: Store, run: Run, *, yes: bool, delete_created: bool) -> 
 
 def _confirm() -> None:
     if not click.confirm("Go on?", err=True):
-        raise MigrateError("Nothing was sent.")
+        raise Declined("Nothing was sent.")
 
 
 def exit_code_of(states: Mapping[str, int], *, limited: bool = False) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
-from mappings import Resource
+from mappings import Resource, new_name
 from migrate import kinds
 from migrate.attempts import Attempt, Work
 from migrate.errors import CallFailed, CredentialsRefused
@@ -19,7 +19,7 @@ from migrate.gateway import Reader, Remover, Surface
 from migrate.pool import parallel
 from migrate.retry import Action as Remedy
 from migrate.retry import Retrier, action_for
-from migrate.steps import Action, Finding, Step
+from migrate.steps import Action, Finding, Step, Values
 from migrate.store import Store, journal, plans, sids
 from migrate.store.journal import SETTLED, UNDECIDED, UNDONE, Entry, Run, State
 
@@ -98,10 +98,20 @@ class _Teller:
         overwritten = next(
             (entry.seen for entry in entries if entry.state is State.INTENT and entry.seen), None
         )
-        inverse = written.inverse(overwritten or step.before)
-        if not inverse.after:
-            return Undo(step, How.LEAVE, reason='Twilio offers no way back to "not set".')
+        inverse = written.inverse(_acceptable(overwritten or step.before))
+        if inverse.compare(inverse.before) is Finding.DONE:
+            return Undo(
+                step, How.LEAVE, reason="Twilio takes no values that would bring back what was there."
+            )
         return Undo(inverse, How.RESTORE)
+
+
+def _acceptable(before: Values) -> Values:
+    """Put a before-image into words that Twilio takes: a shared service may have shown Chat's event names."""
+    filters = before.get("filters")
+    if not isinstance(filters, list):
+        return before
+    return {**before, "filters": list(dict.fromkeys(new_name(name) for name in filters))}
 
 
 def _may_have_written(entries: list[Entry]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migrate.advice import advice_for
 from migrate.store import Store, journal, plans, snapshots
-from migrate.store.journal import SETTLED, Run, State
+from migrate.store.journal import Run, State
 from migrate.store.plans import Plan
 from migrate.store.snapshots import Snapshot
 
@@ -21,7 +21,7 @@ class Status:
     Attributes:
         snapshot: the newest, or None.
         plan: the plan of the newest run, or the newest plan where there is a later one, or None.
-        run: the newest run of that plan, or None.
+        run: the newest run of that plan, or the rollback of it, or None.
         steps: how many steps the plan has.
         states: how many of them are in each state.
         errors: the last ones, one line each.
@@ -37,27 +37,40 @@ class Status:
     @property
     def left(self) -> int:
         """How many steps are not settled."""
-        settled = {state.value for state in SETTLED}
+        settled = {state.value for state in self.run.settled} if self.run else set()
         return sum(count for state, count in self.states.items() if state not in settled)
 
     @property
     def next_command(self) -> str:
         """The command to type next."""
-        if self.snapshot is None:
-            return "chat-migrate export"
-        if self.plan is None or self.plan.offline or self.snapshot.id > self.plan.snapshot_id:
-            return "chat-migrate diff"
-        if self.run is not None and self.run.finished_at is None:
-            return "chat-migrate resume"
-        if self.run is None and self.steps:
-            return "chat-migrate apply"
-        return "chat-migrate verify"
+        situations = (
+            (self.snapshot is None, "chat-migrate export"),
+            (self._needs_a_plan, "chat-migrate diff"),
+            (self.run is not None and self.run.finished_at is None, "chat-migrate resume"),
+            (self.run is None and self.steps > 0, "chat-migrate apply"),
+            (self._is_verified, "nothing: all is as planned"),
+        )
+        return next((command for applies, command in situations if applies), "chat-migrate verify")
+
+    @property
+    def _needs_a_plan(self) -> bool:
+        if self.plan is None or self.plan.offline:
+            return True
+        rolled_back = (
+            self.run is not None and self.run.undoes is not None and self.run.finished_at is not None
+        )
+        newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
+        return rolled_back or newer_snapshot
+
+    @property
+    def _is_verified(self) -> bool:
+        return self.plan is not None and self.plan.verified_at is not None and not self.plan.differences
 
 
 def status(store: Store) -> Status:
     """Look at the database; nothing is sent and nothing is changed."""
     plan = plans.find_latest(store)
-    run = journal.find_latest_of(store, plan) if plan else None
+    run = _run_of(store, plan) if plan else None
     steps = plans.step_count(store, plan.number) if plan else 0
     return Status(
         snapshot=snapshots.find_latest(store),
@@ -67,6 +80,11 @@ def status(store: Store) -> Status:
         states=journal.counts(store, run) if run else {State.PLANNED.value: steps} if steps else {},
         errors=tuple(_errors(store, run)) if run else (),
     )
+
+
+def _run_of(store: Store, plan: Plan) -> Run | None:
+    run = journal.find_latest_of(store, plan)
+    return (journal.find_rollback_of(store, run) or run) if run else None
 
 
 def _errors(store: Store, run: Run) -> Iterator[str]:
@@ -82,6 +100,8 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
 def as_text(found: Status) -> str:
     """Return the status as a person reads it."""
     lines = [_snapshot_line(found.snapshot), _plan_line(found.plan, found.steps), _run_line(found.run)]
+    if found.plan is not None and found.plan.verified_at is not None:
+        lines.append(f"verified   {found.plan.verified_at}, {found.plan.differences} services differ")
     if found.states:
         lines.append(
             "steps      " + ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
@@ -111,5 +131,6 @@ def _plan_line(plan: Plan | None, steps: int) -> str:
 def _run_line(run: Run | None) -> str:
     if run is None:
         return "run        none"
+    name = f"{run.id}" if run.undoes is None else f"{run.id}, the rollback of run {run.undoes}"
     end = f"finished {run.finished_at}" if run.finished_at else "unfinished"
-    return f"run        {run.id}, started {run.started_at}, {end}"
+    return f"run        {name}, started {run.started_at}, {end}"

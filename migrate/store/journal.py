@@ -146,6 +146,11 @@ def find_latest_of(store: Store, plan: Plan) -> Run | None:
     return _find(store, "plan = :plan AND undoes IS NULL", {"plan": plan.number})
 
 
+def find_rollback_of(store: Store, run: Run) -> Run | None:
+    """Return the newest rollback of a run, or None."""
+    return _find(store, "undoes = :run", {"run": run.id})
+
+
 def find_latest_to_undo(store: Store) -> Run | None:
     """Return the newest run that wrote something and that no finished rollback has undone, or None."""
     return _find(

@@ -36,6 +36,8 @@ class Plan:
         mapping_version: of the mappings that made it.
         created_at: ISO 8601, UTC.
         offline: made without looking at the targets; it cannot be applied.
+        verified_at: when `verify` last compared it with the targets, or None.
+        differences: how many services differed then, or None.
     """
 
     number: int
@@ -47,6 +49,8 @@ class Plan:
     mapping_version: str
     created_at: str
     offline: bool
+    verified_at: str | None = None
+    differences: int | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,12 @@ def save_reading(store: Store, plan: Plan, source_sid: str, state: TargetState) 
         db.table("readings").upsert(row, pk=("plan", "source_sid"))
 
 
+def note_verified(store: Store, plan: Plan, differences: int) -> None:
+    """Note that `verify` has compared the plan with its targets, and how many services differed."""
+    with store.writing() as db:
+        db.table("plans").update(plan.number, {"verified_at": now(), "differences": differences})
+
+
 def reading_of(store: Store, number: int, source_sid: str) -> TargetState | None:
     """Return what `verify` has read last of one service's target, or None."""
     row = store.row(
@@ -330,7 +340,8 @@ def _role(text: str | None) -> RoleTranslation | None:
 def _find(store: Store, where: str, parameters: dict[str, Any]) -> Plan | None:
     row = store.row(
         "SELECT number, id, snapshot_id, account_sid, target_account_sid, target, mapping_version, created_at, "
-        f"offline FROM plans WHERE completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1",
+        "offline, verified_at, differences FROM plans "
+        f"WHERE completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1",
         parameters,
     )
     return Plan(**{**row, "offline": bool(row["offline"])}) if row else None

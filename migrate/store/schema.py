@@ -77,6 +77,8 @@ def _plans(db: Database) -> None:
             "offline": int,
             "created_at": str,
             "completed_at": str,
+            "verified_at": str,
+            "differences": int,
         },
         pk="number",
         not_null={"snapshot_id", "account_sid", "target_account_sid", "target", "created_at"},
