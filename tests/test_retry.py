@@ -27,6 +27,7 @@ class Waits(threading.Event):
         self.seconds = []
 
     def wait(self, timeout=None):
+        """Return at once, as if the time had passed."""
         self.seconds.append(timeout)
         return False
 
@@ -222,7 +223,7 @@ def test_retry_after_is_read_from_the_header(simulator, asked):
 
 
 def test_waits_are_full_jitter_and_bounded():
-    """The n-th wait is spread over 0 to first × 2ⁿ seconds, and never longer than the longest."""
+    """The n-th wait is spread over 0 to first times 2 to the n seconds, and never longer than the longest."""
     patience = Patience(first_wait=0.5, longest_wait=4.0, total_seconds=1e9)
     spread = [[] for _ in range(7)]
     for _ in range(60):

@@ -8,16 +8,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from migrate.clock import now
-from migrate.errors import LockHeld
+from migrate.errors import LockHeld, MigrateError
 from migrate.store.database import Store
 
 HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 60.0
-"""A holder on another host whose heartbeat is older than this is taken for dead."""
+"""A holder whose process cannot be looked for is taken for dead when its heartbeat is older than this."""
 
 
 @contextmanager
@@ -65,15 +65,18 @@ def _take(store: Store, command: str, nonce: str) -> None:
 
 def _beat(store: Store, nonce: str, done: threading.Event) -> None:
     while not done.wait(HEARTBEAT_SECONDS):
-        with store.writing() as db:
+        # A disk that is full for a moment is the command's to report; the next beat may succeed.
+        with suppress(MigrateError), store.writing() as db:
             db.execute("UPDATE lock SET heartbeat = ? WHERE nonce = ?", [time.time(), nonce])
 
 
 def _is_alive(holder: Mapping[str, Any]) -> bool:
-    if holder["host"] != socket.gethostname():
+    pid = int(holder["pid"])
+    # Our own process id in another's lock: an earlier container of this name had it as well.
+    if holder["host"] != socket.gethostname() or pid == os.getpid():
         return time.time() - float(holder["heartbeat"]) < DEAD_AFTER_SECONDS
     try:
-        os.kill(int(holder["pid"]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
