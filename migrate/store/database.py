@@ -96,7 +96,7 @@ def _write_error(path: Path, error: sqlite3.Error) -> MigrateError:
 def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
     """Open the database, make or upgrade its tables, and close it at the end.
 
-    A file that this call made is removed again if the command fails before it stored anything.
+    A file that this call made is removed again if the command fails before it finished a snapshot.
 
     Args:
         path: the database file; created with mode 0600 if it is absent.
@@ -105,7 +105,7 @@ def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
     Raises:
         BadInput: it cannot be opened, belongs to another program, or was made by a newer version.
     """
-    existed = path.exists()
+    existed = _exists(path)
     if must_exist and not existed:
         raise BadInput(
             f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db."
@@ -123,23 +123,36 @@ def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
     store.close()
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _not_opened(path, error) from error
+
+
 def _open(path: Path) -> Database:
     try:
         # Made before SQLite opens it, so that it is private from its first byte on.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
-        # Threads share the connection; `Store` lets one of them in at a time.
-        database = Database(sqlite3.connect(path, check_same_thread=False))
+    except OSError as error:
+        raise _not_opened(path, error) from error
+    # Threads share the connection; `Store` lets one of them in at a time.
+    database = Database(sqlite3.connect(path, check_same_thread=False))
+    try:
         database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except OSError as error:
-        raise BadInput(
-            f"The database {path} cannot be opened for writing: {error.strerror}. Choose another place with --db."
-        ) from error
     except sqlite3.DatabaseError as error:
+        database.close()
         raise BadInput(
-            f"{path} is not a chat-migrate database: {error}. Choose another file with --db."
+            f"{path} cannot be used as a chat-migrate database: {error}. Choose another file with --db."
         ) from error
     return database
+
+
+def _not_opened(path: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"The database {path} cannot be opened for writing: {error.strerror}. Choose another place with --db."
+    )
 
 
 def _prepare(store: Store) -> None:
@@ -159,7 +172,8 @@ def _check_owner(path: Path, db: Database) -> None:
         raise BadInput(
             f"{path} is a database of another program; nothing was changed. Choose another file with --db."
         )
-    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
+    with Database(memory=True) as empty:
+        ours = {migration.name for migration in migrations.pending(empty)}
     newer = {migration.name for migration in migrations.applied(db)} - ours
     if newer:
         raise BadInput(
@@ -178,4 +192,6 @@ def _upgrade(db: Database) -> None:
 
 def _holds_nothing(store: Store) -> bool:
     with store.reading() as db:
-        return "snapshots" not in db.table_names() or not db.table("snapshots").count
+        return "snapshots" not in db.table_names() or not db.table("snapshots").count_where(
+            "completed_at IS NOT NULL"
+        )

@@ -243,6 +243,18 @@ def _lock(db: Database) -> None:
     )
 
 
+@migrations(name="0007_sealed_heads")
+def _sealed_heads(db: Database) -> None:
+    """A finished head stays as it is: opening it again would open its rows."""
+    for table in ("snapshots", "plans"):
+        for event in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TRIGGER {table}_sealed_{event.lower()} BEFORE {event} ON {table} "
+                f"WHEN OLD.completed_at IS NOT NULL "
+                f"BEGIN SELECT RAISE(ABORT, '{table} are immutable once finished'); END"
+            )
+
+
 def _freeze(db: Database, table: str, owner: str, owner_key: str, reference: str) -> None:
     """Let nobody change the rows of a finished snapshot or plan."""
     for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
