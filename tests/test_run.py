@@ -1,0 +1,257 @@
+"""`run` in place: Conversations holds what Chat holds, with the least writes, and a second time with none."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+from driving import about, code_of, drive, states
+from worlds import USER_EVENTS, differences_in_place, named, posts
+
+from migrate.simulator import Fault, Simulator
+
+
+def all_differences(before, after, refused=frozenset()):
+    """Every difference of every service, by name."""
+    return {
+        service.chat["friendly_name"]: found
+        for sid, service in before.first.services.items()
+        if (found := differences_in_place(service, after.first.services[sid], refused))
+    }
+
+
+def test_every_setting_equals_chat(simulator, tool):
+    """After `run --yes`, every setting that Conversations can hold equals the Chat setting."""
+    before = deepcopy(simulator.world)
+    assert all_differences(before, simulator.world), "the comparison sees what there is to do"
+    result = tool("run", "--yes", "--format", "json")
+    assert (result.code, all_differences(before, simulator.world)) == (0, {})
+
+
+def test_what_is_right_already_gets_no_write(simulator, tool):
+    """A service whose settings agree is read, counted, and left alone."""
+    right = named(simulator, "Lindqvist")
+    assert tool("run", "--yes").code == 0
+    assert not [request for request in posts(simulator) if right.sid in request.path]
+    assert [request for request in simulator.requests if right.sid in request.path]
+
+
+def test_a_second_run_writes_nothing(simulator, tool):
+    """A second `run --yes` makes no write and exits with 0."""
+    tool("run", "--yes")
+    done = len(simulator.requests)
+    result = tool("run", "--yes", "--format", "json")
+    assert (result.code, posts(simulator, done)) == (0, [])
+    assert result.json["summary"]["steps"] == 0
+    assert result.json["summary"]["services"] == 12
+
+
+def test_nothing_is_created_or_deleted(simulator, tool):
+    """In place, nothing but GET and updates of resources that exist is ever sent."""
+    before = deepcopy(simulator.world)
+    tool("run", "--yes")
+    assert {request.method for request in simulator.requests} == {"GET", "POST"}
+    assert {request.status for request in posts(simulator)} == {200}
+    assert not [request for request in posts(simulator) if request.path.endswith(("/Services", "/Roles"))]
+    after = simulator.world.first.services
+    assert {sid: set(service.roles) for sid, service in before.first.services.items()} == {
+        sid: set(service.roles) for sid, service in after.items()
+    }
+
+
+@pytest.mark.parametrize("services", [12, 250])
+def test_the_budget_of_requests(tmp_path, services):
+    """The list pages, and of each service at most 5 reads and 3 writes of settings, however many there are."""
+    with Simulator(services=services, seed=3) as simulator:
+        assert code_of(drive(tmp_path, simulator).run()) == 0
+        lists = [r for r in simulator.requests if r.path.endswith("/Services")]
+        assert len(lists) == 2 * -(-services // 100)
+        for sid in simulator.world.first.services:
+            mine = [r for r in simulator.requests if sid in r.path]
+            assert sum(r.method == "GET" for r in mine) <= 5
+            assert sum(r.method == "POST" and "/Roles/" not in r.path for r in mine) <= 3
+            roles = [r.path for r in mine if r.method == "POST" and "/Roles/" in r.path]
+            assert len(roles) == len(set(roles))
+
+
+def test_an_explicit_empty_value_clears(simulator, tmp_path):
+    """Where Chat holds "" and the target a value, the empty value is written."""
+    service = named(simulator, "Alder")
+    service.chat["pre_webhook_url"] = ""
+    service.chat["notifications"]["new_message"]["sound"] = ""
+    drive(tmp_path, simulator).run()
+    sent = {pair for request in posts(simulator) if service.sid in request.path for pair in request.form}
+    assert {("PreWebhookUrl", ""), ("NewMessage.Sound", "")} <= sent
+    assert not service.conversations_webhooks["pre_webhook_url"]
+    assert service.conversations_notifications["new_message"]["sound"] == ""
+
+
+def test_empty_filters_clear(simulator, tmp_path):
+    """Chat's empty list of filters is written as one empty filter, because nothing at all would keep the old ones."""
+    service = named(simulator, "Kestrel")
+    service.chat["webhook_filters"] = []
+    drive(tmp_path, simulator).run()
+    (sent,) = (r for r in posts(simulator) if r.path.endswith(f"{service.sid}/Configuration/Webhooks"))
+    assert ("Filters", "") in sent.form
+    assert not service.conversations_webhooks["filters"]
+
+
+def test_keys_that_chat_does_not_show_are_left_alone(simulator, tmp_path):
+    """What the Chat resource does not mention keeps the target's value, and is not sent."""
+    service = named(simulator, "Alder")
+    del service.chat["notifications"]["removed_from_channel"]
+    service.conversations_notifications["removed_from_conversation"] |= {"sound": "bell", "template": "bye"}
+    service.conversations_notifications["new_message"]["with_media"] = {"enabled": True, "template": "pic"}
+    before = deepcopy(service.conversations_notifications)
+    assert code_of(drive(tmp_path, simulator).run()) == 0
+    after = service.conversations_notifications
+    assert after["removed_from_conversation"] == before["removed_from_conversation"]
+    assert after["new_message"]["with_media"] == before["new_message"]["with_media"]
+    keys = {key for request in posts(simulator) if service.sid in request.path for key, _ in request.form}
+    assert not [key for key in keys if key.startswith("RemovedFrom") or "WithMedia" in key]
+
+
+@pytest.mark.parametrize("name", ["onDeliveryUpdated", "onConversationStateUpdated"])
+def test_filters_that_only_conversations_has_are_kept(simulator, tmp_path, name):
+    """An event without a Chat counterpart that the target subscribes to stays subscribed."""
+    service = named(simulator, "Kestrel")
+    service.conversations_webhooks["filters"] = ["onMessageAdded", name]
+    drive(tmp_path, simulator).run()
+    assert name in service.conversations_webhooks["filters"]
+    done = len(simulator.requests)
+    drive(tmp_path, simulator).run()
+    assert posts(simulator, done) == []
+
+
+def test_a_role_gets_the_union(simulator, tmp_path):
+    """A role keeps what Conversations alone shows, and gains what Chat has."""
+    role = named(simulator, "Saltmarsh").role_named("moderator")
+    role.permissions.append("addNonChatParticipant")
+    drive(tmp_path, simulator).run()
+    (sent,) = (r for r in posts(simulator) if role.sid in r.path)
+    assert sorted(sent.form) == [
+        ("Permission", name)
+        for name in sorted(
+            (
+                "addNonChatParticipant",
+                "deleteAnyMessage",
+                "editAnyMessage",
+                "removeParticipant",
+                "sendMessage",
+            )
+        )
+    ]
+
+
+def test_user_events_are_set_where_twilio_takes_them(simulator, tmp_path):
+    """The events onUser… are tried, and set if Twilio accepts them for one service."""
+    service = named(simulator, "Juniper")
+    drive(tmp_path, simulator).run()
+    assert set(service.conversations_webhooks["filters"]) >= USER_EVENTS
+
+
+@pytest.fixture
+def refusing():
+    """A simulator that refuses onUser… for the webhooks of one service."""
+    with Simulator(services=12, seed=7, user_filters="refuse") as running:
+        yield running
+
+
+def test_refused_user_events_are_left_out(refusing, tmp_path):
+    """Where Twilio refuses onUser…, everything else is set, and the run ends well."""
+    before = deepcopy(refusing.world)
+    assert code_of(drive(tmp_path, refusing).run()) == 0
+    assert all_differences(before, refusing.world, USER_EVENTS) == {}
+
+
+def test_refused_user_events_are_reported(refusing, tmp_path):
+    """Where Twilio refuses onUser…, the report says so, as a thing that a person must do."""
+    service = named(refusing, "Juniper")
+    report = drive(tmp_path, refusing).run()
+    (row,) = (row for row in about(report, service.sid).fields if row.source == "webhook_filters")
+    assert row.verdict == "manual"
+    assert "Twilio refused onUserAdded, onUserUpdate, onUserUpdated" in row.reason
+    assert set(row.after) == {"onMessageAdded"}
+
+
+def test_refused_user_events_are_not_tried_again(refusing, tmp_path):
+    """What Twilio has refused is remembered: the second run makes no write and still reports it."""
+    driver = drive(tmp_path, refusing)
+    driver.run()
+    done = len(refusing.requests)
+    report = driver.run()
+    assert posts(refusing, done) == []
+    (row,) = (
+        row for row in about(report, named(refusing, "Juniper").sid).fields if row.source == "webhook_filters"
+    )
+    assert (row.verdict, row.change) == ("manual", False)
+
+
+def test_another_refusal_does_not_discredit_user_events(simulator, tmp_path):
+    """If the write fails without onUser… too, they were not the reason, and the next plan tries them again."""
+    service = named(simulator, "Juniper")
+    good = service.chat["post_webhook_url"]
+    service.chat["post_webhook_url"] = "nowhere"
+    driver = drive(tmp_path, simulator)
+    assert code_of(driver.run()) == 4
+    service.chat["post_webhook_url"] = good
+    assert code_of(driver.run()) == 0
+    assert set(service.conversations_webhooks["filters"]) >= USER_EVENTS
+
+
+def test_a_service_that_conversations_lacks(simulator, tmp_path):
+    """A Chat Service without a Conversation Service gets no write; the report says what to do instead."""
+    service = named(simulator, "Brightwater")
+    driver = drive(tmp_path, simulator)
+    driver.export()
+    simulator.world.delete_service(service.sid)
+    report = driver.diff()
+    driver.apply()
+    mine = about(report, service.sid)
+    assert (mine.target_sid, mine.steps) == (None, ())
+    settings = [row for row in mine.fields if row.resource in ("configuration", "webhooks", "notifications")]
+    assert settings
+    assert all(row.verdict == "manual" and "--target new" in row.reason for row in settings)
+    assert not [request for request in posts(simulator) if service.sid in request.path]
+
+
+def test_a_service_that_disappears_during_the_run(simulator, tmp_path):
+    """A service that is deleted before its write fails alone; all others are migrated."""
+    service = named(simulator, "Kestrel")
+    simulator.inject(
+        Fault("edit", method="POST", path=service.sid, edit=lambda world: world.delete_service(service.sid))
+    )
+    report = drive(tmp_path, simulator).run()
+    assert states(report, service.sid)["notifications"] == "failed"
+    assert {
+        state
+        for each in report.services
+        if each.source_sid != service.sid
+        for state in states(report, each.source_sid).values()
+    } == {"verified"}
+    assert code_of(report) == 4
+
+
+def test_an_account_without_services(tmp_path):
+    """An empty account is looked at, and the report says that it is empty."""
+    with Simulator(services=0) as simulator:
+        report = drive(tmp_path, simulator).run()
+        assert (code_of(report), report.summary.services, posts(simulator)) == (0, 0, [])
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_one_api_version_is_enough(simulator, tool, api):
+    """With either version alone, what it shows is migrated and a second run writes nothing."""
+    assert tool("run", "--yes", "--api", api).code == 0
+    done = len(simulator.requests)
+    assert tool("run", "--yes", "--api", api).code == 0
+    assert posts(simulator, done) == []
+    assert not [r for r in simulator.requests if r.api == "chat" and not r.path.startswith(f"/{api}/")]
+
+
+def test_only_chosen_services(simulator, tool):
+    """`--service` keeps everything else untouched."""
+    service = named(simulator, "Kestrel")
+    assert tool("run", "--yes", "--service", service.sid).code == 0
+    assert posts(simulator)
+    assert all(service.sid in request.path for request in posts(simulator))
