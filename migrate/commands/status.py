@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.advice import advice_for
 from migrate.store import Store, journal, plans, snapshots
 from migrate.store.journal import Run, State
-from migrate.store.plans import Plan
+from migrate.store.plans import Plan, Verification
 from migrate.store.snapshots import Snapshot
 
 LAST_ERRORS = 5
@@ -25,6 +25,7 @@ class Status:
         steps: how many steps the plan has.
         states: how many of them are in each state.
         errors: the last ones, one line each.
+        verification: the last one of the plan, or None.
     """
 
     snapshot: Snapshot | None
@@ -33,6 +34,7 @@ class Status:
     steps: int
     states: dict[str, int]
     errors: tuple[str, ...]
+    verification: Verification | None
 
     @property
     def left(self) -> int:
@@ -64,7 +66,7 @@ class Status:
 
     @property
     def _is_verified(self) -> bool:
-        return self.plan is not None and self.plan.verified_at is not None and not self.plan.differences
+        return self.verification is not None and not self.verification.differences
 
 
 def status(store: Store) -> Status:
@@ -79,6 +81,7 @@ def status(store: Store) -> Status:
         steps=steps,
         states=journal.counts(store, run) if run else {State.PLANNED.value: steps} if steps else {},
         errors=tuple(_errors(store, run)) if run else (),
+        verification=plans.last_verification(store, plan) if plan else None,
     )
 
 
@@ -100,8 +103,8 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
 def as_text(found: Status) -> str:
     """Return the status as a person reads it."""
     lines = [_snapshot_line(found.snapshot), _plan_line(found.plan, found.steps), _run_line(found.run)]
-    if found.plan is not None and found.plan.verified_at is not None:
-        lines.append(f"verified   {found.plan.verified_at}, {found.plan.differences} services differ")
+    if found.verification is not None:
+        lines.append(f"verified   {found.verification.at}, {found.verification.differences} services differ")
     if found.states:
         lines.append(
             "steps      " + ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))

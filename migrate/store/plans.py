@@ -36,8 +36,6 @@ class Plan:
         mapping_version: of the mappings that made it.
         created_at: ISO 8601, UTC.
         offline: made without looking at the targets; it cannot be applied.
-        verified_at: when `verify` last compared it with the targets, or None.
-        differences: how many services differed then, or None.
     """
 
     number: int
@@ -49,8 +47,14 @@ class Plan:
     mapping_version: str
     created_at: str
     offline: bool
-    verified_at: str | None = None
-    differences: int | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many services differed."""
+
+    at: str
+    differences: int
 
 
 @dataclass(frozen=True)
@@ -237,8 +241,17 @@ def save_reading(store: Store, plan: Plan, source_sid: str, state: TargetState) 
 
 def note_verified(store: Store, plan: Plan, differences: int) -> None:
     """Note that `verify` has compared the plan with its targets, and how many services differed."""
+    row = {"plan": plan.number, "account_sid": plan.target_account_sid, "at": now(), "differences": differences}
     with store.writing() as db:
-        db.table("plans").update(plan.number, {"verified_at": now(), "differences": differences})
+        db.table("verifications").insert(row)
+
+
+def last_verification(store: Store, plan: Plan) -> Verification | None:
+    """Return the newest comparison of a plan with its targets, or None."""
+    row = store.row(
+        "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1", {"plan": plan.number}
+    )
+    return Verification(**row) if row else None
 
 
 def reading_of(store: Store, number: int, source_sid: str) -> TargetState | None:
@@ -340,8 +353,7 @@ def _role(text: str | None) -> RoleTranslation | None:
 def _find(store: Store, where: str, parameters: dict[str, Any]) -> Plan | None:
     row = store.row(
         "SELECT number, id, snapshot_id, account_sid, target_account_sid, target, mapping_version, created_at, "
-        "offline, verified_at, differences FROM plans "
-        f"WHERE completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1",
+        f"offline FROM plans WHERE completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1",
         parameters,
     )
     return Plan(**{**row, "offline": bool(row["offline"])}) if row else None

@@ -77,8 +77,6 @@ def _plans(db: Database) -> None:
             "offline": int,
             "created_at": str,
             "completed_at": str,
-            "verified_at": str,
-            "differences": int,
         },
         pk="number",
         not_null={"snapshot_id", "account_sid", "target_account_sid", "target", "created_at"},
@@ -136,7 +134,17 @@ def _readings(db: Database) -> None:
     )
 
 
-@migrations(name="0004_runs")
+@migrations(name="0004_verifications")
+def _verifications(db: Database) -> None:
+    db.table("verifications").create(
+        {"id": int, "plan": int, "account_sid": str, "at": str, "differences": int},
+        pk="id",
+        not_null={"plan", "account_sid", "at", "differences"},
+        foreign_keys=[("plan", "plans", "number")],
+    )
+
+
+@migrations(name="0005_runs")
 def _runs(db: Database) -> None:
     db.table("runs").create(
         {
@@ -195,7 +203,7 @@ def _runs(db: Database) -> None:
     )
 
 
-@migrations(name="0005_sids")
+@migrations(name="0006_sids")
 def _sids(db: Database) -> None:
     db.table("sids").create(
         {
@@ -226,7 +234,7 @@ def _sids(db: Database) -> None:
     db.table("sids").create_index(["account_sid", "source_sid", "target_sid"], unique=True)
 
 
-@migrations(name="0006_lock")
+@migrations(name="0007_lock")
 def _lock(db: Database) -> None:
     db.table("lock").create(
         {
