@@ -1,0 +1,235 @@
+"""What the receivers of a service's webhooks will see: events under new names, parameters under new names.
+
+Translated settings make Conversations call the same URLs; the programs behind them must change as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mappings.filters import CHAT, FilterTranslation, Phase, new_name, phase_of, translate_filters
+from mappings.leaves import Source
+from mappings.model import ChatService, Json
+from mappings.values import Kind, distinct, fits, is_empty, quote
+from mappings.webhook_plan import DEFAULT_METHOD, EVENTS, PHASES, WebhookPlan, plan_webhooks
+
+
+@dataclass(frozen=True)
+class EventChange:
+    """One event that a receiver sees: its name in Chat and in Conversations, often the same.
+
+    Attributes:
+        phase: whether the receiver is called before the event or after it.
+        chat: the EventType that it knows.
+        conversations: the EventType that it will see.
+        note: when the new event fires for more than the old one, what it fires for; otherwise "".
+    """
+
+    phase: Phase
+    chat: str
+    conversations: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A URL that Conversations will call for the events of one phase."""
+
+    phase: Phase
+    url: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """What an endpoint that receives all events of a phase must do with one of them.
+
+    Attributes:
+        phase: the phase.
+        event: the EventType in Conversations.
+        url: whom to call.
+        method: how; it need not be one that Conversations itself could use.
+    """
+
+    phase: Phase
+    event: str
+    url: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Routing:
+    """The per-event webhooks of Chat v1 that do not merge into one URL per phase, as one table.
+
+    Attributes:
+        obstacles: phase and why its webhooks do not merge, `the pre-event webhooks call different URLs`.
+        routes: the table, what pre_webhook_url or post_webhook_url calls today included.
+        sources: the source paths that the table stands for, `webhooks.on_message_send.url`.
+    """
+
+    obstacles: tuple[tuple[Phase, str], ...]
+    routes: tuple[Route, ...]
+    sources: frozenset[str]
+
+    @property
+    def doubled(self) -> tuple[str, ...]:
+        """The events that several URLs want."""
+        events = [route.event for route in self.routes]
+        return distinct(event for event in events if events.count(event) > 1)
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """The receivers of one service's webhooks.
+
+    Attributes:
+        calls: the URLs that Conversations will call, pre-event first.
+        method: how it calls them; None if an operator must choose.
+        events: what any receiver will see, whether called by Conversations or through the routing table.
+        routing: the table for per-event URLs that do not merge, or None.
+    """
+
+    calls: tuple[Call, ...]
+    method: str | None
+    events: tuple[EventChange, ...]
+    routing: Routing | None
+
+
+@dataclass(frozen=True)
+class ParameterChange:
+    """Parameters of a webhook request: names in Chat, what stands for them, and how sure that is."""
+
+    chat: str
+    conversations: str
+    certainty: str
+
+
+_DOCUMENTED = "Twilio documents the new name; the old one is known from receivers in use"
+_IN_USE = "known from receivers in use, not from Twilio's documentation"
+_INFERRED = "inferred: Twilio publishes no table of it"
+
+PARAMETERS = (
+    ParameterChange("ChannelSid", "ConversationSid", _DOCUMENTED),
+    ParameterChange("InstanceSid", "ChatServiceSid", _DOCUMENTED),
+    ParameterChange("MemberSid", "ParticipantSid", _DOCUMENTED),
+    ParameterChange("From", "Author", _DOCUMENTED),
+    ParameterChange(
+        "MediaSid, MediaFilename, MediaContentType, MediaSize",
+        "Media, a JSON array with an object for each",
+        _IN_USE,
+    ),
+    ParameterChange("EventType with Chat's names", "EventType with the names above", _INFERRED),
+    ParameterChange("ChannelType", "gone: every conversation is private", _INFERRED),
+    ParameterChange(
+        "(new)",
+        "MessagingServiceSid, MessagingBinding.*, State, Source, RetryCount, ClientIdentity",
+        "Twilio documents most of them; a receiver may ignore them",
+    ),
+)
+"""Form parameters that change in every event that has them (Twilio docs, Conversations Webhooks and Chat Webhook
+Events)."""
+
+PRE_EVENT_ANSWERS = (
+    "A pre-event receiver accepts with HTTP 200 and an empty body or `{}`, changes a conversation's friendly_name or a "
+    "message's body, author or attributes with HTTP 200 and JSON, and rejects with any 4xx or 5xx; after 5 seconds "
+    "without an answer Conversations goes on unmodified. Twilio does not document whether Chat understood the same "
+    "JSON, so test each receiver that answers with some."
+)
+"""Twilio docs, Conversations Webhooks."""
+
+
+def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Receivers | None:
+    """Tells what the receivers of a service's webhooks will see; total over any JSON, never raises.
+
+    Args:
+        service: the service as read.
+        refused: Conversations filters that Twilio has refused for the target, so that they call nobody.
+
+    Returns:
+        None if the service has no webhook.
+    """
+    source = Source.of(service, same_service=True)
+    plan = plan_webhooks(source)
+    routing = _routing(source, plan)
+    calls = tuple(Call(phase, _text(url)) for phase, url in plan.urls.items() if url is not None)
+    if not calls and routing is None:
+        return None
+    method = plan.merged_method or plan.shared.method
+    return Receivers(calls, method, tuple(_events(source, plan, refused)), routing)
+
+
+@dataclass(frozen=True)
+class _Hook:
+    """A per-event webhook that has a URL, with the method as Chat has it."""
+
+    event: str
+    url: Json
+    method: str
+
+    @property
+    def filter(self) -> str:
+        return EVENTS[self.event]
+
+
+def _hooks(source: Source, phase: Phase) -> Iterator[_Hook]:
+    for event, its_phase in PHASES.items():
+        url = source.value(f"webhooks.{event}.url")
+        if its_phase is phase and not is_empty(url):
+            yield _Hook(event, url, _method(source.value(f"webhooks.{event}.method")))
+
+
+def _events(source: Source, plan: WebhookPlan, refused: frozenset[str]) -> Iterator[EventChange]:
+    """Yields the events of each phase: those of its filters, if they call anybody, then the hooks'."""
+    for phase in Phase:
+        filters = plan.shared.filters if plan.urls[phase] is not None else ()
+        called = [name for name in filters or () if phase_of(name) is phase]
+        names = distinct((*called, *(hook.filter for hook in _hooks(source, phase))))
+        translated = translate_filters(names)
+        for name in names:
+            if new_name(name) not in refused:
+                yield EventChange(phase, name, new_name(name), _note(name, translated))
+
+
+def _note(name: str, translated: FilterTranslation) -> str:
+    if name in translated.widened:
+        return "fires for every message, with or without media"
+    return "fires for messages with media too" if name in translated.grown else ""
+
+
+def _routing(source: Source, plan: WebhookPlan) -> Routing | None:
+    if not plan.obstacles:
+        return None
+    obstacles = tuple((phase, plan.obstacles[phase]) for phase in Phase if phase in plan.obstacles)
+    routes = [route for phase, _ in obstacles for route in _routes(source, plan, phase)]
+    unmerged = [hook for phase, _ in obstacles for hook in _hooks(source, phase)]
+    return Routing(obstacles, tuple(dict.fromkeys(routes)), frozenset(_sources(source, unmerged)))
+
+
+def _routes(source: Source, plan: WebhookPlan, phase: Phase) -> Iterator[Route]:
+    for hook in _hooks(source, phase):
+        yield Route(phase, CHAT[hook.filter], _text(hook.url), hook.method)
+    shared, method = plan.shared.urls[phase], _method(source.value("webhook_method"))
+    for name in plan.shared.filters or ():
+        if shared is not None and phase_of(name) is phase:
+            yield Route(phase, new_name(name), _text(shared), method)
+
+
+def _sources(source: Source, hooks: Iterable[_Hook]) -> Iterator[str]:
+    """Yields the fields that the table tells whole; a value of the wrong type keeps its own row and reason."""
+    for hook in hooks:
+        for path, kind in (
+            (f"webhooks.{hook.event}.url", Kind.TEXT),
+            (f"webhooks.{hook.event}.method", Kind.METHOD),
+        ):
+            if fits(kind, source.value(path)):
+                yield path
+
+
+def _method(value: Json) -> str:
+    if is_empty(value):
+        return DEFAULT_METHOD
+    return value.upper() if isinstance(value, str) else quote(value)
+
+
+def _text(url: Json) -> str:
+    return url if isinstance(url, str) else quote(url)
