@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from migrate.errors import Declined, MigrateError
 
@@ -111,10 +112,65 @@ apply_options = options(
 )
 
 
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep a global option, whether it stands before or after the command."""
+    source = context.get_parameter_source(str(parameter.name))
+    known = context.ensure_object(dict)
+    if parameter.name not in known or source is ParameterSource.COMMANDLINE:
+        known[parameter.name] = value
+
+
+def global_options(*, hidden: bool) -> list[click.Option]:
+    """Return the options that stand before any command, and are understood (hidden) after it too."""
+    return [
+        click.Option(
+            ["--db"],
+            type=click.Path(path_type=Path),
+            envvar="CHAT_MIGRATE_DB",
+            default=Path("chat-migrate.db"),
+            show_default=True,
+            help="The database that keeps snapshots, plans and the journal.  [env: CHAT_MIGRATE_DB]",
+            callback=_remember,
+            expose_value=False,
+            hidden=hidden,
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            help="Tell more: retries, long lists, tracebacks of bugs.",
+            callback=_remember,
+            expose_value=False,
+            hidden=hidden,
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            help="No progress and no notices.",
+            callback=_remember,
+            expose_value=False,
+            hidden=hidden,
+        ),
+    ]
+
+
+class ToolCommand(click.Command):
+    """A command that understands the global options as well."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params += global_options(hidden=True)
+
+
 class InOrderOfUse(click.Group):
     """Lists the commands as a migration uses them, not by the alphabet."""
 
-    def list_commands(self, _context: click.Context) -> list[str]:
+    command_class = ToolCommand
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params += global_options(hidden=False)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order in which the commands are defined."""
         return list(self.commands)
 
@@ -123,18 +179,7 @@ class InOrderOfUse(click.Group):
     cls=InOrderOfUse, context_settings=CONTEXT_SETTINGS, epilog="Try it without an account: chat-migrate demo"
 )
 @click.version_option(package_name="chat-migrate")
-@click.option(
-    "--db",
-    type=click.Path(path_type=Path),
-    envvar="CHAT_MIGRATE_DB",
-    default=Path("chat-migrate.db"),
-    show_default=True,
-    help="The database that keeps snapshots, plans and the journal.  [env: CHAT_MIGRATE_DB]",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Tell more: retries, long lists, tracebacks of bugs.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notices.")
-@click.pass_context
-def cli(context: click.Context, db: Path, verbose: bool, quiet: bool) -> None:
+def cli() -> None:
     """Move the settings of Twilio Programmable Chat Services to Twilio Conversations.
 
     \b
@@ -144,7 +189,6 @@ def cli(context: click.Context, db: Path, verbose: bool, quiet: bool) -> None:
     chat-migrate resume             go on after Ctrl-C, a kill, or a lost connection
     chat-migrate run --yes          all of it in one go
     """
-    context.obj = {"db": db, "verbose": verbose, "quiet": quiet}
 
 
 @cli.command(short_help="Read the Chat Services into a snapshot.")
