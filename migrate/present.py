@@ -50,8 +50,7 @@ class Output:
         """
         if self.file is None:
             return
-        folder = self.file.parent
-        if self.file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        if not _can_be_written(self.file):
             raise BadInput(
                 f"{self.file} cannot be written: choose a file in a folder that exists and is writable."
             )
@@ -62,7 +61,7 @@ class Output:
             self._render(report, sys.stdout)
             sys.stdout.flush()
             return
-        handle, name = tempfile.mkstemp(dir=self.file.parent, prefix=f".{self.file.name}.")
+        handle, name = tempfile.mkstemp(dir=self.file.parent, prefix=".chat-migrate-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 self._render(report, stream)
@@ -85,6 +84,13 @@ class Output:
         from migrate.report import render
 
         render(report, self.format, stream, color=self.color, verbose=self.verbose)  # type: ignore[arg-type]
+
+
+def _can_be_written(file: Path) -> bool:
+    try:
+        return not file.is_dir() and file.parent.is_dir() and os.access(file.parent, os.W_OK)
+    except OSError:  # a name that is too long
+        return False
 
 
 def wants_color(environ: Mapping[str, str]) -> bool:

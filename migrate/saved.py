@@ -7,6 +7,7 @@ one of them per line (JSON lines, which are read line by line; other files are r
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -81,7 +82,7 @@ def _documents(path: Path) -> Iterator[tuple[Json, str]]:
                 yield from _lines(path, file)
             else:
                 file.seek(0)
-                yield _parse(file.read(), path, 1), str(path)
+                yield _parse(file.read(), path, 1), _shown_path(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -91,7 +92,12 @@ def _documents(path: Path) -> Iterator[tuple[Json, str]]:
 def _lines(path: Path, file: Iterator[str]) -> Iterator[tuple[Json, str]]:
     for number, line in enumerate(file, start=1):
         if line.strip():
-            yield _parse(line, path, number), f"{path}, line {number}"
+            yield _parse(line, path, number), f"{_shown_path(path)}, line {number}"
+
+
+def _shown_path(path: Path) -> str:
+    """Return a path as text that every database and terminal takes, whatever bytes the file system allows."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _is_json(text: str) -> bool:
