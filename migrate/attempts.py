@@ -22,7 +22,7 @@ from typing import Any
 
 from migrate import kinds, steps
 from migrate.clock import seconds_since
-from migrate.errors import CallFailed
+from migrate.errors import CallFailed, CredentialsRefused
 from migrate.gateway import DEFAULT_CONCURRENCY, Answer, Writer
 from migrate.planner import fitting_roles
 from migrate.retry import Action, Retrier, action_for
@@ -87,6 +87,23 @@ class Attempt:
             CallFailed: for the retry loop to judge.
         """
         raise NotImplementedError
+
+    def to_end(self) -> State:
+        """Try until the outcome is known or patience ends; return the state that was recorded last.
+
+        Raises:
+            CredentialsRefused: Twilio refuses the credentials for good.
+            Interrupted: the retrier's `stop` was set.
+        """
+        try:
+            return self._work.retrier.call(self.once)
+        except CredentialsRefused as error:
+            self.record(Entry(State.UNKNOWN if self.undecided else State.FAILED, str(error), status=401))
+            raise
+        except CallFailed as error:
+            # Where the resource is gone, so is whatever the request may have done to it.
+            undecided = self.undecided and error.failure.status != 404
+            return self.record(Entry.of_failure(State.UNKNOWN if undecided else State.FAILED, error.failure))
 
     def record(self, *entries: Entry, became: Became | None = None) -> State:
         """Append to the journal; return the last state."""

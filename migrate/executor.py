@@ -11,11 +11,10 @@ from typing import Any
 from mappings import Resource
 from migrate import kinds
 from migrate.attempts import Attempt, NewRole, NewService, RoleList, Update, Work
-from migrate.errors import CallFailed, CredentialsRefused
 from migrate.pool import parallel
 from migrate.steps import Step
 from migrate.store import journal, plans, sids
-from migrate.store.journal import SETTLED, UNDECIDED, Entry, Run, State
+from migrate.store.journal import SETTLED, UNDECIDED, Run, State
 
 Json = Any
 
@@ -71,23 +70,13 @@ class _Service:
         """Take one step as far as it goes and return the state that was recorded last."""
         if step.resource is Resource.SERVICE:
             with self._execution.turns[step.after["friendly_name"]]:
-                return self._run_to_end(NewService(self._work, self._run, step, undecided=undecided))
-        return self._run_to_end(self._attempt(self._resolved(step), undecided=undecided))
+                return NewService(self._work, self._run, step, undecided=undecided).to_end()
+        return self._attempt(self._resolved(step), undecided=undecided).to_end()
 
     def _attempt(self, step: Step, *, undecided: bool) -> Attempt:
         if step.resource is Resource.ROLES and step.item is None:
             return NewRole(self._work, self._run, step, self._roles_of(step), undecided=undecided)
         return Update(self._work, self._run, step, undecided=undecided)
-
-    def _run_to_end(self, attempt: Attempt) -> State:
-        try:
-            return self._work.retrier.call(attempt.once)
-        except CredentialsRefused as error:
-            attempt.record(Entry(State.FAILED, str(error), status=401))
-            raise
-        except CallFailed as error:
-            final = State.UNKNOWN if attempt.undecided and error.failure.status != 404 else State.FAILED
-            return attempt.record(Entry.of_failure(final, error.failure))
 
     def _resolved(self, step: Step) -> Step:
         """Fill in the SIDs that the run has learnt by now."""

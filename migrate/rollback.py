@@ -14,7 +14,7 @@ from functools import partial
 from mappings import Resource, new_name
 from migrate import kinds
 from migrate.attempts import Attempt, Work
-from migrate.errors import CallFailed, CredentialsRefused
+from migrate.errors import CallFailed
 from migrate.gateway import Reader, Remover, Surface
 from migrate.pool import parallel
 from migrate.retry import Action as Remedy
@@ -148,15 +148,7 @@ def _take(work: Work, rollback: Run, undo: Undo) -> State:
     attempt = (Restore if undo.how is How.RESTORE else Remove)(work, rollback, undo)
     if undo.how is How.LEAVE:
         return attempt.record(Entry(State.SKIPPED, undo.reason))
-    try:
-        return work.retrier.call(attempt.once)
-    except CredentialsRefused as error:
-        attempt.record(Entry(State.FAILED, str(error), status=401))
-        raise
-    except CallFailed as error:
-        return attempt.record(
-            Entry.of_failure(State.UNKNOWN if attempt.undecided else State.FAILED, error.failure)
-        )
+    return attempt.to_end()
 
 
 class Restore(Attempt):
