@@ -100,7 +100,7 @@ def test_the_simulator_imports_nothing_of_the_rest(name):
         (("twilio", "requests", "urllib3", "http.client"), {"migrate.gateway"}),
         (("tenacity",), {"migrate.retry"}),
         (("tqdm",), {"migrate.progress"}),
-        (("click",), {"migrate.cli", "migrate.present", "migrate.report.text_report"}),
+        (("click",), {"migrate.cli", "migrate.options", "migrate.present", "migrate.report.text_report"}),
         (("logging",), set()),
     ],
 )
