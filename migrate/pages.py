@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from migrate.errors import CallFailed, Failure, Trouble
 from migrate.gateway import Reader, Surface
 
 Page = tuple[list[Any], "str | None"]
@@ -40,11 +41,16 @@ def pages(
         call: fetches one page; `Retrier.call`, unless the caller retries as a whole.
 
     Raises:
-        CallFailed: a page could not be read.
+        CallFailed: a page could not be read, or the list leads back to one that was.
         SafetyRefusal: a next page is on a foreign host.
     """
     where: str | None = listing.path
+    seen: set[str] = set()
     while where is not None:
+        if where in seen:
+            message = "the list leads back to a page that was read already"
+            raise CallFailed(Failure(Trouble.GARBLED, "GET", listing.path, message))
+        seen.add(where)
         items, where = call(
             partial(reader.page, listing.surface, where, listing.key, page_size=listing.page_size)
         )

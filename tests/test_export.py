@@ -177,6 +177,20 @@ def test_pages_are_followed_to_the_end(take, page_hosts):
     assert named.startswith("https://chat.twilio.com/" if page_hosts == "twilio" else simulator.chat_url)
 
 
+@pytest.mark.parametrize("lap", [1, 2])
+def test_a_list_without_end_is_given_up(simulator, take, monkeypatch, lap):
+    """A next page that leads back, to itself or around, ends the export instead of keeping it busy for ever."""
+    for number in range(1, lap + 1):
+        following = f"https://chat.twilio.com/v1/Services?Page={number % lap}"
+        body = json.dumps({"meta": {"next_page_url": following}, "services": []})
+        monkeypatch.setitem(KINDS, f"lap_{number}", Kind(How.ANSWER, processed=False, status=200, body=body))
+        for turn in range(20):
+            simulator.inject(Fault(f"lap_{number}", path="/v1/Services$", nth=number + lap * turn))
+    with pytest.raises(CallFailed, match="leads back to a page that was read already"):
+        take(simulator, apis=("v1",))
+    assert len(simulator.requests) == lap + 1
+
+
 def test_many_roles_are_followed_too(take):
     """A service with more roles than a page holds keeps them all, in their order."""
     with Simulator(services=1) as simulator:
