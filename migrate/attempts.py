@@ -216,6 +216,15 @@ class NewService(Attempt):
         answer = self._send(Entry(State.INTENT, seen={"since": self._work.writer.server_time()}))
         return self._judge(answer, self._became(answer.payload["sid"]))
 
+    def _judge(self, answer: Answer, became: Became | None = None) -> State:
+        """A service that Twilio has named a little otherwise stands: nothing renames it, and a second is too many."""
+        held = kinds.values_of(self._step, answer.payload)
+        if self._step.compare(held) is Finding.DONE:
+            return super()._judge(answer, became)
+        message = f"Twilio has named the service {held['friendly_name']!r}."
+        entry = Entry(State.APPLIED, message, answer.status, request_id=answer.request_id, seen=held)
+        return self.record(entry, became=became)
+
     @property
     def _name(self) -> str:
         return str(self._step.after["friendly_name"])
@@ -228,13 +237,18 @@ class NewService(Attempt):
             service["sid"]
             for service in kinds.services(self._work.writer)
             if service["sid"] not in claimed
-            and str(service.get("friendly_name")).strip() == self._name.strip()
-            and _moment(service.get("date_created")) >= _moment(since)
+            and name_key(service.get("friendly_name")) == name_key(self._name)
+            and _may_be_since(service.get("date_created"), since)
         ]
 
     def _became(self, target_sid: str) -> Became:
         source_sid = self._step.source_sid
         return Became(sids.SERVICE, sids.CREATED, self._name, source_sid, target_sid, source_sid, target_sid)
+
+
+def name_key(name: object) -> str:
+    """Return what two names have in common that Twilio might not tell apart."""
+    return str(name).strip()
 
 
 RoleList = Callable[[bool], tuple[dict[str, Json], ...]]
@@ -309,6 +323,14 @@ def _ambiguous(what: str, name: str, found: list[str]) -> str:
         f"Twilio has {len(found)} {what} named {name!r} ({', '.join(sorted(found))}), and it is not certain which of "
         "them this run has made. Look at them in the Console, delete what is not wanted, then resume."
     )
+
+
+def _may_be_since(date: object, since: str) -> bool:
+    """Whether a date is not before a moment; one that nobody understands might be any."""
+    try:
+        return _moment(date) >= _moment(since)
+    except (TypeError, ValueError):
+        return True
 
 
 def _moment(text: object) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mappings import Resource
 from migrate import kinds
-from migrate.attempts import Attempt, NewRole, NewService, RoleList, Update, Work
+from migrate.attempts import Attempt, NewRole, NewService, RoleList, Update, Work, name_key
 from migrate.pool import parallel
 from migrate.steps import Step
 from migrate.store import journal, plans, sids
@@ -69,7 +69,7 @@ class _Service:
     def _take(self, step: Step, *, undecided: bool) -> State:
         """Take one step as far as it goes and return the state that was recorded last."""
         if step.resource is Resource.SERVICE:
-            with self._execution.turns[step.after["friendly_name"]]:
+            with self._execution.turns[name_key(step.after["friendly_name"])]:
                 return NewService(self._work, self._run, step, undecided=undecided).to_end()
         return self._attempt(self._resolved(step), undecided=undecided).to_end()
 
