@@ -46,6 +46,11 @@ class Destinations(ABC):
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
+        self._copies = sids.created(outlook.store, outlook.source_account_sid)
+
+    def _is_copy(self, service: ChatService) -> bool:
+        """Whether an earlier run has created it as a target: nobody has configured its Chat side."""
+        return service.sid in self._copies
 
     @abstractmethod
     def of(self, service: ChatService) -> Destination | None:
@@ -71,9 +76,9 @@ class Destinations(ABC):
 class InPlace(Destinations):
     """The Conversation Service with the Chat Service's own SID."""
 
-    def of(self, service: ChatService) -> Destination:
+    def of(self, service: ChatService) -> Destination | None:
         """See `Destinations.of`."""
-        return self._look(service.sid, service.sid)
+        return None if self._is_copy(service) else self._look(service.sid, service.sid)
 
 
 class Created(Destinations):
@@ -88,8 +93,10 @@ class Created(Destinations):
         super().__init__(outlook)
         self._again = again
 
-    def of(self, service: ChatService) -> Destination:
+    def of(self, service: ChatService) -> Destination | None:
         """See `Destinations.of`. A service that was created earlier and is gone is to be created again."""
+        if self._is_copy(service):
+            return None
         outlook = self._outlook
         earlier = (
             None if self._again else sids.latest_created(outlook.store, outlook.account_sid, service.sid)

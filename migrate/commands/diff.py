@@ -82,7 +82,7 @@ def diff(context: Context, store: Store, snapshot: Snapshot, options: DiffOption
     for service, destination in context.progress.track(pairs, "Reading targets", total=snapshot.services):
         if destination is not None:
             _add(store, number, snapshot.account_sid, service, destination)
-    _tell_of_left_out(context, snapshot, lines)
+    _tell_of_left_out(context, snapshot, plans.service_count(store, number), options)
     return plans.finish(store, number, snapshot)
 
 
@@ -108,12 +108,11 @@ def _check_creates(store: Store, account_sid: str) -> None:
         )
 
 
-def _tell_of_left_out(context: Context, snapshot: Snapshot, lines: dict[str, MapLine]) -> None:
-    left_out = snapshot.services - len(lines)
-    if lines and left_out:
-        context.progress.note(
-            f"{left_out} of {snapshot.services} services are not in the map and stay as they are."
-        )
+def _tell_of_left_out(context: Context, snapshot: Snapshot, planned: int, options: DiffOptions) -> None:
+    left_out = snapshot.services - planned
+    why = "are not in the map" if options.target == MAP else "were created by earlier runs as targets"
+    if left_out:
+        context.progress.note(f"{left_out} of {snapshot.services} services {why} and stay as they are.")
 
 
 def _add(store: Store, number: int, account_sid: str, service: ChatService, destination: Destination) -> None:

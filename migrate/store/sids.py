@@ -122,6 +122,15 @@ def claimed(store: Store, account_sid: str) -> frozenset[str]:
     return frozenset(row["target_sid"] for row in rows)
 
 
+def created(store: Store, account_sid: str) -> frozenset[str]:
+    """Return the Conversation Services of an account that runs have created."""
+    rows = store.rows(
+        "SELECT target_sid FROM sids WHERE account_sid = :account AND kind = 'service' AND how = 'created'",
+        {"account": account_sid},
+    )
+    return frozenset(row["target_sid"] for row in rows)
+
+
 CURRENT = """
     SELECT s.*, coalesce(
         nullif(s.friendly_name, ''),
