@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from mappings.receivers import receivers
 from migrate.advice import advice_for
 from migrate.planner import Destination, plan_service
 from migrate.report.model import (
@@ -146,6 +147,7 @@ def _report(store: Store, plan: Plan, kind: str, run: Run | None) -> Report:
             verdicts=plans.verdicts(store, plan.number),
         ),
         services=_Services(teller.tell, store, plan),
+        planned_at=plan.created_at,
     )
 
 
@@ -167,7 +169,8 @@ class _Teller:
         source = snapshots.service(self.store, self.plan.snapshot_id, planned.source_sid)
         target_sid = self._target_sid(planned)
         counterparts = self._counterparts(planned, target_sid)
-        explained = plan_service(source, self._destination(planned, target_sid, counterparts))
+        destination = self._destination(planned, target_sid, counterparts)
+        explained = plan_service(source, destination)
         known = {counterpart_of(old): new for old, new in counterparts.items()}
         last = journal.last_entries(self.store, self.run, planned.source_sid) if self.run else {}
         steps = plans.steps_of(self.store, self.plan.number, planned.source_sid)
@@ -178,6 +181,7 @@ class _Teller:
             fields=tuple(_filled_in(row, known, target_sid) for row in explained.fields),
             steps=tuple(_step(step, last) for step in steps),
             role_sids={} if self.plan.target == "same" else counterparts,
+            receivers=receivers(source, destination.refused),
         )
 
     def _target_sid(self, planned: PlannedService) -> str | None:

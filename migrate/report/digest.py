@@ -5,24 +5,34 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
+from mappings.receivers import EventChange, Routing
 from migrate.report.model import FieldRow, Json, ServiceReport, StepError, StepRow
+from migrate.report.receivers import folded
 from migrate.report.words import NEEDS_A_PERSON, TROUBLED_STATES, VERDICT_RANK
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a finding was made: the service, its number in the report (from 0), and one value.
 
-    `value` is the Chat value of a field, or the key of a step.
+    `value` is the Chat value of a field, the key of a step, the `Receivers` of a service, or its SIDs.
     """
 
     number: int
     sid: str
     name: str
     value: Json
+
+    @classmethod
+    def of(cls, number: int, service: ServiceReport, value: Json) -> Place:
+        """Returns a place in the service with that number."""
+        return cls(number, service.source_sid, service.friendly_name, value)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,29 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class RoutingTable:
+    """Per-event webhooks that one table tells, instead of two findings for each event.
+
+    Attributes:
+        routing: the table.
+        fields: the source paths that it stands for, sorted.
+        places: the services that have this table.
+    """
+
+    routing: Routing
+    fields: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """Services whose webhook receivers see the same events; the `value` of a place is its `Receivers`."""
+
+    events: tuple[EventChange, ...]
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
 class Trouble:
     """Steps that did not end well for the same reason. `error` is without its request id."""
 
@@ -68,13 +101,35 @@ class Irreversible:
 
 
 @dataclass(frozen=True)
+class Left:
+    """Steps that a rollback does nothing about, for like reasons; each place has its own in `value`."""
+
+    resource: str
+    places: tuple[Place, ...]
+
+    @property
+    def reason(self) -> str:
+        """The reason of the first place."""
+        return str(self.places[0].value)
+
+    @property
+    def varied(self) -> bool:
+        """Whether the others give this reason with other names and values in it."""
+        return any(place.value != self.reason for place in self.places)
+
+
+@dataclass(frozen=True)
 class Digest:
     """What stands at the head of a report.
 
     Attributes:
         troubles: steps that failed, drifted or are undecided.
         findings: what needs a person: manual, dropped, lossy; the most widespread first.
+        routings: per-event webhooks that need a person, as tables; the most widespread first.
+        handlers: what the receivers of webhooks will see; the most widespread first.
         irreversible: steps that can't be undone, in any state.
+        left: what a rollback leaves.
+        became: services with another target, and in `value` what became of what.
         fields: how many fields were examined.
         changes: how many of them have a change.
         services_with_changes: how many services hold those.
@@ -83,7 +138,11 @@ class Digest:
 
     troubles: tuple[Trouble, ...]
     findings: tuple[Finding, ...]
+    routings: tuple[RoutingTable, ...]
+    handlers: tuple[Handlers, ...]
     irreversible: tuple[Irreversible, ...]
+    left: tuple[Left, ...]
+    became: tuple[Place, ...]
     fields: int
     changes: int
     services_with_changes: int
@@ -95,6 +154,8 @@ class Digest:
         counted = Counter[str]()
         for finding in self.findings:
             counted[finding.verdict] += len(finding.fields) * len(finding.places)
+        for table in self.routings:
+            counted["manual"] += len(table.fields) * len(table.places)
         return counted
 
 
@@ -152,17 +213,27 @@ class _Gathering:
             list
         )
         self._irreversible: dict[tuple[str, str], list[Place]] = defaultdict(list)
+        self._routings: dict[tuple[Routing, tuple[str, ...]], list[Place]] = defaultdict(list)
+        self._handlers: dict[tuple[EventChange, ...], list[Place]] = defaultdict(list)
+        self._left: dict[tuple[str, str], list[Place]] = defaultdict(list)
+        self._became: list[Place] = []
 
     def add(self, number: int, service: ServiceReport) -> None:
         changes = 0
+        tabled = folded(service)
         for row in service.fields:
             changes += row.change
+            if row.source in tabled:
+                continue
             if needs_a_person(row):
-                self._add_need(Place(number, service.source_sid, service.friendly_name, row.value), row)
+                self._add_need(Place.of(number, service, row.value), row)
             elif not row.change:
                 self._equal[row.verdict] += 1
         for step in service.steps:
-            self._add_step(Place(number, service.source_sid, service.friendly_name, step.key), step)
+            self._add_step(Place.of(number, service, step.key), step)
+        self._add_receivers(number, service, tabled)
+        if service.target_sid not in (None, service.source_sid):
+            self._became.append(Place.of(number, service, service.sids))
         self._fields += len(service.fields)
         self._changes += changes
         self._services_with_changes += changes > 0
@@ -174,7 +245,20 @@ class _Gathering:
         if first.text != row.reason:
             self._reasons[key] = _Reason(first.text, varied=True)
 
+    def _add_receivers(self, number: int, service: ServiceReport, tabled: frozenset[str]) -> None:
+        receivers = service.receivers
+        if receivers is None:
+            return
+        self._handlers[receivers.events].append(Place.of(number, service, receivers))
+        if receivers.routing and tabled:
+            key = (receivers.routing, tuple(sorted(tabled)))
+            self._routings[key].append(Place.of(number, service, None))
+
     def _add_step(self, place: Place, step: StepRow) -> None:
+        if step.action == "leave":
+            message = step.error.message if step.error else ""
+            self._left[step.resource, self._likeness(message)].append(replace(place, value=message))
+            return
         if not step.reversible:
             self._irreversible[step.resource, step.action].append(place)
         if troubled(step):
@@ -190,9 +274,13 @@ class _Gathering:
                 for key, met in self._troubles.items()
             ),
             findings=tuple(sorted(_merge(self._needs, self._reasons), key=_most_pressing)),
+            routings=tuple(RoutingTable(*key, places) for key, places in _widest(self._routings)),
+            handlers=tuple(Handlers(events, places) for events, places in _widest(self._handlers)),
             irreversible=tuple(
                 Irreversible(*key, tuple(places)) for key, places in self._irreversible.items()
             ),
+            left=tuple(Left(resource, places) for (resource, _), places in _widest(self._left)),
+            became=tuple(self._became),
             fields=self._fields,
             changes=self._changes,
             services_with_changes=self._services_with_changes,
@@ -221,6 +309,12 @@ def _merge(
         varied = any(reason.varied or reason.text != told[0].text for reason in told)
         values = {source: by_source[source][0].value for source in fields} if len(numbers) == 1 else {}
         yield Finding(verdict, told[0].text, varied, fields, by_source[fields[0]], values)
+
+
+def _widest(met: Mapping[Key, Iterable[Place]]) -> list[tuple[Key, tuple[Place, ...]]]:
+    """Sorts groups by how many services they concern, and else by the first of them."""
+    groups = [(key, tuple(places)) for key, places in met.items()]
+    return sorted(groups, key=lambda group: (-len(group[1]), group[1][0].number))
 
 
 def _most_pressing(finding: Finding) -> tuple[int, int, tuple[str, ...], str, int]:

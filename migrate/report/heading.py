@@ -22,8 +22,8 @@ def examined(report: Report, found: Digest) -> list[tuple[str, str]]:
     account = visible(report.account_sid)
     if report.target_account_sid != report.account_sid:
         account += f" → {visible(report.target_account_sid)}"
-    old = age(snapshot.taken_at, report.made_at) if report.made_at else ""
-    taken = f"taken {moment(snapshot.taken_at)}" + (f", {old} before this report" if old else "")
+    old = age(snapshot.taken_at, report.planned_at) if report.planned_at else ""
+    taken = f"taken {moment(snapshot.taken_at)}" + (f", {old} before this plan" if old else "")
     source = SOURCES.get(snapshot.source, visible(snapshot.source))
     return [
         ("account", account),

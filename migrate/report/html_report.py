@@ -12,10 +12,23 @@ from typing import Any, TextIO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from migrate.report.digest import digest, needs_a_person
+from mappings.receivers import Routing
+from migrate.report.digest import Place, digest, needs_a_person
 from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport, StepRow
 from migrate.report.picture import LEVELS, Level, Strip, level_of, picture, strip
+from migrate.report.receivers import (
+    ANSWERS,
+    HEADING,
+    INTRODUCTION,
+    NO_EVENTS,
+    PARAMETERS_HEADING,
+    events_of,
+    folded,
+    method_text,
+    parameters,
+    routing_reason,
+)
 from migrate.report.values import Delta, delta, shorten, show, visible
 from migrate.report.words import NEEDS_A_PERSON, VERDICTS, count, kind_words
 
@@ -41,6 +54,12 @@ def render_html(report: Report, stream: TextIO) -> None:
         picture=picture(strips),
         levels=[level for level in LEVELS if level.name != "absent"],
         needs=NEEDS_A_PERSON,
+        receivers_heading=HEADING,
+        introduction=INTRODUCTION,
+        no_events=NO_EVENTS,
+        parameters_heading=PARAMETERS_HEADING,
+        parameters=parameters(),
+        answers=ANSWERS,
         services=map(_section, report.services, range(len(strips))),
         **_embedded(environment),
     )
@@ -69,6 +88,10 @@ def _environment() -> Environment:
         "count": count,
         "facts": error_facts,
         "why": why,
+        "spans": _spans,
+        "routing_reason": routing_reason,
+        "events_of": events_of,
+        "method_text": method_text,
     }
     return environment
 
@@ -83,6 +106,17 @@ def _embedded(environment: Environment) -> dict[str, Any]:
         digest_ = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
         embedded[f"{name}_digest"] = f"sha256-{digest_}"
     return embedded
+
+
+def _spans(places: Sequence[Place]) -> str:
+    """Returns the numbers of the services as `0-3 7`, for the script to find the cards of a service."""
+    spans: list[list[int]] = []
+    for number in sorted({place.number for place in places}):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 @dataclass(frozen=True)
@@ -103,6 +137,8 @@ class _Section:
         levels: its fields counted by level, worst first.
         rows: (verdict, reason) → the fields that share them: what changes first, then what needs a person.
         equal: verdict → source and value of the fields that ask for nothing.
+        routing: the table of its per-event webhooks, which then are not among the rows.
+        sids: what became of what, where the target is another service.
     """
 
     number: int
@@ -113,20 +149,26 @@ class _Section:
     rows: Mapping[tuple[str, str], Sequence[_Row]]
     equal: Mapping[str, Sequence[tuple[str, str]]]
     steps: Sequence[StepRow]
+    routing: Routing | None
+    sids: Mapping[str, str]
 
 
 def _section(service: ServiceReport, number: int) -> _Section:
     counted = Counter(level_of(row) for row in service.fields)
     moved = service.target_sid != service.source_sid
+    tabled = folded(service)
+    untold = [row for row in service.fields if row.source not in tabled]
     return _Section(
         number=number,
         name=show(service.friendly_name),
         sid=visible(service.source_sid),
         target=visible(service.target_sid or "a new service") if moved else "",
         levels=[(level, counted[level.name]) for level in LEVELS if counted[level.name]],
-        rows=_rows(service.fields),
+        rows=_rows(untold),
         equal=_equal(service.fields),
         steps=service.steps,
+        routing=service.receivers.routing if service.receivers and tabled else None,
+        sids=service.sids if moved else {},
     )
 
 

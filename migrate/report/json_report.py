@@ -22,7 +22,7 @@ def render_json(report: Report, stream: TextIO) -> None:
     stream.write(' "services": [')
     separator = "\n"
     for service in report.services:
-        stream.write(f"{separator}  {_dumps(_service(service))}")
+        stream.write(f"{separator}  {_dumps(_service(service, report.plan.target))}")
         separator = ",\n"
     stream.write("]}\n")
 
@@ -48,14 +48,17 @@ def _head(report: Report) -> dict[str, Json]:
     }
 
 
-def _service(service: ServiceReport) -> dict[str, Json]:
-    return {
+def _service(service: ServiceReport, target: str) -> dict[str, Json]:
+    members: dict[str, Json] = {
         "source_sid": service.source_sid,
         "target_sid": service.target_sid,
         "friendly_name": service.friendly_name,
         "fields": [_field(row) for row in service.fields],
         "steps": [_step(step) for step in service.steps],
     }
+    if target != "same" and service.sids:
+        members["sids"] = dict(service.sids)
+    return members
 
 
 def _field(row: FieldRow) -> dict[str, Json]:

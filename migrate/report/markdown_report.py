@@ -9,9 +9,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from migrate.report.digest import Digest, Finding, Irreversible, Place, Trouble, digest
+from mappings.receivers import EventChange
+from migrate.report.digest import (
+    Digest,
+    Finding,
+    Handlers,
+    Irreversible,
+    Left,
+    Place,
+    RoutingTable,
+    Trouble,
+    digest,
+)
 from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport
+from migrate.report.receivers import (
+    ANSWERS,
+    HEADING,
+    INTRODUCTION,
+    NO_EVENTS,
+    PARAMETERS_HEADING,
+    events_of,
+    method_text,
+    parameters,
+    routing_reason,
+)
 from migrate.report.values import Delta, delta, shorten, show, visible
 from migrate.report.words import NEEDS_A_PERSON, VERDICT, count, kind_words
 
@@ -31,11 +53,12 @@ class _Limits:
     places: int = 20
     fields: int = 40
     services: int = 25
+    tables: int = 5
     characters: int = 300
 
 
 _BRIEF = _Limits()
-_WHOLE = _Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
+_WHOLE = _Limits(*[sys.maxsize] * 5)
 
 
 def render_markdown(report: Report, stream: TextIO, *, verbose: bool) -> None:
@@ -83,6 +106,13 @@ def _fold(summary: str, lines: Iterable[str]) -> Iterator[str]:
     yield from ("<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>", "")
 
 
+def _event(event: EventChange) -> str:
+    name = code(event.chat)
+    if event.chat != event.conversations:
+        name += f" → {code(event.conversations)}"
+    return f"{name} ({event.note})" if event.note else name
+
+
 @dataclass(frozen=True)
 class _Page:
     limits: _Limits
@@ -94,19 +124,22 @@ class _Page:
         for label, text in examined(report, found):
             yield _row(label, prose(text))
         yield ""
-        yield from self._troubles(found.troubles)
+        yield from self._troubles(words.troubles, found.troubles)
         yield from self._findings(found)
         yield from self._irreversible(found.irreversible)
+        yield from self._left(found.left)
+        yield from self._handlers(found.handlers if words.receivers else ())
         if found.changes or report.summary.steps:
             yield from (f"### {words.changes}: {count(found.changes, 'field')}", "")
             yield from self._changes(report)
-        if found.fields:
+        yield from self._became(found.became)
+        if found.equal:
             yield f"Nothing to do for {prose(equal_line(found))}"
 
-    def _troubles(self, troubles: Sequence[Trouble]) -> Iterator[str]:
+    def _troubles(self, heading: str, troubles: Sequence[Trouble]) -> Iterator[str]:
         if not troubles:
             return
-        yield from ("### Did not end well", "")
+        yield from (f"### {heading}", "")
         for trouble in troubles:
             facts = error_facts(trouble.error)
             head = f"**{trouble.state}** {code(f'{trouble.action} {trouble.resource}')}"
@@ -120,17 +153,42 @@ class _Page:
         yield ""
 
     def _findings(self, found: Digest) -> Iterator[str]:
-        if not found.findings:
+        if not found.needs:
             return
         yield from ("### Needs a person", "")
         for verdict in NEEDS_A_PERSON:
-            findings = [finding for finding in found.findings if finding.verdict == verdict]
-            if not findings:
+            if not found.needs.get(verdict):
                 continue
             total = count(found.needs[verdict], "field")
             yield from (f"#### {VERDICT[verdict].mark} {verdict}: {total}", "")
-            for finding in findings:
-                yield from self._finding(finding)
+            if verdict == "manual":
+                yield from self._routings(found.routings)
+            for finding in found.findings:
+                if finding.verdict == verdict:
+                    yield from self._finding(finding)
+
+    def _routings(self, tables: Sequence[RoutingTable]) -> Iterator[str]:
+        for table in tables[: self.limits.tables]:
+            rows = [
+                _row(route.phase.value, code(route.event), code(route.method), self._value(show(route.url)))
+                for route in table.routing.routes
+            ]
+            fields = count(len(table.fields), "field")
+            yield from (f"{code('webhooks.on_*')}: {prose(routing_reason(table.routing))}", "")
+            yield from _fold(
+                f"{fields}, as one routing table",
+                (_row("phase", "EventType", "method", "URL"), _row(*["---"] * 4), *rows),
+            )
+            yield from self._places(table.places)
+        yield from self._more(len(tables) - self.limits.tables, "more routing table")
+
+    def _more(self, number: int, noun: str) -> Iterator[str]:
+        if number > 0:
+            yield from (f"… and {count(number, noun)}; see --format json or html", "")
+
+    def _places(self, places: Sequence[Place]) -> Iterator[str]:
+        listed = self._capped([f"- {self._place(place)}" for place in places], self.limits.places)
+        yield from _fold(count(len(places), "service"), listed) if len(places) > 6 else (*listed, "")
 
     def _finding(self, finding: Finding) -> Iterator[str]:
         yield from (prose(why(finding)), "")
@@ -143,9 +201,8 @@ class _Page:
             yield from _fold(count(len(rows), "field"), table) if len(rows) > 6 else (*table, "")
             return
         fields = self._capped([code(field) for field in finding.fields], self.limits.fields)
-        places = self._capped([f"- {self._place(place)}" for place in finding.places], self.limits.places)
         yield from (", ".join(fields), "")
-        yield from _fold(count(len(finding.places), "service"), places) if len(places) > 6 else (*places, "")
+        yield from self._places(finding.places)
 
     def _irreversible(self, irreversible: Sequence[Irreversible]) -> Iterator[str]:
         if not irreversible:
@@ -156,6 +213,61 @@ class _Page:
             places = [f"{self._place(place)} {code(show(place.value))}" for place in sort.places]
             yield from (f"  - {line}" for line in self._capped(places, self.limits.places))
         yield ""
+
+    def _left(self, lefts: Sequence[Left]) -> Iterator[str]:
+        if not lefts:
+            return
+        yield from ("### Left as it is", "")
+        for left in lefts:
+            yield from (f"{code(left.resource)}: {count(len(left.places), 'step')}", "")
+            told = [f"- {self._place(place)}: {prose(place.value)}" for place in left.places]
+            yield from (*self._capped(told, self.limits.places), "")
+
+    def _handlers(self, handlers: Sequence[Handlers]) -> Iterator[str]:
+        if not handlers:
+            return
+        services = sum(len(group.places) for group in handlers)
+        yield from (f"### {HEADING}: {count(services, 'service')}", "", prose(INTRODUCTION), "")
+        for group in handlers[: self.limits.fields]:
+            for phase, events in events_of(group.events):
+                yield from (f"**{phase.value}-event**: {', '.join(map(_event, events))}", "")
+            if not group.events:
+                yield from (prose(NO_EVENTS), "")
+            calls = self._capped([self._calls(place) for place in group.places], self.limits.places)
+            yield from _fold(count(len(group.places), "service"), calls) if len(calls) > 6 else (*calls, "")
+        yield from self._more(len(handlers) - self.limits.fields, "more set of events")
+        rows = [
+            _row(code(change.chat), prose(change.conversations), prose(certainty))
+            for certainty, changes in parameters()
+            for change in changes
+        ]
+        table = (_row("in Chat", "in Conversations", "how sure"), _row("---", "---", "---"), *rows)
+        yield from _fold(PARAMETERS_HEADING, table)
+        yield from (prose(ANSWERS), "")
+
+    def _calls(self, place: Place) -> str:
+        called = "; ".join(
+            f"{call.phase.value}: {prose(method_text(place.value))} {self._value(show(call.url))}"
+            for call in place.value.calls
+        )
+        parts = [called, "through its routing table" if place.value.routing else ""]
+        return f"- {self._place(place)}: {', '.join(part for part in parts if part)}"
+
+    def _became(self, became: Sequence[Place]) -> Iterator[str]:
+        if not became:
+            return
+        pairs = sum(len(place.value) for place in became)
+        yield from (f"### What became of what: {count(pairs, 'SID')}", "")
+        rows = [
+            _row(code(show(place.name)), code(old), code(new))
+            for place in became[: self.limits.services]
+            for old, new in place.value.items()
+        ]
+        table = [_row("service", "in Chat", "in Conversations"), _row("---", "---", "---"), *rows]
+        if len(became) > self.limits.services:
+            more = count(len(became) - self.limits.services, "more service")
+            table.append(_row(f"… and {more}; see chat-migrate sids", "", ""))
+        yield from _fold(count(len(became), "service"), table)
 
     def _changes(self, report: Report) -> Iterator[str]:
         shown = hidden = 0

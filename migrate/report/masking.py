@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from mappings.receivers import Receivers
 from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepError, StepRow
 
 MASK = "***"
@@ -78,12 +79,23 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
     return replace(
         service,
         friendly_name=_mask_text(service.friendly_name),
-        fields=tuple(_mask_field(row) for row in service.fields),
+        fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
+        receivers=service.receivers and _mask_receivers(service.receivers),
     )
 
 
-def _mask_field(row: FieldRow) -> FieldRow:
+def _mask_receivers(receivers: Receivers) -> Receivers:
+    routing = receivers.routing and replace(
+        receivers.routing,
+        routes=tuple(replace(route, url=mask_url(route.url)) for route in receivers.routing.routes),
+    )
+    calls = tuple(replace(call, url=mask_url(call.url)) for call in receivers.calls)
+    return replace(receivers, calls=calls, routing=routing)
+
+
+def mask_field(row: FieldRow) -> FieldRow:
+    """Returns a row with secrets hidden in its values and in its reason."""
     return FieldRow(
         source=_mask_text(row.source),
         api=row.api,

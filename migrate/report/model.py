@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mappings.receivers import Receivers
+
 Json = Any
 
 
@@ -78,7 +80,14 @@ class StepRow:
 class ServiceReport:
     """One service: its fields sorted by source, its steps in order.
 
-    `role_sids` tells, where the target is another service, which of its roles stands for which Chat role.
+    Attributes:
+        source_sid: the Chat Service.
+        target_sid: the Conversation Service, or None if there is none yet.
+        friendly_name: the Chat Service's name.
+        fields: one row per leaf.
+        steps: the writes, planned or done.
+        role_sids: where the target is another service: Chat role SID → SID of the role that stands for it.
+        receivers: what the receivers of its webhooks will see, or None if it has none.
     """
 
     source_sid: str
@@ -87,6 +96,14 @@ class ServiceReport:
     fields: tuple[FieldRow, ...]
     steps: tuple[StepRow, ...]
     role_sids: Mapping[str, str] = field(default_factory=dict)
+    receivers: Receivers | None = None
+
+    @property
+    def sids(self) -> Mapping[str, str]:
+        """What became of what, as far as known: Chat SID → Conversations SID, the service first."""
+        if self.target_sid is None:
+            return {}
+        return {self.source_sid: self.target_sid, **self.role_sids}
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report. `kind` is `diff`, `verify` or `run`; `services` can be iterated again and again.
+    """A whole report. `kind` is one of `words.KINDS`; `services` can be iterated again and again.
 
-    `made_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was; JSON does without it.
+    `planned_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was when the plan was made;
+    JSON does without it.
     """
 
     kind: str
@@ -132,4 +150,4 @@ class Report:
     plan: PlanInfo
     summary: Summary
     services: Iterable[ServiceReport]
-    made_at: str | None = None
+    planned_at: str | None = None

@@ -6,7 +6,8 @@ from migrate.report.model import Json
 from migrate.report.words import KINDS, SOURCES, STATES, TARGETS, VERDICTS_IN_JSON
 
 RESOURCES = ("service", "configuration", "notifications", "webhooks", "roles", "channels")
-ACTIONS = ("create", "update", "migrate")
+ACTIONS = ("create", "update", "migrate", "delete", "leave")
+"""The last two are those of a rollback, about what the run had created or cannot be undone."""
 
 
 def json_schema() -> dict[str, Json]:
@@ -91,10 +92,17 @@ _STEP_WITHOUT_ERROR = _object(
 )
 _STEP = _STEP_WITHOUT_ERROR | {"properties": _STEP_WITHOUT_ERROR["properties"] | {"error": _ERROR}}
 
-_SERVICE = _object(
+_SERVICE_WITHOUT_SIDS = _object(
     source_sid=_SID,
     target_sid=_nullable(_SID),
     friendly_name=_TEXT,
     fields={"type": "array", "items": _FIELD},
     steps={"type": "array", "items": _STEP},
 )
+_SIDS = {
+    "type": "object",
+    "description": "What became of what: Chat SID of the service and its roles, Conversations SID. "
+    "Absent where the target is the same Service, or nothing is known.",
+    "additionalProperties": _SID,
+}
+_SERVICE = _SERVICE_WITHOUT_SIDS | {"properties": _SERVICE_WITHOUT_SIDS["properties"] | {"sids": _SIDS}}

@@ -63,6 +63,8 @@ class KindWords:
         before: column heading of a field's value before.
         after: column heading of a field's value after.
         nothing: said when no field has a change.
+        troubles: heading of the list of steps that went wrong.
+        receivers: whether to tell what the receivers of webhooks will see.
     """
 
     title: str
@@ -71,14 +73,29 @@ class KindWords:
     before: str
     after: str
     nothing: str
+    troubles: str = "Did not end well"
+    receivers: bool = False
 
 
 KINDS = {
-    "diff": KindWords("Dry run", "What changes", "to change", "now", "after", "Nothing to do"),
+    "diff": KindWords(
+        "Dry run", "What changes", "to change", "now", "after", "Nothing to do", receivers=True
+    ),
     "verify": KindWords(
         "Verification", "What differs", "that differ", "found", "expected", "Nothing differs"
     ),
-    "run": KindWords("Run", "What changed", "with changes", "before", "after", "Nothing had to change"),
+    "run": KindWords(
+        "Run", "What changed", "with changes", "before", "after", "Nothing had to change", receivers=True
+    ),
+    "rollback": KindWords(
+        "Rollback",
+        "What is restored",
+        "to restore",
+        "now",
+        "restored",
+        "Nothing to restore",
+        troubles="Not restored",
+    ),
 }
 
 TARGETS = {

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mappings.model import ChatService
+from mappings.receivers import Receivers, receivers
 from migrate.report.model import (
     FieldRow,
     PlanInfo,
@@ -20,7 +22,7 @@ from migrate.report.model import (
 
 ACCOUNT = "AC" + "0" * 31 + "7"
 TAKEN_AT = "2026-11-20T21:00:00Z"
-MADE_AT = "2026-11-21T00:12:00Z"
+PLANNED_AT = "2026-11-21T00:12:00Z"
 PLAN = "5f2c9e17a4b80d63" * 4
 
 NAMES = (
@@ -84,9 +86,21 @@ def service(number: int, name: str, traits: frozenset[str] | set[str] = frozense
         *_identity(number, name), *_roles(number, traits), *_presence(traits), *_webhooks(name, traits),
         *_events(traits), *_notifications(name, traits), *_media(traits),
     ]  # fmt: skip
+    rows = tuple(sorted(fields, key=lambda one: one.source))
     return ServiceReport(
-        source, source, name, tuple(sorted(fields, key=lambda one: one.source)), tuple(_steps(source, fields))
+        source, source, name, rows, tuple(_steps(source, fields)), receivers=_receivers(source, rows)
     )
+
+
+def _receivers(source: str, rows: tuple[FieldRow, ...]) -> Receivers | None:
+    """What the real mapping says of the webhooks that the rows hold."""
+    events: dict[str, dict[str, Any]] = {}
+    for one in rows:
+        path = one.source.split(".")
+        if path[0] == "webhooks":
+            events.setdefault(path[1], {})[path[2]] = one.value
+    v2 = {one.source: one.value for one in rows if "webhook_" in one.source}
+    return receivers(ChatService(source, {"webhooks": events}, v2))
 
 
 def _identity(number: int, name: str) -> Iterator[FieldRow]:
@@ -273,7 +287,7 @@ def report(
         plan=PlanInfo(PLAN, "same"),
         summary=summarise(made),
         services=made,
-        **({"made_at": MADE_AT} | other),
+        **({"planned_at": PLANNED_AT} | other),
     )
 
 
@@ -322,11 +336,50 @@ def ran(number: int) -> ServiceReport:
     return replace(made, steps=tuple(steps))
 
 
+def rolled_back(number: int) -> ServiceReport:
+    """The nth service after a rollback: values restored, one that drifted, and things that stay."""
+    made = account(number)
+    changed = tuple(
+        replace(one, before=one.after, after=one.before, verdict="exact", reason="")
+        for one in made.fields
+        if one.change
+    )
+    drifted = StepError("Someone has changed it since.", advice="Look at the value and set it by hand.")
+    left = step(
+        f"{made.source_sid}/roles/RL1", "roles", {"Sid": sid("RL", number)}, action="leave", reversible=False,
+        error=StepError(f"The run created the role {sid('RL', number)}; --delete-created removes it."),
+    )  # fmt: skip
+    steps = [
+        replace(one, state="drifted", error=drifted)
+        if one.resource == "notifications"
+        else replace(one, state="rolled_back")
+        for one in reversed(made.steps)
+    ]
+    return replace(made, fields=changed, steps=(*steps, left), receivers=None)
+
+
+def moved(number: int) -> ServiceReport:
+    """The nth service where it has become another one, with one role; every third is still to be created."""
+    made = account(number)
+    if number % 3 == 0:
+        return replace(made, target_sid=None)
+    roles = {sid("RL", number * 10 + 1): sid("RL", number * 10 + 7)}
+    return replace(made, target_sid=sid("IS", number + 5000), role_sids=roles)
+
+
+MAKERS = {"run": ran, "rollback": rolled_back}
+
+
 def small(kind: str = "diff") -> Report:
     """Four services: enough for a golden file that a person can read."""
     chosen = (2, 7, 3, 8)
-    make = ran if kind == "run" else account
+    make = MAKERS.get(kind, account)
     return report(len(chosen), kind, lambda number: make(chosen[number]))
+
+
+def elsewhere(services: int = 12, make: Callable[[int], ServiceReport] = moved) -> Report:
+    """A report on services of which most have become others."""
+    return replace(report(services, make=make), plan=PlanInfo(PLAN, "new"))
 
 
 HOSTILE = (
@@ -340,7 +393,8 @@ HOSTILE = (
 def hostile_service(number: int) -> ServiceReport:
     """A service in which every string that a stranger can choose is an attack."""
     evil = HOSTILE[number % len(HOSTILE)]
-    made = service(number, evil, {"hooks", "push", "inviter"})
+    made = service(number, evil, {"hooks", "push", "inviter", "events"})
+    fields = tuple(_attacked(one, evil) for one in made.fields)
     extra = (
         row(f"roles.{evil}.permissions", [evil, "x"], "manual", f"Role {evil} must be looked at.",
             resource="roles", target="permissions", before=[evil], after=["x"], change=True),
@@ -356,7 +410,24 @@ def hostile_service(number: int) -> ServiceReport:
         error=StepError(evil, 400, 1, evil, evil),
         reversible=False,
     )
-    return replace(made, fields=made.fields + extra, steps=(*made.steps, failed))
+    left = step(f"left {evil}", "roles", {}, action="leave", reversible=False, error=StepError(evil))
+    return replace(
+        made,
+        fields=fields + extra,
+        steps=(*made.steps, failed, left),
+        receivers=_receivers(made.source_sid, fields),
+        target_sid=sid("IS", number + 5000),
+        role_sids={evil: evil},
+    )
+
+
+def _attacked(one: FieldRow, evil: str) -> FieldRow:
+    """A per-event webhook whose URL and method are attacks."""
+    if not one.source.startswith("webhooks.on_"):
+        return one
+    return replace(
+        one, value=f"https://e.example/{evil}/{one.source}" if one.source.endswith("url") else evil
+    )
 
 
 def hostile(kind: str = "run") -> Report:

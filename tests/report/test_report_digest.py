@@ -56,6 +56,29 @@ def test_told_whole_only_equal_reasons_are_joined():
     ]
 
 
+def test_equal_routing_tables_are_told_once():
+    """Services whose per-event webhooks call the same URLs share a table; every field of it is counted."""
+    alike = [samples.service(number, "x", {"events"}) for number in range(3)]
+    other = samples.service(3, "longer", {"events", "hooks"})
+    found = digest([other, *alike])
+    assert [len(table.places) for table in found.routings] == [3, 1]
+    assert found.needs["manual"] == 4 * 32
+    assert not any(finding.verdict == "manual" for finding in found.findings)
+
+
+def test_a_table_stands_only_for_fields_that_wait_for_a_person():
+    """A field with a verdict of its own, or of a report that asks for nothing, is not folded away."""
+    made = samples.service(0, "x", {"events"})
+    fields = tuple(
+        replace(row, verdict="dropped" if row.source == "webhooks.on_member_add.url" else row.verdict)
+        for row in made.fields
+    )
+    found = digest([replace(made, fields=fields)])
+    assert len(found.routings[0].fields) == 31
+    assert found.needs["dropped"] == 1
+    assert digest([replace(made, fields=())]).routings == ()
+
+
 def test_every_field_that_needs_a_person_is_counted_once():
     """However findings are joined, their counts are those of the rows."""
     rows = [row for service in samples.report(200).services for row in service.fields]

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SUFFIXES = {"text": "txt", "markdown": "md", "json": "json", "html": "html"}
 
 
-@pytest.mark.parametrize("kind", ["diff", "verify", "run"])
+@pytest.mark.parametrize("kind", ["diff", "verify", "run", "rollback"])
 @pytest.mark.parametrize("format_", SUFFIXES)
 def test_the_report_is_the_approved_one(kind, format_):
     """Nothing about a report changes unnoticed."""

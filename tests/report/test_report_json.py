@@ -22,7 +22,7 @@ def rendered(report):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["diff", "verify", "run"])
+@pytest.mark.parametrize("kind", ["diff", "verify", "run", "rollback"])
 def test_every_report_fulfils_the_schema(kind):
     """What is rendered is what the published schema describes, hostile content and errors included."""
     jsonschema.Draft202012Validator.check_schema(json_schema())
@@ -60,6 +60,26 @@ def test_a_step_has_an_error_only_when_it_has_one():
         {"message", "status", "code", "request_id", "advice"}
     ]
     assert all("error" not in step for step in steps if step["state"] == "verified")
+
+
+def test_sids_tell_what_became_of_what_where_the_target_is_another():
+    """Old SID → new SID for service and roles; absent in place, and absent while nothing is known."""
+    services = json.loads(rendered(samples.elsewhere()))["services"]
+    for number, service in enumerate(services):
+        made = samples.moved(number)
+        expected = {made.source_sid: made.target_sid, **made.role_sids} if made.target_sid else None
+        assert service.get("sids", None) == expected
+    assert sum("sids" in service for service in services) == 8
+    assert not any("sids" in service for service in json.loads(rendered(samples.report()))["services"])
+    jsonschema.Draft202012Validator(json_schema()).validate(json.loads(rendered(samples.elsewhere())))
+
+
+def test_what_is_folded_for_people_stays_whole_for_programs():
+    """A routing table replaces fields in reports for people only."""
+    service = json.loads(rendered(samples.small()))["services"][0]
+    sources = {field["source"] for field in service["fields"] if field["verdict"] == "manual"}
+    assert len(sources) == 32
+    assert "receivers" not in service
 
 
 def test_half_a_surrogate_pair_and_nan_stay_json():
@@ -100,7 +120,7 @@ def test_the_tables_of_words_know_every_verdict_and_resource():
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("kind", ["diff", "verify", "run"])
+@pytest.mark.parametrize("kind", ["diff", "verify", "run", "rollback"])
 def test_the_same_input_gives_the_same_bytes(format_, kind):
     """A report can be compared with the one of yesterday."""
     first, second = io.StringIO(), io.StringIO()

@@ -52,11 +52,69 @@ def test_nothing_to_do_says_what_was_looked_at():
     assert "Nothing was examined" in rendered(samples.report(0))
 
 
+def test_per_event_webhooks_are_told_as_one_table():
+    """Phase, event, method and URL of each route stand in one line, masked, and no field is listed besides."""
+    text = rendered(samples.small())
+    (line,) = (line for line in text.splitlines() if "legacy.example.com/channel_destroyed" in line)
+    assert line.split() == [
+        "post", "onConversationRemoved", "POST", "https://legacy.example.com/channel_destroyed?key=***",
+    ]  # fmt: skip
+    assert "webhooks.on_channel_destroyed" not in text
+    assert "webhooks.on_*: 32 fields, as one routing table" in text
+
+
+def test_handlers_are_told_what_they_will_see():
+    """Each service with webhooks is named with method, URLs and events; others are not; parameters follow once."""
+    text = rendered(samples.small())
+    section = text[text.index("Webhook handlers must change: 2 services") : text.index("What changes")]
+    assert "onChannelDestroyed → onConversationRemoved" in " ".join(section.split())
+    assert "post POST https://hooks.example.com/13/post?token=***#rc=2" in section
+    assert "Driver ↔ rider" not in section
+    assert section.count("ChannelSid → ConversationSid") == 1
+    assert "inferred" in section
+    assert "handlers" not in rendered(samples.small("verify"))
+
+
+def test_services_with_the_same_events_are_told_together():
+    """Three hundred services with the same filters do not print them three hundred times."""
+    text = rendered(samples.report(300, make=lambda number: samples.service(number, "x", {"hooks"})))
+    assert text.count("onMemberAdded →") == 1
+    assert "Webhook handlers must change: 300 services" in text
+    assert "… and 295 more services" in text
+
+
+def test_what_became_of_what_is_told_where_it_is_known():
+    """Services and roles are listed, old → new; what does not exist yet is not; nothing is listed in place."""
+    text = rendered(samples.elsewhere())
+    section = text[text.index("What became of what: 16 SIDs") :]
+    assert f"{samples.sid('IS', 2)} → {samples.sid('IS', 5001)}" in section
+    assert f"{samples.sid('RL', 11)} → {samples.sid('RL', 17)}" in section
+    assert samples.sid("IS", 1) not in section
+    assert "What became of what" not in rendered(samples.report())
+
+
+def test_a_rollback_tells_what_is_restored_and_what_stays():
+    """Restored values, drifted steps with advice, and what the run created and leaves are told apart."""
+    text = rendered(samples.small("rollback"))
+    marks = [
+        "Rollback",
+        "Not restored",
+        "DRIFTED",
+        "Left as it is",
+        "What is restored: 12 fields",
+        "3 to restore",
+    ]
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert f"The run created the role {samples.sid('RL', 8)}; --delete-created removes it." in text
+    assert "Can't be undone" not in text
+
+
 def test_a_large_account_is_grouped_and_capped():
     """Four hundred services print hundreds of lines, and say how many more there are; verbose prints all."""
     report = samples.report(400)
     brief = rendered(report)
-    assert len(brief.splitlines()) < 600
+    assert len(brief.splitlines()) < 750
     assert re.search(r"… and [\d,]+ services more; see --verbose, or --format json or html", brief)
     assert "more; see" not in rendered(report, verbose=True)
 
@@ -64,7 +122,7 @@ def test_a_large_account_is_grouped_and_capped():
 def test_age_and_provenance_are_stated():
     """A reader knows how old the snapshot is and where it came from."""
     text = rendered(replace(samples.small(), snapshot=replace(samples.small().snapshot, source="file")))
-    assert "read from files, not from Twilio, taken 2026-11-20 21:00 UTC, 3 hours before this report" in text
+    assert "read from files, not from Twilio, taken 2026-11-20 21:00 UTC, 3 hours before this plan" in text
 
 
 @pytest.mark.parametrize("color", [False, True])

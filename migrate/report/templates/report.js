@@ -24,15 +24,18 @@
 
   const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#34;": '"' };
   const words = new Map();
-  function textOf(section) {
-    if (!words.has(section)) {
-      const folded = section.querySelector(":scope > noscript");
-      const body = folded
-        ? folded.textContent.replace(/<[^>]*>/g, " ").replace(/&(?:amp|lt|gt|#39|#34);/g, (name) => ENTITIES[name])
-        : section.textContent;
-      words.set(section, (section.firstElementChild.textContent + " " + body).toLowerCase());
+  const plain = (markup) =>
+    markup.replace(/<[^>]*>/g, " ").replace(/&(?:amp|lt|gt|#39|#34);/g, (name) => ENTITIES[name]);
+  function textOf(element) {
+    if (!words.has(element)) {
+      const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
+      while (texts.nextNode()) {
+        const { data, parentNode } = texts.currentNode;
+        found.push(parentNode.localName === "noscript" ? plain(data) : data);
+      }
+      words.set(element, found.join(" ").toLowerCase());
     }
-    return words.get(section);
+    return words.get(element);
   }
 
   function cover(hidden) {
@@ -42,15 +45,62 @@
       `M${(n % columns) * pitch} ${Math.floor(n / columns) * row}h${breadth}v${row}h-${breadth}z`).join(""));
   }
 
+  const LEVELS = ["manual", "dropped", "lossy"];
+  const cards = [...document.querySelectorAll(".card")].map((card) => ({
+    card,
+    level: LEVELS.find((level) => card.classList.contains(level)),
+    spans: card.dataset.services.split(" ").map((span) => span.split("-").map(Number)),
+  }));
+  let named = null;
+  const isNamed = (number) => !named || named[number];
+  const concerns = ({ spans }) => !named || spans.some(([first, last = first]) => {
+    const at = named.indexOf(true, first);
+    return at >= 0 && at <= last;
+  });
+
+  function trim(card) {
+    for (const place of card.querySelectorAll("li")) {
+      const link = place.querySelector('a[href^="#s"]');
+      if (link) place.hidden = !isNamed(Number(link.hash.slice(2)));
+    }
+  }
+
+  // A heading goes with its cards; a fold opens when a filter finds something in it.
+  function gather(group, filtering) {
+    const left = group.querySelectorAll(".card:not([hidden])").length;
+    group.hidden = !left;
+    for (const more of group.querySelectorAll(":scope > details")) {
+      more.hidden = !more.querySelector(".card:not([hidden])");
+      if (filtering) more.open = true;
+    }
+  }
+
+  function filterCards(levels, text) {
+    for (const one of cards) {
+      one.card.hidden = !((!levels.length || !one.level || levels.includes(one.level))
+        && concerns(one) && (!text || textOf(one.card).includes(text)));
+      if (!one.card.hidden) trim(one.card);
+    }
+    const filtering = Boolean(levels.length || text || named);
+    document.querySelectorAll(".cards").forEach((group) => gather(group, filtering));
+    const all = document.querySelectorAll("#findings .card").length;
+    const left = document.querySelectorAll("#findings .card:not([hidden])").length;
+    byId("no-card").hidden = left > 0 || !all;
+    return `${left.toLocaleString("en")} of ${all.toLocaleString("en")} findings`;
+  }
+
   function filter() {
     const name = byId("by-service").value.trim().toLowerCase();
     const text = byId("by-text").value.trim().toLowerCase();
     const levels = [...form.querySelectorAll("[name=level]:checked")].map((box) => box.value);
     const hidden = [];
+    named = name
+      ? services.map((section) => section.firstElementChild.textContent.toLowerCase().includes(name))
+      : null;
     services.forEach((section, number) => {
       const has = section.dataset.levels.split(" ");
       const matches = (!levels.length || levels.some((level) => has.includes(level)))
-        && (!name || section.firstElementChild.textContent.toLowerCase().includes(name))
+        && isNamed(number)
         && (!text || textOf(section).includes(text));
       section.hidden = !matches;
       if (rows[number]) rows[number].hidden = !matches;
@@ -58,7 +108,8 @@
     });
     cover(hidden);
     const left = services.length - hidden.length;
-    byId("shown").value = `${left.toLocaleString("en")} of ${services.length.toLocaleString("en")} services`;
+    byId("shown").value = `${left.toLocaleString("en")} of ${services.length.toLocaleString("en")} services, `
+      + filterCards(levels, text);
     byId("none").hidden = left > 0 || !services.length;
   }
 
@@ -87,7 +138,10 @@
   }
 
   document.addEventListener("toggle", (event) => {
-    if (event.target.open && event.target.classList.contains("lazy")) unfold(event.target);
+    if (!event.target.open || !event.target.classList.contains("lazy")) return;
+    unfold(event.target);
+    const card = event.target.closest(".card");
+    if (card) trim(card);
   }, true);
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#s"]');
@@ -110,6 +164,7 @@
   }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", soon);
+  form.addEventListener("reset", () => setTimeout(filter));
   byId("open").addEventListener("click", () => visible().forEach(open));
   byId("close").addEventListener("click", () => services.forEach((section) => { section.open = false; }));
   window.addEventListener("hashchange", follow);
