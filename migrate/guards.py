@@ -9,10 +9,11 @@ from mappings import MAPPING_VERSION
 from migrate import kinds
 from migrate.attempts import Work
 from migrate.clock import now, seconds_since
+from migrate.destinations import NEW
 from migrate.errors import CallFailed, SafetyRefusal
 from migrate.pool import parallel
 from migrate.steps import Finding, Step
-from migrate.store import Store, plans, snapshots
+from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.plans import Plan
 
 AGAIN = "Run `chat-migrate diff` again and review the new plan."
@@ -40,8 +41,8 @@ def check_plan(store: Store, plan: Plan, account_sid: str) -> None:
         account_sid: of the credentials that will write.
 
     Raises:
-        SafetyRefusal: it was made offline, by other mappings, for another account, or from settings that a
-            newer snapshot shows differently.
+        SafetyRefusal: it was made offline, by other mappings, for another account, from settings that a newer
+            snapshot shows differently, or to create what another run has created since.
     """
     if plan.offline:
         raise SafetyRefusal(f"Plan {plan.id[:12]} was made offline, without a look at the targets. {AGAIN}")
@@ -52,6 +53,37 @@ def check_plan(store: Store, plan: Plan, account_sid: str) -> None:
             f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
         )
     _check_snapshot(store, plan)
+    _check_creates(store, plan)
+
+
+def check_undecided(store: Store, account_sid: str, plan: Plan | None = None) -> None:
+    """Refuse to create services while nobody knows what an earlier run has created.
+
+    Args:
+        store: the database.
+        account_sid: that services are to be created in.
+        plan: whose own run may go on.
+
+    Raises:
+        SafetyRefusal: the outcome of a create is not known.
+    """
+    undecided = journal.undecided_create(store, account_sid)
+    if undecided is not None and (plan is None or undecided.plan != plan.number):
+        raise SafetyRefusal(
+            f"Run {undecided.id} may have created services that are not recorded yet; another run could create them "
+            "twice. Run `chat-migrate resume` first."
+        )
+
+
+def _check_creates(store: Store, plan: Plan) -> None:
+    if plan.target == NEW:
+        check_undecided(store, plan.target_account_sid, plan)
+    created = sids.created_besides(store, plan.target_account_sid, plan.number, plan.created_at)
+    if created is not None:
+        raise SafetyRefusal(
+            f"Plan {plan.id[:12]} is stale: run {created['run']} has created {created['target_sid']} of "
+            f"{created['source_sid']} since, and the plan would create it once more. {AGAIN}"
+        )
 
 
 def _check_snapshot(store: Store, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from driving import about, code_of, drive
 from worlds import differences_between, differences_elsewhere, named, posts
 
 from migrate.errors import SafetyRefusal
+from migrate.exporter import ExportRequest
 from migrate.simulator import Fault, Simulator
 
 
@@ -171,9 +172,8 @@ def three(tmp_path):
         yield running
 
 
-@pytest.fixture
-def ambiguous(three, tmp_path):
-    """A run in which one create is open: a second hand made a service of that name while its answer was lost."""
+def lose_a_create(three):
+    """Lose the answer to the next create, and let a second hand make a service of that name meanwhile."""
     target = three.world.accounts[second(three)]
     three.inject(
         Fault("reset_after", method="POST", path="/Services$"),
@@ -186,7 +186,13 @@ def ambiguous(three, tmp_path):
             edit=lambda world: world.create_service(target, "Twin"),
         ),
     )
-    driver = drive(tmp_path, three, target.sid)
+
+
+@pytest.fixture
+def ambiguous(three, tmp_path):
+    """A run in which one create is open."""
+    lose_a_create(three)
+    driver = drive(tmp_path, three, second(three))
     return driver, driver.run(target="new")
 
 
@@ -238,6 +244,17 @@ def test_no_new_plan_while_a_create_is_open(ambiguous):
     driver, _report = ambiguous
     with pytest.raises(SafetyRefusal, match="chat-migrate resume"):
         driver.diff(target="new")
+
+
+def test_no_old_plan_while_a_create_is_open(three, tmp_path):
+    """While a create is undecided, another plan for new services that was made before is refused as well."""
+    driver = drive(tmp_path, three, second(three))
+    driver.export(request=ExportRequest(services=(next(iter(three.world.first.services)),)))
+    old = driver.diff(target="new").plan.id
+    lose_a_create(three)
+    driver.run(target="new")
+    with pytest.raises(SafetyRefusal, match="chat-migrate resume"):
+        driver.apply(old)
 
 
 def test_a_stranger_of_the_same_name_is_not_adopted(three, tmp_path):

@@ -10,11 +10,12 @@ from mappings import ChatService
 from migrate.commands.accounts import check_accounts
 from migrate.commands.context import Context
 from migrate.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Outlook
-from migrate.errors import BadInput, SafetyRefusal
+from migrate.errors import BadInput
 from migrate.gateway import DEFAULT_CONCURRENCY
+from migrate.guards import check_undecided
 from migrate.planner import Destination, plan_service
 from migrate.pool import parallel
-from migrate.store import Store, journal, plans, snapshots
+from migrate.store import Store, plans, snapshots
 from migrate.store.plans import Plan, PlannedService
 from migrate.store.snapshots import Snapshot
 from migrate.targetmap import MapLine, read_target_map
@@ -68,7 +69,7 @@ def diff(context: Context, store: Store, snapshot: Snapshot, options: DiffOption
         check_accounts(context.environ, snapshot, options.target, reader.account_sid)
     account_sid = reader.account_sid if reader else snapshot.account_sid
     if options.target == NEW:
-        _check_creates(store, account_sid)
+        check_undecided(store, account_sid)
     outlook = Outlook(store, account_sid, snapshot.account_sid, reader, context.retrier())
     number = plans.begin(
         store, snapshot, target=options.target, target_account_sid=account_sid, offline=options.offline
@@ -97,15 +98,6 @@ def _check_sources(store: Store, snapshot: Snapshot, lines: dict[str, MapLine]) 
     for line in lines.values():
         if line.source_sid not in known:
             raise BadInput(f"{line.place}: snapshot {snapshot.id} holds no Chat Service {line.source_sid}.")
-
-
-def _check_creates(store: Store, account_sid: str) -> None:
-    undecided = journal.undecided_create(store, account_sid)
-    if undecided is not None:
-        raise SafetyRefusal(
-            f"Run {undecided.id} may have created services that are not recorded yet; a new plan could create them "
-            "twice. Run `chat-migrate resume` first."
-        )
 
 
 def _tell_of_left_out(context: Context, snapshot: Snapshot, planned: int, options: DiffOptions) -> None:

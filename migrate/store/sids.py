@@ -45,7 +45,7 @@ class Became:
 def insert(db: Database, account_sid: str, run_id: int, became: Became) -> None:
     """Add a pair within the caller's transaction; the newest pair of a source is the one that holds.
 
-    What is known of a pair already (which run has created it, its name) stays known.
+    What is known of a pair already (which run has created it, when, its name) stays known.
     """
     same_pair = [account_sid, became.source_sid, became.target_sid]
     where = "account_sid = ? AND source_sid = ? AND target_sid = ?"
@@ -129,6 +129,16 @@ def created(store: Store, account_sid: str) -> frozenset[str]:
         {"account": account_sid},
     )
     return frozenset(row["target_sid"] for row in rows)
+
+
+def created_besides(store: Store, account_sid: str, plan: int, since: str) -> dict[str, Any] | None:
+    """Return a pair that a run of another plan has created since, though this plan is to create it; None if none."""
+    return store.row(
+        "SELECT s.* FROM plan_steps p JOIN sids s ON s.source_sid = p.source_sid JOIN runs r ON r.id = s.run "
+        "WHERE p.plan = :plan AND p.resource = 'service' AND s.kind = 'service' AND s.how = 'created' "
+        "AND s.account_sid = :account AND s.at >= :since AND r.plan != :plan ORDER BY s.id LIMIT 1",
+        {"plan": plan, "account": account_sid, "since": since},
+    )
 
 
 CURRENT = """

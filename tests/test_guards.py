@@ -1,0 +1,231 @@
+"""What must hold before anything is sent: stale plans, wrong accounts and too many changes are refused."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from driving import code_of, drive
+from worlds import named, posts
+
+from migrate.errors import SafetyRefusal
+from migrate.exporter import ExportRequest
+from migrate.guards import Thresholds
+from migrate.simulator import Simulator
+
+
+@pytest.fixture
+def driver(simulator, tmp_path):
+    """A driver whose database holds a snapshot and a plan."""
+    made = drive(tmp_path, simulator)
+    made.export()
+    made.diff()
+    return made
+
+
+@pytest.fixture
+def two_accounts():
+    """A simulator with a second account, which is empty."""
+    with Simulator(services=3, seed=7, accounts=2) as running:
+        yield running
+
+
+def second(simulator):
+    """The SID of the second account."""
+    return list(simulator.world.accounts)[1]
+
+
+# -- stale plans --------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_that_shows_other_settings(simulator, tool):
+    """A plan is stale once a newer snapshot shows one of its services differently; nothing is sent."""
+    tool("export")
+    tool("diff")
+    service = named(simulator, "Kestrel")
+    service.chat["notifications"]["new_message"]["sound"] = "new"
+    tool("export")
+    result = tool("apply", "--yes")
+    assert result.code == 6
+    assert service.sid in result.err
+    assert "chat-migrate diff" in result.err
+    assert posts(simulator) == []
+
+
+def test_a_snapshot_that_shows_the_same(simulator, driver):
+    """A newer snapshot with the same settings, or with other services, leaves the plan good."""
+    driver.export()
+    driver.export(request=ExportRequest(services=(named(simulator, "Kestrel").sid,)))
+    assert code_of(driver.apply()) == 0
+
+
+def test_a_target_that_has_changed(simulator, driver):
+    """An old before-image is read again, and a target that holds something else is refused before any write."""
+    service = named(simulator, "Alder")
+    service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
+    with pytest.raises(SafetyRefusal, match=f"the target has changed since .{service.sid}/webhooks"):
+        driver.apply(trust_seconds=0)
+    assert posts(simulator) == []
+
+
+def test_a_target_that_is_gone(simulator, driver):
+    """A target that was deleted since the plan was made is a changed target."""
+    service = named(simulator, "Alder")
+    simulator.world.delete_service(service.sid)
+    with pytest.raises(SafetyRefusal, match=service.sid):
+        driver.apply(trust_seconds=0)
+    assert posts(simulator) == []
+
+
+def test_a_target_that_somebody_has_set_right(simulator, driver):
+    """A target that holds the wanted values by now is no drift; it is not written again."""
+    service = named(simulator, "Kestrel")
+    filters = ["onMessageAdded", "onConversationRemoved", "onParticipantRemoved"]
+    service.conversations_webhooks["filters"] = filters
+    assert code_of(driver.apply(trust_seconds=0)) == 0
+    assert not [
+        request
+        for request in posts(simulator)
+        if request.path.endswith(f"{service.sid}/Configuration/Webhooks")
+    ]
+
+
+def test_a_changed_target_may_be_overwritten(simulator, driver):
+    """With --allow-drift, the plan is applied all the same."""
+    service = named(simulator, "Alder")
+    service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
+    assert code_of(driver.apply(trust_seconds=0, allow_drift=True)) == 0
+    assert service.conversations_webhooks["post_webhook_url"] == service.chat["post_webhook_url"]
+
+
+def test_the_age_is_that_of_the_reading(simulator, tool):
+    """A before-image of six minutes ago is read again by the command line as well."""
+    tool("export")
+    tool("diff")
+    with sqlite3.connect(tool.db) as connection:
+        connection.execute("DROP TRIGGER plan_services_frozen_update")
+        connection.execute(
+            "UPDATE plan_services SET read_at = strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now', '-6 minutes')"
+        )
+    connection.close()
+    named(simulator, "Alder").conversations_webhooks["method"] = "POST"
+    named(simulator, "Alder").conversations_webhooks["filters"] = ["onMessageRemoved"]
+    result = tool("apply", "--yes")
+    assert result.code == 6
+    assert "--allow-drift" in result.err
+    assert posts(simulator) == []
+    assert tool("apply", "--yes", "--allow-drift").code == 0
+
+
+def test_other_mappings(driver, monkeypatch, simulator):
+    """A plan that another version of the mappings made is not what this one would have shown."""
+    monkeypatch.setattr("migrate.guards.MAPPING_VERSION", "another")
+    with pytest.raises(SafetyRefusal, match="another version of the mappings"):
+        driver.apply()
+    assert posts(simulator) == []
+
+
+# -- accounts -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_for_another_account(two_accounts, tmp_path):
+    """Credentials of another account than the plan's are refused, by apply, resume and verify alike."""
+    driver = drive(tmp_path, two_accounts)
+    driver.export()
+    driver.diff()
+    other = drive(tmp_path, two_accounts, second(two_accounts))
+    with pytest.raises(SafetyRefusal, match=second(two_accounts)):
+        other.apply()
+    with pytest.raises(SafetyRefusal, match=second(two_accounts)):
+        other.verify()
+    driver.apply(services=1)
+    sent = len(posts(two_accounts))
+    with pytest.raises(SafetyRefusal, match=second(two_accounts)):
+        other.resume()
+    assert len(posts(two_accounts)) == sent
+
+
+def test_a_snapshot_of_another_account(two_accounts, tmp_path):
+    """Source credentials that are not the snapshot's are refused; the message says how to name a target."""
+    drive(tmp_path, two_accounts).export()
+    account = two_accounts.world.accounts[second(two_accounts)]
+    other = drive(
+        tmp_path, two_accounts, TWILIO_ACCOUNT_SID=account.sid, TWILIO_AUTH_TOKEN=account.auth_token
+    )
+    with pytest.raises(SafetyRefusal, match=r"TWILIO_TARGET_\*"):
+        other.diff(target="new")
+    with pytest.raises(SafetyRefusal, match=two_accounts.account_sid):
+        other.diff()
+
+
+def test_in_place_in_another_account(two_accounts, tmp_path):
+    """A Service cannot be changed in place in an account that does not have it."""
+    driver = drive(tmp_path, two_accounts, second(two_accounts))
+    driver.export()
+    with pytest.raises(SafetyRefusal, match="--target new or map"):
+        driver.diff()
+
+
+# -- thresholds ---------------------------------------------------------------------------------------------
+
+
+def test_too_many_changes(simulator, tool):
+    """More steps than --max-changes are refused before anything is sent, with both numbers."""
+    tool("export")
+    steps = tool("diff", "--format", "json").json["summary"]["steps"]
+    result = tool("apply", "--yes", "--max-changes", steps - 1)
+    assert result.code == 6
+    assert f"{steps} changes, more than --max-changes {steps - 1}" in result.err
+    assert posts(simulator) == []
+    assert tool("apply", "--yes", "--max-changes", steps).code == 0
+
+
+def test_too_large_a_share(simulator, tool):
+    """More services than --max-change-percent allows are refused before anything is written."""
+    result = tool("run", "--yes", "--max-change-percent", "50")
+    assert result.code == 6
+    assert "--max-change-percent 50" in result.err
+    assert posts(simulator) == []
+    assert tool("run", "--yes", "--max-change-percent", "100").code == 0
+
+
+def test_the_bounds_are_inclusive_and_an_empty_plan_passes(driver, simulator):
+    """As much as was allowed is allowed, and no change at all is never too much."""
+    report = driver.diff()
+    percent = 100 * report.summary.services_to_change / report.summary.services
+    assert code_of(driver.apply(thresholds=Thresholds(report.summary.steps, percent))) == 0
+    driver.export()
+    driver.diff()
+    assert code_of(driver.apply(thresholds=Thresholds(0, 0.0))) == 0
+
+
+def test_a_refused_plan_leaves_no_run(driver):
+    """What a guard has refused is not begun: there is nothing to resume."""
+    with pytest.raises(SafetyRefusal):
+        driver.apply(thresholds=Thresholds(changes=0))
+    assert driver.resume() is None
+    assert code_of(driver.apply()) == 0
+
+
+# -- creating twice -----------------------------------------------------------------------------------------
+
+
+def test_a_plan_whose_services_were_created_meanwhile(simulator, driver):
+    """A plan to create services that another run has created since is stale: it would create them twice."""
+    old = driver.diff(target="new").plan.id
+    del simulator.world.first.services[named(simulator, "Lindqvist").sid]
+    driver.run(target="new")
+    made = len(simulator.world.first.services)
+    with pytest.raises(SafetyRefusal, match="would create it once more"):
+        driver.apply(old)
+    assert len(simulator.world.first.services) == made
+
+
+def test_a_plan_to_create_again_is_applied(simulator, driver):
+    """`--again` asks for a fresh set on purpose, so what was created before its diff is no obstacle."""
+    driver.run(target="new")
+    made = len(simulator.world.first.services)
+    driver.export()
+    driver.diff(target="new", again=True)
+    assert code_of(driver.apply()) == 0
+    assert len(simulator.world.first.services) == made + 12
