@@ -276,7 +276,7 @@ NEAR_SERVICES = st.fixed_dictionaries(
     {"sid": SIDS},
     optional={"account_sid": SIDS, "date_created": DATES | JSON, "url": DATES | JSON, "x": JSON},
 )
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def exported(folder, content):
