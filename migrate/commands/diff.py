@@ -15,6 +15,7 @@ from migrate.gateway import DEFAULT_CONCURRENCY
 from migrate.guards import check_undecided
 from migrate.planner import Destination, plan_service
 from migrate.pool import parallel
+from migrate.report.findings import noteworthy
 from migrate.store import Store, plans, snapshots
 from migrate.store.plans import Plan, PlannedService
 from migrate.store.snapshots import Snapshot
@@ -118,4 +119,4 @@ def _add(store: Store, number: int, account_sid: str, service: ChatService, dest
         counterparts=plan.counterparts,
         verdicts=Counter(row.verdict for row in plan.fields),
     )
-    plans.add_service(store, number, account_sid, planned, plan.steps)
+    plans.add_service(store, number, account_sid, planned, plan.steps, noteworthy(plan.fields))

@@ -12,6 +12,7 @@ from typing import Any
 from mappings import MAPPING_VERSION, Resource, RoleTranslation
 from migrate.clock import now
 from migrate.errors import BadInput
+from migrate.report.model import FieldRow
 from migrate.state import TargetState
 from migrate.steps import Action, Step
 from migrate.store.database import Store, to_json
@@ -83,7 +84,7 @@ class PlannedService:
 def begin(store: Store, snapshot: Snapshot, *, target: str, target_account_sid: str, offline: bool) -> int:
     """Start a plan and return its number; unfinished ones that a killed diff left are removed."""
     with store.writing() as db:
-        for table in ("plan_services", "plan_steps"):
+        for table in ("plan_services", "plan_steps", "findings"):
             db.table(table).delete_where("plan IN (SELECT number FROM plans WHERE completed_at IS NULL)")
         db.table("plans").delete_where("completed_at IS NULL")
         row = {
@@ -99,9 +100,23 @@ def begin(store: Store, snapshot: Snapshot, *, target: str, target_account_sid: 
 
 
 def add_service(
-    store: Store, number: int, account_sid: str, service: PlannedService, steps: Iterable[Step]
+    store: Store,
+    number: int,
+    account_sid: str,
+    service: PlannedService,
+    steps: Iterable[Step],
+    findings: Iterable[FieldRow] = (),
 ) -> None:
-    """Add one service with its before-image and steps, in one transaction."""
+    """Add one service with its before-image and steps, in one transaction.
+
+    Args:
+        store: the database.
+        number: of the plan.
+        account_sid: the source account.
+        service: what is known of it.
+        steps: its writes, in order.
+        findings: the rows that people shall find in the database, with secrets hidden.
+    """
     image = service.state.to_json() if service.state else None
     refused = sorted(service.refused)
     with store.writing() as db:
@@ -122,6 +137,7 @@ def add_service(
         )
         rows = [_step_row(number, account_sid, position, step) for position, step in enumerate(steps)]
         db.table("plan_steps").insert_all(rows)
+        db.table("findings").insert_all(_finding_row(number, account_sid, service, row) for row in findings)
 
 
 def finish(store: Store, number: int, snapshot: Snapshot) -> Plan:
@@ -241,7 +257,12 @@ def save_reading(store: Store, plan: Plan, source_sid: str, state: TargetState) 
 
 def note_verified(store: Store, plan: Plan, differences: int) -> None:
     """Note that `verify` has compared the plan with its targets, and how many services differed."""
-    row = {"plan": plan.number, "account_sid": plan.target_account_sid, "at": now(), "differences": differences}
+    row = {
+        "plan": plan.number,
+        "account_sid": plan.target_account_sid,
+        "at": now(),
+        "differences": differences,
+    }
     with store.writing() as db:
         db.table("verifications").insert(row)
 
@@ -249,7 +270,8 @@ def note_verified(store: Store, plan: Plan, differences: int) -> None:
 def last_verification(store: Store, plan: Plan) -> Verification | None:
     """Return the newest comparison of a plan with its targets, or None."""
     row = store.row(
-        "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1", {"plan": plan.number}
+        "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1",
+        {"plan": plan.number},
     )
     return Verification(**row) if row else None
 
@@ -325,6 +347,34 @@ def _step_row(number: int, account_sid: str, position: int, step: Step) -> dict[
         "optional": json.dumps(step.optional),
         "reversible": int(step.reversible),
     }
+
+
+def _finding_row(number: int, account_sid: str, service: PlannedService, row: FieldRow) -> dict[str, Any]:
+    return {
+        "plan": number,
+        "account_sid": account_sid,
+        "source_sid": service.source_sid,
+        "friendly_name": service.friendly_name,
+        "source": _storable(row.source),
+        "value": _readable(row.value),
+        "resource": row.resource,
+        "target": row.target,
+        "before": _readable(row.before),
+        "after": _readable(row.after),
+        "change": int(row.change),
+        "verdict": row.verdict,
+        "reason": _storable(row.reason),
+    }
+
+
+def _readable(value: Json) -> str:
+    """Return a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
+    return _storable(json.dumps(value, ensure_ascii=False))
+
+
+def _storable(text: str) -> str:
+    """Spell half surrogate pairs, which JSON may hold and SQLite may not, as JSON does."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _step(row: Mapping[str, Any]) -> Step:

@@ -263,6 +263,101 @@ def _sealed_heads(db: Database) -> None:
             )
 
 
+@migrations(name="0008_findings")
+def _findings(db: Database) -> None:
+    """What a plan changes and what needs a person, one row per field, for people who look into the database."""
+    db.table("findings").create(
+        {
+            "plan": int,
+            "account_sid": str,
+            "source_sid": str,
+            "friendly_name": str,
+            "source": str,
+            "value": str,
+            "resource": str,
+            "target": str,
+            "before": str,
+            "after": str,
+            "change": int,
+            "verdict": str,
+            "reason": str,
+        },
+        pk=("plan", "source_sid", "source"),
+        not_null={"account_sid", "change", "verdict", "reason"},
+        foreign_keys=[("plan", "plans", "number")],
+    )
+    _freeze(db, "findings", "plans", "number", "plan")
+
+
+LATEST_PLAN = "(SELECT max(number) FROM plans WHERE completed_at IS NOT NULL)"
+LATEST_SNAPSHOT = "(SELECT max(id) FROM snapshots WHERE completed_at IS NOT NULL)"
+
+VIEWS = {
+    "needs_a_person": f"""
+        SELECT verdict, friendly_name, source_sid, source AS field, value, reason, account_sid, plan
+        FROM findings WHERE plan = {LATEST_PLAN} AND verdict IN ('manual', 'dropped', 'lossy')
+        ORDER BY verdict = 'manual' DESC, verdict = 'dropped' DESC, friendly_name, source_sid, source
+    """,
+    "changes": f"""
+        SELECT friendly_name, source_sid, source AS field, resource, target, before, after, verdict, reason,
+            account_sid, plan
+        FROM findings WHERE plan = {LATEST_PLAN} AND change ORDER BY friendly_name, source_sid, source
+    """,
+    "steps": f"""
+        SELECT p.friendly_name, s.source_sid, s.resource, s.action, coalesce(j.state, 'planned') AS state, j.at,
+            j.message, j.status, j.code, j.request_id, s.reversible, s.key, s.plan, j.run, s.account_sid
+        FROM plan_steps s
+        JOIN plan_services p ON p.plan = s.plan AND p.source_sid = s.source_sid
+        LEFT JOIN journal j ON j.id = (
+            SELECT max(e.id) FROM runs r JOIN journal e ON e.run = r.id AND e.key = s.key WHERE r.plan = s.plan
+        )
+        WHERE s.plan = {LATEST_PLAN} OR s.plan IN (SELECT plan FROM runs)
+        ORDER BY s.plan DESC, p.friendly_name, s.source_sid, s.position
+    """,
+    "what_happened": """
+        SELECT j.at, CASE WHEN r.undoes IS NULL THEN 'run ' || r.id
+                ELSE 'run ' || r.id || ', rollback of run ' || r.undoes END AS run,
+            p.friendly_name, s.source_sid, s.resource, s.action, j.state, j.message, j.status, j.code,
+            j.request_id, j.key, j.account_sid, j.id
+        FROM journal j
+        JOIN runs r ON r.id = j.run
+        LEFT JOIN plan_steps s ON s.plan = r.plan AND s.key = j.key
+        LEFT JOIN plan_services p ON p.plan = s.plan AND p.source_sid = s.source_sid
+        ORDER BY j.id DESC
+    """,
+    "sid_map": """
+        SELECT s.kind, coalesce(
+                nullif(s.friendly_name, ''),
+                (SELECT c.friendly_name FROM chat_roles c WHERE c.role_sid = s.source_sid
+                    ORDER BY c.snapshot_id DESC LIMIT 1)
+            ) AS friendly_name,
+            s.source_sid, s.target_sid, s.source_service_sid, s.target_service_sid, s.how, s.run, s.at,
+            s.account_sid, s.id
+        FROM sids s
+        WHERE s.target_service_sid = (
+            SELECT n.target_sid FROM sids n
+            WHERE n.account_sid = s.account_sid AND n.source_sid = s.source_service_sid AND n.kind = 'service'
+            ORDER BY n.id DESC LIMIT 1
+        )
+        ORDER BY s.id
+    """,
+    "services": f"""
+        SELECT c.service_sid AS sid,
+            coalesce(max(CASE c.api WHEN 'v2' THEN c.friendly_name END), max(c.friendly_name)) AS friendly_name,
+            CASE count(*) WHEN 2 THEN 'v1, v2' ELSE max(c.api) END AS apis, c.account_sid, s.source, s.taken_at
+        FROM chat_services c JOIN snapshots s ON s.id = c.snapshot_id
+        WHERE c.snapshot_id = {LATEST_SNAPSHOT} GROUP BY c.service_sid ORDER BY 2, 1
+    """,
+}
+"""Views that people open in sqlite-utils or Datasette; nothing in this program reads them."""
+
+
+@migrations(name="0009_views")
+def _views(db: Database) -> None:
+    for name, select in VIEWS.items():
+        db.create_view(name, select)
+
+
 def _freeze(db: Database, table: str, owner: str, owner_key: str, reference: str) -> None:
     """Let nobody change the rows of a finished snapshot or plan."""
     for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
