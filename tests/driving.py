@@ -19,9 +19,19 @@ from migrate.present import exit_code_of
 from migrate.progress import Progress
 from migrate.report.model import Report, ServiceReport
 from migrate.reporting import diff_report, run_report, verify_report
+from migrate.retry import Patience, Retrier
 from migrate.simulator import Simulator
 from migrate.store import journal, plans, snapshots
 from migrate.store.plans import Plan
+
+
+@dataclass(frozen=True)
+class Hasty(Context):
+    """A context whose retries hardly wait, but are bounded as ever."""
+
+    def retrier(self) -> Retrier:
+        """Return the retry layer, in a hurry."""
+        return Retrier(Patience(first_wait=0.01), stop=self.stop)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Driver:
     @property
     def context(self) -> Context:
         """A context as the shell makes one, but silent."""
-        return Context(self.db, self.environ, Progress(quiet=True))
+        return Hasty(self.db, self.environ, Progress(quiet=True))
 
     def export(self, **options: Any) -> None:
         """`export`."""

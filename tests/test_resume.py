@@ -1,0 +1,174 @@
+"""`resume`: from whatever state a crash left, to the state that an undisturbed run would have reached."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from copy import deepcopy
+
+import pytest
+from driving import about, code_of, drive, states
+from worlds import differences_in_place, named, posts
+
+from migrate.commands.apply import ApplyOptions, apply
+from migrate.errors import Interrupted
+from migrate.simulator import Fault
+from migrate.store import plans
+
+
+def test_nothing_to_resume(simulator, tool):
+    """With no run, or none unfinished, resume says so, sends nothing and ends well."""
+    tool("export")
+    for command in ((), ("run", "--yes")):
+        if command:
+            tool(*command)
+        sent = len(simulator.requests)
+        result = tool("resume")
+        assert result.code == 0
+        assert "nothing to resume" in result.out
+        assert len(simulator.requests) == sent
+
+
+def start(tool, *arguments):
+    """Begin a command and leave it running."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "migrate", *arguments],
+        cwd=tool.folder,
+        env=tool.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for(condition):
+    """Wait until something is so."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "timeout_before"])
+def test_killed_while_a_write_is_under_way(simulator, tool, kind):
+    """After SIGKILL with a write in flight, resume reads the target first, and sends again only what was not done."""
+    before = deepcopy(simulator.world)
+    service = named(simulator, "Kestrel")
+    path = f"{service.sid}/Configuration/Webhooks"
+    simulator.inject(Fault(kind, method="POST", path=path, seconds=30))
+    running = start(tool, "run", "--yes")
+    wait_for(lambda: any(request.path.endswith(path) for request in posts(simulator)))
+    running.kill()
+    running.communicate()
+    (state,) = tool.rows("SELECT state FROM step_states WHERE key = ?", f"{service.sid}/webhooks")
+    assert state["state"] == "intent"
+    assert tool("resume").code == 0
+    sent = sum(request.path.endswith(path) for request in posts(simulator))
+    assert sent == (1 if kind == "timeout_after" else 2)
+    found = [
+        differences_in_place(each, simulator.world.service(sid))
+        for sid, each in before.first.services.items()
+    ]
+    assert not any(found)
+
+
+def test_interrupted_by_a_person(simulator, tool):
+    """The first Ctrl-C lets the call in flight end and records it; exit code 130; resume does the rest."""
+    simulator.inject(Fault("slow", method="POST", nth=1, times=3, seconds=1))
+    running = start(tool, "run", "--yes", "--concurrency", "2")
+    wait_for(lambda: posts(simulator))
+    os.kill(running.pid, signal.SIGINT)
+    _out, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert b"chat-migrate resume" in err
+    rows = tool.rows("SELECT state, count(*) AS steps FROM step_states GROUP BY 1")
+    assert {row["state"] for row in rows} == {"verified"}, "what was in flight was finished and recorded"
+    first = {request.path for request in posts(simulator)}
+    sent = len(simulator.requests)
+    assert tool("resume").code == 0
+    assert not first & {request.path for request in posts(simulator, sent)}
+
+
+@pytest.fixture
+def driver(simulator, tmp_path):
+    """A driver whose database holds a plan."""
+    made = drive(tmp_path, simulator)
+    made.export()
+    made.diff()
+    return made
+
+
+def test_a_write_that_stays_unknown(simulator, driver):
+    """A write whose outcome cannot be read either stays `unknown`, with exit code 4; resume settles it later."""
+    service = named(simulator, "Kestrel")
+    path = f"{service.sid}/Configuration/Webhooks"
+    simulator.inject(
+        Fault("500_after", method="POST", path=path), Fault("html_502", method="GET", path=path, times=5)
+    )
+    report = driver.apply()
+    assert states(report, service.sid)["webhooks"] == "unknown"
+    (step,) = (step for step in about(report, service.sid).steps if step.resource == "webhooks")
+    assert "chat-migrate resume" in step.error.advice
+    assert code_of(report) == 4
+    assert code_of(driver.resume()) == 0
+    assert sum(request.path.endswith(path) for request in posts(simulator)) == 1
+
+
+def test_after_mending(simulator, driver):
+    """What failed is tried again: a service that was gone and is back gets the rest of its settings."""
+    service = named(simulator, "Kestrel")
+    simulator.inject(
+        Fault("edit", method="POST", path=service.sid, edit=lambda world: world.delete_service(service.sid))
+    )
+    assert code_of(driver.apply()) == 4
+    simulator.world.first.services[service.sid] = service
+    sent = len(simulator.requests)
+    report = driver.resume()
+    assert code_of(report) == 0
+    assert {request.path.split("/")[3] for request in posts(simulator, sent)} == {service.sid}
+    assert set(states(report, service.sid).values()) == {"verified"}
+
+
+def test_what_is_done_is_not_done_again(simulator, driver):
+    """Resume sends nothing for a step that is settled, and reads nothing for one that was never begun."""
+    driver.apply(services=3)
+    sent = len(simulator.requests)
+    driver.resume()
+    assert {request.method for request in simulator.requests[sent:]} == {"POST"}
+    paths = [request.path for request in posts(simulator)]
+    assert len(paths) == len(set(paths))
+
+
+def test_again_and_again(simulator, driver):
+    """A run may be continued a few services at a time until it is finished."""
+    left = driver.apply(services=4).summary
+    runs = 0
+    while (report := driver.resume(services=4)) is not None:
+        assert code_of(report) in (0, 4)
+        runs += 1
+    assert runs == -(-(left.services_to_change - 4) // 4)
+    assert driver.run().summary.steps == 0
+
+
+def test_old_before_images_are_read_again(simulator, driver):
+    """A resume long after the diff reads a target before it writes to it, and leaves what changed since."""
+    driver.apply(services=1)
+    service = named(simulator, "Alder")
+    service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
+    report = driver.resume(trust_seconds=0)
+    assert states(report, service.sid)["webhooks"] == "drifted"
+    assert service.conversations_webhooks["post_webhook_url"] == "https://somebody.example.com/"
+    assert code_of(report) == 6
+
+
+def test_a_stop_before_the_next_try(simulator, driver):
+    """A stop that comes while a call waits to be tried again ends the run without another request."""
+    context = driver.context
+    stop = Fault("edit", method="POST", edit=lambda _world: context.stop.set())
+    simulator.inject(stop, Fault("429", method="POST", nth=2, times=None))
+    with context.locked_store("apply") as store, pytest.raises(Interrupted, match="chat-migrate resume"):
+        apply(context, store, plans.latest(store), ApplyOptions(), lambda _plan: None)
+    assert len(posts(simulator)) <= 16
