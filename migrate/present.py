@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -151,7 +152,13 @@ def ask_rollback(store: Store, run: Run, *, yes: bool, delete_created: bool) -> 
 
 
 def _confirm() -> None:
-    if not click.confirm("Go on?", err=True):
+    # While a person is asked, nothing is in flight: Ctrl-C ends the command at once, as anywhere.
+    gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        agreed = click.confirm("Go on?", err=True)
+    finally:
+        signal.signal(signal.SIGINT, gentle)
+    if not agreed:
         raise Declined("Nothing was sent.")
 
 
