@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import CLEAN
 from documents import DOCUMENTS, README, ROOT, RUNBOOKS, Person, blocks, commands, table, words
 
 from mappings import FIELDS, Verdict
@@ -47,7 +46,7 @@ def name_of(document: Path) -> str:
 
 
 @pytest.fixture
-def person(tmp_path):
+def person(lonely_tool):
     """A reader at a terminal, with a simulated account, another one to move to, and a Chat API that is gone."""
     with (
         Simulator(services=12, seed=7, accounts=2) as twilio,
@@ -55,8 +54,8 @@ def person(tmp_path):
     ):
         other = next(sid for sid in twilio.world.accounts if sid != twilio.account_sid)
         service_sid = min(twilio.world.first.services)
-        environ = {**CLEAN, **twilio.environment(target=other)}
-        yield Person(tmp_path, environ, without_chat.chat_url, service_sid)
+        environ = {**lonely_tool.environ, **twilio.environment(target=other)}
+        yield Person(lonely_tool.folder, environ, without_chat.chat_url, service_sid)
 
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if any(commands(each))], ids=name_of)
