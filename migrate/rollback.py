@@ -66,8 +66,9 @@ class _Teller:
         self._created_sid = None if planned else sids.created_by(store, run.id, source_sid)
         self._target_sid = planned or self._created_sid
         found = sids.roles_of(store, self._target_sid, source_sid) if self._target_sid else {}
-        self._counterparts = {**counterparts, **found}
-        self._created_roles = sids.created_roles(store, run.id, source_sid)
+        created = sids.created_roles(store, run.id, source_sid)
+        self._created_roles = frozenset(created.values())
+        self._counterparts = {**counterparts, **found, **created}
 
     def undo(self, planned: Step) -> Undo:
         """Say how one step is undone."""
@@ -196,9 +197,10 @@ class Remove(Attempt):
             if error.failure.status != 404:
                 self.undecided = action_for(error.failure) is Remedy.READ_BACK
                 raise
-        sids_forgotten = self._step.target_sid if self._step.resource is not Resource.SERVICE else self._sid
-        sids.forget(self._work.store, sids_forgotten or "", self._sid)
-        return self.record(Entry(State.ROLLED_BACK))
+        gone = Entry(State.ROLLED_BACK)
+        removed = (self._step.target_sid or "", self._sid)
+        journal.record(self._work.store, self._run, self._step.key, gone, removed=removed)
+        return gone.state
 
     def _delete(self) -> None:
         if not isinstance(self._work.writer, Remover):

@@ -189,8 +189,24 @@ def finish(store: Store, run: Run) -> None:
         db.table("runs").update(run.id, {"finished_at": now()})
 
 
-def record(store: Store, run: Run, key: str, *entries: Entry, became: Became | None = None) -> None:
-    """Append entries on one step, and what it has created, in one transaction; all is on disk at return."""
+def record(
+    store: Store,
+    run: Run,
+    key: str,
+    *entries: Entry,
+    became: Became | None = None,
+    removed: tuple[str, str] | None = None,
+) -> None:
+    """Append entries on one step, and what it has created or removed, in one transaction; on disk at return.
+
+    Args:
+        store: the database.
+        run: the run or rollback.
+        key: of the step.
+        entries: in order.
+        became: what the step has created or found.
+        removed: the Conversation Service, and what was removed: itself, or a role in it.
+    """
     rows = [
         {
             "run": run.id,
@@ -210,6 +226,8 @@ def record(store: Store, run: Run, key: str, *entries: Entry, became: Became | N
         db.table("journal").insert_all(rows)
         if became is not None:
             sids.insert(db, run.account_sid, run.id, became)
+        if removed is not None:
+            sids.mark_removed(db, *removed)
 
 
 def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:

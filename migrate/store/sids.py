@@ -16,6 +16,7 @@ ROLE = "role"
 CREATED = "created"
 FOUND = "found"
 MAPPED = "mapped"
+REMOVED = "removed"
 CHUNK = 500
 
 
@@ -25,7 +26,7 @@ class Became:
 
     Attributes:
         kind: `service` or `role`.
-        how: `created` by a run, `found` in the target, or `mapped` by a person.
+        how: `created` by a run, `found` in the target, or `mapped` by a person. A rollback makes it `removed`.
         friendly_name: of the source.
         source_sid: the Chat SID.
         target_sid: the Conversations SID that stands for it.
@@ -82,35 +83,34 @@ def latest_created(store: Store, account_sid: str, source_sid: str) -> str | Non
 
 
 def roles_of(store: Store, target_service_sid: str, source_service_sid: str) -> dict[str, str]:
-    """Return Chat role SID → SID of its counterpart in a Conversation Service."""
+    """Return Chat role SID → SID of its counterpart in a Conversation Service, as far as it is there."""
     rows = store.rows(
         "SELECT source_sid, target_sid FROM sids WHERE kind = 'role' AND target_service_sid = :target "
-        "AND source_service_sid = :source ORDER BY id",
+        "AND source_service_sid = :source AND how != 'removed' ORDER BY id",
         {"target": target_service_sid, "source": source_service_sid},
     )
     return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
-def created_roles(store: Store, run_id: int, source_service_sid: str) -> frozenset[str]:
-    """Return the roles that a run has created for a Chat Service."""
+def created_roles(store: Store, run_id: int, source_service_sid: str) -> dict[str, str]:
+    """Return Chat role SID → SID of the role that a run has created for it, whether it is still there or not."""
     rows = store.rows(
-        "SELECT target_sid FROM sids WHERE run = :run AND kind = 'role' AND how = 'created' "
-        "AND source_service_sid = :sid",
+        "SELECT source_sid, target_sid FROM sids WHERE run = :run AND kind = 'role' "
+        "AND how IN ('created', 'removed') AND source_service_sid = :sid ORDER BY id",
         {"run": run_id, "sid": source_service_sid},
     )
-    return frozenset(row["target_sid"] for row in rows)
+    return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
-def forget(store: Store, target_service_sid: str, target_sid: str) -> None:
-    """Forget a role, or a service and all roles in it, that was deleted."""
-    where = (
-        "target_service_sid = ?"
-        if target_sid == target_service_sid
-        else "target_service_sid = ? AND target_sid = ?"
+def mark_removed(db: Database, target_service_sid: str, target_sid: str) -> None:
+    """Note within the caller's transaction that a role, or a service and with it all its roles, was deleted.
+
+    The pair stays: reports go on to tell what the run had created.
+    """
+    db.execute(
+        "UPDATE sids SET how = 'removed' WHERE target_service_sid = ? AND ? IN (target_service_sid, target_sid)",
+        [target_service_sid, target_sid],
     )
-    values = [target_service_sid] if target_sid == target_service_sid else [target_service_sid, target_sid]
-    with store.writing() as db:
-        db.table("sids").delete_where(where, values)
 
 
 def claimed(store: Store, account_sid: str) -> frozenset[str]:
@@ -123,7 +123,7 @@ def claimed(store: Store, account_sid: str) -> frozenset[str]:
 
 
 def created(store: Store, account_sid: str) -> frozenset[str]:
-    """Return the Conversation Services of an account that runs have created."""
+    """Return the Conversation Services of an account that runs have created and no rollback has removed."""
     rows = store.rows(
         "SELECT target_sid FROM sids WHERE account_sid = :account AND kind = 'service' AND how = 'created'",
         {"account": account_sid},
@@ -147,9 +147,10 @@ CURRENT = """
         (SELECT c.friendly_name FROM chat_roles c WHERE c.role_sid = s.source_sid ORDER BY c.snapshot_id DESC LIMIT 1)
     ) AS friendly_name
     FROM sids s
-    WHERE s.id > :after AND s.target_service_sid = (
+    WHERE s.id > :after AND s.how != 'removed' AND s.target_service_sid = (
         SELECT n.target_sid FROM sids n
         WHERE n.account_sid = s.account_sid AND n.source_sid = s.source_service_sid AND n.kind = 'service'
+        AND n.how != 'removed'
         ORDER BY n.id DESC LIMIT 1
     )
     ORDER BY s.id LIMIT :limit
