@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from migrate.report.encoding import fitting
 from migrate.report.masking import mask_report
 from migrate.report.model import Report
 from migrate.report.words import kind_words
@@ -24,7 +25,7 @@ def render(
     Args:
         report: what to print; its services are read once for JSON, twice for the other formats.
         format: one of `FORMATS`.
-        stream: where to write; nothing is written to it that UTF-8 cannot encode.
+        stream: where to write; nothing is written to it that UTF-8, or its own encoding, cannot encode.
         color: text only: colour for a terminal that shows it.
         verbose: text and markdown only: print long lists and values whole.
 
@@ -32,7 +33,7 @@ def render(
         ValueError: for an unknown format or kind of report; nothing has been written then.
     """
     kind_words(report.kind)
-    masked = mask_report(report)
+    masked, stream = mask_report(report), fitting(stream, format)
     # Each renderer is imported where it is used: most commands never print a report, let alone HTML.
     if format == "json":
         from migrate.report.json_report import render_json

@@ -22,10 +22,11 @@
     section.open = true;
   }
 
-  const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#34;": '"' };
+  const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
   const words = new Map();
   const plain = (markup) =>
-    markup.replace(/<[^>]*>/g, " ").replace(/&(?:amp|lt|gt|#39|#34);/g, (name) => ENTITIES[name]);
+    markup.replace(/<[^>]*>/g, " ").replace(/&(?:amp|lt|gt|#\d+);/g, (name) =>
+      ENTITIES[name] || String.fromCodePoint(Number(name.slice(2, -1))));
   function textOf(element) {
     if (!words.has(element)) {
       const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
