@@ -20,6 +20,7 @@ from migrate.report.model import (
     Summary,
 )
 from migrate.rollback import How, Undo, undos
+from migrate.state import TargetState
 from migrate.steps import Step, counterpart_of
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, Entry, Run, State
@@ -199,19 +200,24 @@ class _Teller:
     ) -> Destination:
         plan = self.plan
         here = plan.account_sid == plan.target_account_sid and plan.target != "new"
-        reading = plans.reading_of(self.store, plan.number, planned.source_sid)
         # The before-image stays the point of comparison of a run: what it has created was not there before.
         sid = target_sid if self.as_read else planned.target_sid
-        state = reading if self.as_read else planned.state
         return Destination(
             account_sid=plan.target_account_sid,
             sid=planned.source_sid if plan.target == "same" else sid,
             in_place=plan.target == "same" or (here and planned.target_sid == planned.source_sid),
-            state=state,
-            offline=plan.offline,
+            state=self._reading(planned) if self.as_read else planned.state,
+            offline=plan.offline and not self.as_read,
             refused=journal.refused(self.store, target_sid or "") if self.run else planned.refused,
             counterparts=counterparts,
         )
+
+    def _reading(self, planned: PlannedService) -> TargetState | None:
+        """Return what `verify` has read; None if nothing stands where the plan wants its values."""
+        if planned.state is not None and not planned.state.exists:
+            return planned.state
+        reading = plans.reading_of(self.store, self.plan.number, planned.source_sid)
+        return reading if reading is not None and reading.exists else None
 
 
 def _filled_in(row: FieldRow, known: Mapping[str, str], target_sid: str | None) -> FieldRow:
