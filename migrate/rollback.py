@@ -40,13 +40,18 @@ class Undo:
         step: as executed, with the SIDs that the run has learnt; for `restore`, its inverse.
         how: see `How`.
         sid: what the step has created, for `remove`, and for `leave` where it stays.
-        reason: why it is left; "" otherwise.
+        reason: why it, or a part of it, is left; "" otherwise.
+        special: whether a person should know of it beforehand: it is removed, or something stays as the run left it.
     """
 
     step: Step
     how: How
     sid: str | None = None
     reason: str = ""
+    special: bool = False
+
+
+NOTHING_WRITTEN = "The run has written nothing here."
 
 
 def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:
@@ -74,37 +79,37 @@ class _Teller:
         """Say how one step is undone."""
         entries = journal.history(self._store, self._run.id, planned.key)
         if self._target_sid is None or not _may_have_written(entries):
-            return Undo(planned, How.LEAVE, reason="The run has written nothing here.")
+            return Undo(planned, How.LEAVE, reason=NOTHING_WRITTEN)
         step = planned.resolved(self._target_sid, self._counterparts)
         if step.resource is Resource.SERVICE:
             return self._undo_create(step, self._created_sid)
         if self._created_sid:
-            return Undo(
-                step, How.LEAVE, reason=f"It goes with the service {self._created_sid} that the run created."
-            )
+            reason = f"It goes with the service {self._created_sid} that the run created."
+            return Undo(step, How.LEAVE, reason=reason)
         if step.item in self._created_roles:
             return self._undo_create(step, step.item)
         return self._restore(step, entries)
 
     def _undo_create(self, step: Step, sid: str | None) -> Undo:
         if self._delete_created:
-            return Undo(step, How.REMOVE, sid)
+            return Undo(step, How.REMOVE, sid, special=True)
         what = "service" if step.resource is Resource.SERVICE else "role"
-        return Undo(step, How.LEAVE, sid, f"The run created the {what} {sid}; --delete-created removes it.")
+        reason = f"The run created the {what} {sid}; --delete-created removes it."
+        return Undo(step, How.LEAVE, sid, reason, special=True)
 
     def _restore(self, step: Step, entries: list[Entry]) -> Undo:
         if not step.reversible:
-            return Undo(step, How.LEAVE, reason="Twilio offers no way back from this step.")
+            return Undo(step, How.LEAVE, reason="Twilio offers no way back from this step.", special=True)
         written = step.without(journal.refused(self._store, step.target_sid or ""))
         overwritten = next(
             (entry.seen for entry in entries if entry.state is State.INTENT and entry.seen), None
         )
         inverse = written.inverse(_acceptable(overwritten or step.before))
+        stuck = sorted(written.after.keys() - inverse.after.keys())
+        reason = f"Twilio takes no empty value, so this stays as it is: {', '.join(stuck)}." if stuck else ""
         if inverse.compare(inverse.before) is Finding.DONE:
-            return Undo(
-                step, How.LEAVE, reason="Twilio takes no values that would bring back what was there."
-            )
-        return Undo(inverse, How.RESTORE)
+            return Undo(step, How.LEAVE, reason=reason or NOTHING_WRITTEN, special=bool(stuck))
+        return Undo(inverse, How.RESTORE, reason=reason, special=bool(stuck))
 
 
 def _acceptable(before: Values) -> Values:

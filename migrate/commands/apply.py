@@ -9,9 +9,9 @@ from migrate.attempts import Limits, Work
 from migrate.commands.context import Context
 from migrate.commands.finishing import finish
 from migrate.commands.rollback import continue_rollback
-from migrate.errors import BadInput
+from migrate.errors import BadInput, SafetyRefusal
 from migrate.executor import execute
-from migrate.guards import Thresholds, check_plan, check_targets, check_thresholds
+from migrate.guards import AGAIN, Thresholds, check_fresh, check_plan, check_targets, check_thresholds
 from migrate.store import Store, journal, plans
 from migrate.store.journal import Run
 from migrate.store.plans import Plan
@@ -39,11 +39,12 @@ def apply(context: Context, store: Store, plan: Plan, options: ApplyOptions, con
         Interrupted: Ctrl-C; what was done is recorded.
     """
     writer = context.target_writer(options.limits.concurrency)
-    check_plan(store, plan, writer.account_sid)
+    check_plan(plan, writer.account_sid)
+    check_fresh(store, plan)
     check_thresholds(store, plan, options.thresholds)
     before = journal.find_latest_of(store, plan)
     if before is not None:
-        return _applied_before(before)
+        return _applied_before(store, before)
     work = Work(store, writer, context.retrier(), plan, options.limits)
     if not options.limits.allow_drift:
         work = replace(work, checked_at=check_targets(work))
@@ -65,11 +66,13 @@ def resume(context: Context, store: Store, limits: Limits) -> Run | None:
     if run.undoes is not None:
         return continue_rollback(context, store, run, limits)
     plan = plans.by_number(store, run.plan)
-    check_plan(store, plan, writer.account_sid)
+    check_plan(plan, writer.account_sid)
     return finish(context, Work(store, writer, context.retrier(), plan, limits), run, execute)
 
 
-def _applied_before(run: Run) -> Run:
+def _applied_before(store: Store, run: Run) -> Run:
+    if journal.find_rollback_of(store, run) is not None:
+        raise SafetyRefusal(f"Run {run.id} of this plan was rolled back, so the plan is stale. {AGAIN}")
     if run.finished_at is None:
         raise BadInput(f"Run {run.id} of this plan is unfinished. `chat-migrate resume` continues it.")
     return run

@@ -49,7 +49,8 @@ def rollback(
     """Undo a run; return the report.
 
     Raises:
-        SafetyRefusal: the credentials are for another account, or a newer run wrote after this one.
+        SafetyRefusal: the credentials are for another account, an earlier rollback is unfinished, or nobody knows
+            yet what the run has created.
         Interrupted: Ctrl-C; what was done is recorded.
     """
     _check(context, store, undone)
@@ -102,7 +103,7 @@ def special_cases(store: Store, undone: Run, *, delete_created: bool) -> Iterato
     """Yield a line per step that cannot be undone, and per thing that the run has created."""
     for source_sid in plans.sids_to_change(store, undone.plan):
         for undo in undos(store, undone, source_sid, delete_created=delete_created):
-            if undo.how is not How.RESTORE and (undo.sid or not undo.step.reversible):
+            if undo.special:
                 yield f"{undo.step.key}: {_fate(undo)}"
 
 
@@ -114,6 +115,11 @@ def _check(context: Context, store: Store, undone: Run) -> None:
     account_sid = context.target_writer().account_sid
     if account_sid != undone.account_sid:
         raise SafetyRefusal(_wrong_account(undone, account_sid))
+    if journal.undecided_create(store, undone.account_sid, undone) is not None:
+        raise SafetyRefusal(
+            f"Run {undone.id} may have created services that are not recorded yet. `chat-migrate resume` finds out; "
+            "then roll back."
+        )
     pending = journal.find_latest(store)
     if pending is not None and pending.undoes is not None and pending.finished_at is None:
         raise SafetyRefusal(f"Rollback {pending.id} is unfinished. `chat-migrate resume` continues it.")

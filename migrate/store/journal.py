@@ -250,12 +250,13 @@ def first_intent(store: Store, run: Run, key: str) -> str:
     return str(json.loads(seen)["since"])
 
 
-def undecided_create(store: Store, account_sid: str) -> Run | None:
-    """Return the newest run in which the outcome of creating a service is not known, or None."""
+def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
+    """Return the newest run, or the given one, if the outcome of creating a service in it is not known; else None."""
     run_id = store.value(
-        f"SELECT max(run) FROM step_states WHERE account_sid = :account AND state IN ({_sql_list(UNDECIDED)}) "
-        "AND key GLOB '*/service'",
-        {"account": account_sid},
+        "SELECT max(s.run) FROM step_states s JOIN runs r ON r.id = s.run WHERE s.account_sid = :account "
+        f"AND s.state IN ({_sql_list(UNDECIDED)}) AND s.key GLOB '*/service' AND r.undoes IS NULL "
+        "AND (:run IS NULL OR s.run = :run)",
+        {"account": account_sid, "run": run.id if run else None},
     )
     return get(store, int(run_id)) if run_id else None
 
