@@ -306,7 +306,13 @@ def rollback(
 
 
 @cli.command(short_help="What became of what: old SID, new SID.")
-@click.option("--format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    show_default=True,
+    help="How to print the table.",
+)
 @click.pass_context
 def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the option's name
     """Print what became of what: old SID, new SID, for services and roles that were re-created elsewhere.
@@ -324,7 +330,13 @@ def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the op
 
 
 @cli.command(short_help="Every field, its target and its verdict.")
-@click.option("--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the table.",
+)
 def mappings(format: str) -> None:  # noqa: A002 - the option's name
     """Print every field of a v1 and v2 Service, its target, and the rule of its verdict.
 
@@ -352,7 +364,14 @@ def schema() -> None:
 
 
 @cli.command(short_help="Serve an embedded Twilio for rehearsals.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one")
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
+    help="To listen on.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Which made-up account to serve.")
 @click.option(
     "--services", type=click.IntRange(0), default=12, show_default=True, help="Chat Services in it."

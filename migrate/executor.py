@@ -40,7 +40,12 @@ def execute(work: Work, run: Run) -> Iterator[str]:
     """
     execution = _Execution(work, run)
     open_sids = journal.open_services(work.store, run)[: work.limits.services]
-    yield from parallel(lambda sid: _Service(execution, sid).work_on(), open_sids, work.limits.concurrency)
+    stop = work.retrier.stop.set
+
+    def work_on(sid: str) -> str:
+        return _Service(execution, sid).work_on()
+
+    yield from parallel(work_on, open_sids, work.limits.concurrency, stop=stop)
     if not journal.open_services(work.store, run):
         journal.finish(work.store, run)
 

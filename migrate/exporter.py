@@ -74,7 +74,8 @@ class _LiveExport:
         api = self._services_of_all_apis()
         self._check_all_found()
         sids = list(snapshots.sids_of(self._store, self._snapshot_id))
-        results = parallel(lambda sid: self._roles(api, sid), sids, self._request.concurrency)
+        stop = self._retrier.stop.set
+        results = parallel(lambda sid: self._roles(api, sid), sids, self._request.concurrency, stop=stop)
         for _ in self._progress.track(results, "Reading roles", total=len(sids)):
             pass
         return snapshots.finish(self._store, self._snapshot_id)
@@ -86,7 +87,8 @@ class _LiveExport:
             try:
                 self._services(api)
             except CallFailed as error:
-                if not _is_gone(error):
+                if not _is_gone(error) or self._has_begun(api):
+                    # Half a list is no list: what it lacks would be taken for settings that do not exist.
                     raise
                 gone[api] = error
         answered = [api for api in self._request.apis if api not in gone]
@@ -104,14 +106,25 @@ class _LiveExport:
             ]
             snapshots.add_views(self._store, self._snapshot_id, self._reader.account_sid, views)
 
+    def _has_begun(self, api: str) -> bool:
+        return snapshots.has_views(self._store, self._snapshot_id, api)
+
     def _wanted(self, items: list[Json]) -> list[Json]:
         chosen = self._request.services
         return [item for item in items if not chosen or item["sid"] in chosen]
 
     def _roles(self, api: str, sid: str) -> None:
         listing = Listing(Surface.CHAT, f"/{api}/Services/{sid}/Roles", "roles", ROLES_PAGE_SIZES[api])
-        for items in pages(self._reader, listing, self._retrier.call):
+        for items in self._role_pages(listing):
             snapshots.add_roles(self._store, self._snapshot_id, self._reader.account_sid, sid, items)
+
+    def _role_pages(self, listing: Listing) -> Iterator[list[Json]]:
+        try:
+            yield from pages(self._reader, listing, self._retrier.call)
+        except CallFailed as error:
+            if error.failure.status != 404:
+                raise
+            self._progress.note(f"A service was deleted during the export; its roles were not read. {error}")
 
     def _check_all_found(self) -> None:
         unknown = set(self._request.services) - set(snapshots.sids_of(self._store, self._snapshot_id))

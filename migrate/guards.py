@@ -32,17 +32,15 @@ class Thresholds:
     percent: float | None = None
 
 
-def check_plan(store: Store, plan: Plan, account_sid: str) -> None:
-    """Refuse a plan that is not what was reviewed, or not for this account.
+def check_plan(plan: Plan, account_sid: str) -> None:
+    """Refuse a plan that this program, or this account, cannot execute.
 
     Args:
-        store: the database.
-        plan: to be applied.
+        plan: to be applied, or to be continued.
         account_sid: of the credentials that will write.
 
     Raises:
-        SafetyRefusal: it was made offline, by other mappings, for another account, from settings that a newer
-            snapshot shows differently, or to create what another run has created since.
+        SafetyRefusal: it was made offline, by other mappings, or for another account.
     """
     if plan.offline:
         raise SafetyRefusal(f"Plan {plan.id[:12]} was made offline, without a look at the targets. {AGAIN}")
@@ -52,6 +50,16 @@ def check_plan(store: Store, plan: Plan, account_sid: str) -> None:
         raise SafetyRefusal(
             f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
         )
+
+
+def check_fresh(store: Store, plan: Plan) -> None:
+    """Refuse to begin with a plan that is not what was reviewed any more.
+
+    A run that was begun may end all the same: its steps look at the target before they write.
+
+    Raises:
+        SafetyRefusal: a newer snapshot shows other settings, or another run has created since what it creates.
+    """
     _check_snapshot(store, plan)
     _check_creates(store, plan)
 

@@ -10,8 +10,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def parallel(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    *,
+    stop: Callable[[], object] = lambda: None,
+) -> Iterator[Result]:
     """Yield the results of `work` as they come, with at most twice `workers` items taken in advance.
+
+    Args:
+        work: done in a thread, once per item.
+        items: taken one by one.
+        workers: how many threads.
+        stop: called at the first error, so that those under way need not wait out their patience.
 
     Raises:
         Exception: the first error that `work` raised; items not begun are given up, those under way end.
@@ -25,6 +37,9 @@ def parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int
                 yield from _completed(pending)
         while pending:
             yield from _completed(pending)
+    except BaseException:
+        stop()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

@@ -229,3 +229,15 @@ def test_a_plan_to_create_again_is_applied(simulator, driver):
     driver.diff(target="new", again=True)
     assert code_of(driver.apply()) == 0
     assert len(simulator.world.first.services) == made + 12
+
+
+def test_a_run_that_was_begun_may_end_though_a_newer_snapshot_differs(simulator, driver):
+    """A newer snapshot with other settings keeps a plan from being begun, not its run from being resumed."""
+    driver.export()
+    driver.diff()
+    driver.apply(services=1)
+    named(simulator, "Lindqvist").chat["reachability_enabled"] = True
+    driver.export()
+    report = driver.resume()
+    assert report is not None
+    assert set(report.summary.steps_by_state) == {"verified"}

@@ -125,6 +125,18 @@ def test_a_lock_that_was_taken_over_is_not_given_back_by_the_old_holder(store):
     assert holder(store)["nonce"] == "theirs"
 
 
+def test_a_holder_that_was_taken_for_dead_ends(store, monkeypatch):
+    """Whoever wakes up and finds its lock taken over is told to stop, as by Ctrl-C."""
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.01)
+    stop = threading.Event()
+    with lock.held(store, "export", stop):
+        assert not stop.wait(0.05)
+        with store.writing() as db:
+            db.table("lock").delete_where()
+        put(store)
+        assert stop.wait(5)
+
+
 def wait_for(condition):
     """Wait until something happens that another thread does."""
     for _ in range(500):

@@ -87,3 +87,17 @@ def test_many_really_work_at_once():
     """As many items as there are workers are under way together."""
     together = threading.Barrier(5)
     assert sorted(parallel(lambda n: (together.wait(10), n)[1], range(10), 5)) == list(range(10))
+
+
+def test_an_error_is_told_before_the_others_are_waited_for():
+    """At the first error `stop` is called at once, so that the others need not wait out their patience."""
+    stop = threading.Event()
+
+    def work(number):
+        if number == 0:
+            raise ValueError("made up")
+        return stop.wait(30)
+
+    with pytest.raises(ValueError, match="made up"):
+        list(parallel(work, range(4), 4, stop=stop.set))
+    assert stop.is_set()

@@ -62,7 +62,7 @@ class Context:
         """Open the database and hold its lock, with Ctrl-C made gentle."""
         with (
             open_store(self.db, must_exist=must_exist) as store,
-            lock.held(store, command),
+            lock.held(store, command, self.stop),
             self._gentle_interrupt(),
         ):
             yield store

@@ -29,11 +29,20 @@ class StateFile:
         """Return the saved world, the journal applied; None if nothing was saved.
 
         Raises:
-            ValueError: the file is not JSON.
+            ValueError: the file is no simulator's state.
             OSError: it cannot be read.
         """
         if not self._path.exists():
             return None
+        try:
+            world = self._load()
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self._path} is not the state of a simulator") from error
+        if not world.accounts:
+            raise ValueError(f"{self._path} is the state of a simulator without an account")
+        return world
+
+    def _load(self) -> World:
         world = World.from_json(json.loads(self._path.read_text(encoding="utf-8")))
         if self._journal_path.exists():
             for line in self._journal_path.read_text(encoding="utf-8").splitlines(keepends=True):

@@ -21,8 +21,13 @@ DEAD_AFTER_SECONDS = 60.0
 
 
 @contextmanager
-def held(store: Store, command: str) -> Iterator[None]:
+def held(store: Store, command: str, stop: threading.Event | None = None) -> Iterator[None]:
     """Hold the database's lock; a dead holder's is taken over.
+
+    Args:
+        store: the database.
+        command: the holder's name for others.
+        stop: set if another process has taken the lock over: this one was taken for dead, and must end.
 
     Raises:
         LockHeld: another run that is alive has it.
@@ -30,7 +35,9 @@ def held(store: Store, command: str) -> Iterator[None]:
     nonce = secrets.token_hex(8)
     _take(store, command, nonce)
     done = threading.Event()
-    beating = threading.Thread(target=_beat, args=(store, nonce, done), name="lock-heartbeat", daemon=True)
+    beating = threading.Thread(
+        target=_beat, args=(store, nonce, done, stop or threading.Event()), name="lock-heartbeat", daemon=True
+    )
     beating.start()
     try:
         yield
@@ -63,11 +70,13 @@ def _take(store: Store, command: str, nonce: str) -> None:
         )
 
 
-def _beat(store: Store, nonce: str, done: threading.Event) -> None:
+def _beat(store: Store, nonce: str, done: threading.Event, stop: threading.Event) -> None:
     while not done.wait(HEARTBEAT_SECONDS):
         # A disk that is full for a moment is the command's to report; the next beat may succeed.
         with suppress(MigrateError), store.writing() as db:
-            db.execute("UPDATE lock SET heartbeat = ? WHERE nonce = ?", [time.time(), nonce])
+            beaten = db.execute("UPDATE lock SET heartbeat = ? WHERE nonce = ?", [time.time(), nonce])
+            if not beaten.rowcount:
+                stop.set()
 
 
 def _is_alive(holder: Mapping[str, Any]) -> bool:

@@ -85,6 +85,14 @@ def add_views(store: Store, snapshot_id: int, account_sid: str, views: Iterable[
         db.table("chat_services").upsert_all(rows, pk=("snapshot_id", "service_sid", "api"))
 
 
+def has_views(store: Store, snapshot_id: int, api: str) -> bool:
+    """Whether a snapshot holds anything that one API version has shown."""
+    where = {"id": snapshot_id, "api": api}
+    return bool(
+        store.value("SELECT 1 FROM chat_services WHERE snapshot_id = :id AND api = :api LIMIT 1", where)
+    )
+
+
 def add_roles(
     store: Store, snapshot_id: int, account_sid: str, service_sid: str, roles: Iterable[Mapping[str, Json]]
 ) -> None:

@@ -105,7 +105,7 @@ def test_a_file_that_is_no_state(tmp_path):
     """A file that is not JSON is refused, and left as it is."""
     state = tmp_path / "state.json"
     state.write_text("not a state", encoding="utf-8")
-    with pytest.raises(ValueError, match="Expecting value"):
+    with pytest.raises(ValueError, match="is not the state of a simulator"):
         Simulator(state=state)
     assert state.read_text(encoding="utf-8") == "not a state"
 
@@ -115,3 +115,14 @@ def test_a_port_that_is_taken(open_sim):
     port = int(open_sim().sim.url.rsplit(":", 1)[1])
     with pytest.raises(OSError, match="in use"):
         open_sim(port=port)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "5", "nonsense", '{"accounts":[{}],"serial":0}', '{"accounts":[],"serial":0}']
+)
+def test_a_file_that_is_no_state_is_named(tmp_path, text):
+    """A file of another shape is refused in one sentence that names it."""
+    state = tmp_path / "state.json"
+    state.write_text(text)
+    with pytest.raises(ValueError, match=r"state\.json is (not )?the state of a simulator"):
+        Simulator(state=state)
