@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.advice import advice_for
+from migrate.report.masking import mask_secrets
 from migrate.store import Store, journal, plans, snapshots
 from migrate.store.journal import Run, State
 from migrate.store.plans import Plan, Verification
@@ -62,7 +63,12 @@ class Status:
             self.run is not None and self.run.undoes is not None and self.run.finished_at is not None
         )
         newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
-        return rolled_back or newer_snapshot
+        return rolled_back or newer_snapshot or self._only_drift_is_left
+
+    @property
+    def _only_drift_is_left(self) -> bool:
+        """Whether a resume would leave everything as it is."""
+        return self.run is not None and self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
 
     @property
     def _is_verified(self) -> bool:
@@ -97,7 +103,8 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
         facts += [f"request {entry.request_id}"] if entry.request_id else []
         detail = f" ({', '.join(facts)})" if facts else ""
         advice = advice_for(entry.state.value, entry.status, entry.code)
-        yield f"{key} {entry.state.value}: {entry.message or 'no answer was recorded'}{detail}. {advice}"
+        message = mask_secrets(entry.message) or "no answer was recorded"
+        yield f"{key} {entry.state.value}: {message}{detail}. {advice}"
 
 
 def as_text(found: Status) -> str:
