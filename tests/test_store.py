@@ -363,3 +363,22 @@ def test_latest_is_of_the_account_that_is_asked_for(path):
         with pytest.raises(BadInput, match="There is no snapshot of ACother"):
             snapshots.latest_of(store, "ACother")
         assert snapshots.latest_of(store, ACCOUNT).id == snapshots.latest(store).id
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_database_that_others_may_read_is_refused(tool, mode):
+    """A database with secrets in it that others may read is a refusal for safety that names the cure."""
+    assert tool("export").code == 0
+    tool.db.chmod(mode)
+    refused = tool("diff")
+    assert refused.code == 6
+    assert f"mode 0{mode:o}" in refused.err
+    assert "chmod 600" in refused.err
+    assert tool.rows("SELECT * FROM plans") == []
+
+
+def test_an_empty_file_becomes_private(tool):
+    """An empty file that others may read becomes a private database: there is nothing in it to hide yet."""
+    tool.db.touch(mode=0o644)
+    assert tool("export").code == 0
+    assert tool.db.stat().st_mode & 0o777 == 0o600

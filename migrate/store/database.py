@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from migrate.errors import BadInput, MigrateError
+from migrate.errors import BadInput, MigrateError, SafetyRefusal
 from migrate.store.schema import APPLICATION_ID, migrations
 
 PRIVATE = 0o600
+OTHERS = 0o077
 BUSY_TIMEOUT_MS = 10_000
 
 
@@ -104,6 +106,7 @@ def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
 
     Raises:
         BadInput: it cannot be opened, belongs to another program, or was made by a newer version.
+        SafetyRefusal: others may read it.
     """
     existed = _exists(path)
     if must_exist and not existed:
@@ -158,6 +161,7 @@ def _not_opened(path: Path, error: OSError) -> BadInput:
 def _prepare(store: Store) -> None:
     with store.reading() as db:
         _check_owner(store.path, db)
+        _check_private(store.path, db)
         db.execute("PRAGMA foreign_keys = ON")
         try:
             if migrations.pending(db):
@@ -180,6 +184,20 @@ def _check_owner(path: Path, db: Database) -> None:
             f"{path} was made by a newer version of chat-migrate (it has {max(newer)}); nothing was changed. "
             "Upgrade chat-migrate."
         )
+
+
+def _check_private(path: Path, db: Database) -> None:
+    """Refuse a database that others may read: webhook URLs in it may hold secrets, whole."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not mode & OTHERS:
+        return
+    if not db.table_names():
+        path.chmod(PRIVATE)
+        return
+    raise SafetyRefusal(
+        f"{path} can be read by others (mode {mode:04o}), and webhook URLs in it may hold secrets; "
+        f"nothing was done. Run `chmod 600 {path}`."
+    )
 
 
 def _upgrade(db: Database) -> None:
