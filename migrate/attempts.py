@@ -9,8 +9,8 @@ back before it is sent again. Each step runs in the one retry loop of `migrate.r
     3. send
     4. commit the outcome, and `verified` if the answer shows the values that were wanted
 
-A create has no idempotency key at Twilio. Its reading looks for what a lost answer may have made: exactly
-one → adopted, several → left `unknown` for a person to decide.
+A create has no idempotency key at Twilio. Its reading looks for what lost answers may have made: one, or no
+more than there are undecided creates of that name → adopted; more → left `unknown` for a person to decide.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class NewService(Attempt):
     def once(self) -> State:
         """See `Attempt.once`."""
         found = self._made_by_lost_answers() if self.undecided else []
-        if len(found) > 1:
+        if len(found) > max(1, self._lost_answers()):
             return self.record(Entry(State.UNKNOWN, _ambiguous("services", self._name, found)))
         if found:
             return self.record(*already({"sid": found[0]}), became=self._became(found[0]))
@@ -228,6 +228,11 @@ class NewService(Attempt):
     @property
     def _name(self) -> str:
         return str(self._step.after["friendly_name"])
+
+    def _lost_answers(self) -> int:
+        """Return how many creates of this name are undecided: what they made is alike, so each may take any."""
+        names = journal.undecided_names(self._work.store, self._run)
+        return sum(name_key(name) == name_key(self._name) for name in names)
 
     def _made_by_lost_answers(self) -> list[str]:
         """Return services of this name, created since the first intent, that no other step has claimed."""

@@ -261,6 +261,16 @@ def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> 
     return get(store, int(run_id)) if run_id else None
 
 
+def undecided_names(store: Store, run: Run) -> list[str]:
+    """Return the names of the services that a run may have created without knowing of it, one per step."""
+    rows = store.rows(
+        "SELECT p.after FROM step_states s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
+        f"WHERE s.run = :run AND p.resource = 'service' AND s.state IN ({_sql_list(UNDECIDED)})",
+        {"run": run.id, "plan": run.plan},
+    )
+    return [json.loads(row["after"])["friendly_name"] for row in rows]
+
+
 def last_troubles(store: Store, run: Run, limit: int) -> list[tuple[str, Entry]]:
     """Return the newest steps that did not end well, newest first: step key and last entry."""
     settled = _sql_list(run.settled)
