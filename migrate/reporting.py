@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from mappings import Verdict
 from mappings.receivers import receivers
 from migrate.advice import advice_for
 from migrate.planner import Destination, plan_service
@@ -27,6 +28,7 @@ from migrate.store.journal import SETTLED, Entry, Run, State
 from migrate.store.plans import Plan, PlannedService
 
 PLANNED = Entry(State.PLANNED)
+AS_BEFORE = "The target held this value before the run."
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,19 @@ def rollback_report(
     plan = plans.by_number(store, undone.plan)
     teller = _RollbackTeller(store, plan, undone, entries, delete_created)
     report = _report(store, plan, "rollback", undone)
-    by_state = Counter(
-        step.state
-        for service in map(teller.tell, plans.services_of(store, plan.number))
-        for step in service.steps
-    )
-    summary = replace(report.summary, steps=by_state.total(), steps_by_state=by_state)
-    return replace(report, summary=summary, services=_Services(teller.tell, store, plan))
+    services = _Services(teller.tell, store, plan)
+    return replace(report, summary=_counted(services), services=services)
+
+
+def _counted(services: _Services) -> Summary:
+    states, verdicts = Counter[str](), Counter[str]()
+    number = changing = 0
+    for service in services:
+        number += 1
+        changing += bool(service.fields)
+        states.update(step.state for step in service.steps)
+        verdicts.update(row.verdict for row in service.fields)
+    return Summary(number, changing, states.total(), states, verdicts)
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,10 @@ def _concerns(undo: Undo, row: FieldRow) -> bool:
 
 
 def _restored(row: FieldRow, undo: Undo) -> FieldRow:
+    """Tell what comes back; what the translation from Chat had lost is no matter of a rollback."""
     path = row.target or ""
-    return replace(row, before=undo.step.before[path], after=undo.step.after[path])
+    before, after = undo.step.before[path], undo.step.after[path]
+    return replace(row, before=before, after=after, verdict=Verdict.EXACT.value, reason=AS_BEFORE)
 
 
 def _undo_step(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:

@@ -104,7 +104,7 @@ class Irreversible:
 class Left:
     """Steps that a rollback does nothing about, for like reasons; each place has its own in `value`."""
 
-    resource: str
+    resources: tuple[str, ...]
     places: tuple[Place, ...]
 
     @property
@@ -215,7 +215,7 @@ class _Gathering:
         self._irreversible: dict[tuple[str, str], list[Place]] = defaultdict(list)
         self._routings: dict[tuple[Routing, tuple[str, ...]], list[Place]] = defaultdict(list)
         self._handlers: dict[tuple[EventChange, ...], list[Place]] = defaultdict(list)
-        self._left: dict[tuple[str, str], list[Place]] = defaultdict(list)
+        self._left: dict[str, list[tuple[str, Place]]] = defaultdict(list)
         self._became: list[Place] = []
 
     def add(self, number: int, service: ServiceReport) -> None:
@@ -257,7 +257,7 @@ class _Gathering:
     def _add_step(self, place: Place, step: StepRow) -> None:
         if step.action == "leave":
             message = step.error.message if step.error else ""
-            self._left[step.resource, self._likeness(message)].append(replace(place, value=message))
+            self._left[self._likeness(message)].append((step.resource, replace(place, value=message)))
             return
         if not step.reversible:
             self._irreversible[step.resource, step.action].append(place)
@@ -279,7 +279,7 @@ class _Gathering:
             irreversible=tuple(
                 Irreversible(*key, tuple(places)) for key, places in self._irreversible.items()
             ),
-            left=tuple(Left(resource, places) for (resource, _), places in _widest(self._left)),
+            left=_left(self._left.values()),
             became=tuple(self._became),
             fields=self._fields,
             changes=self._changes,
@@ -315,6 +315,17 @@ def _widest(met: Mapping[Key, Iterable[Place]]) -> list[tuple[Key, tuple[Place, 
     """Sorts groups by how many services they concern, and else by the first of them."""
     groups = [(key, tuple(places)) for key, places in met.items()]
     return sorted(groups, key=lambda group: (-len(group[1]), group[1][0].number))
+
+
+def _left(met: Iterable[Iterable[tuple[str, Place]]]) -> tuple[Left, ...]:
+    """Puts what a run has created first: whole services, then roles."""
+    lefts = []
+    for steps in met:
+        resources, places = zip(*steps, strict=True)
+        lefts.append(Left(tuple(sorted(set(resources))), tuple(dict.fromkeys(places))))
+    return tuple(
+        sorted(lefts, key=lambda left: ("service" not in left.resources, "roles" not in left.resources))
+    )
 
 
 def _most_pressing(finding: Finding) -> tuple[int, int, tuple[str, ...], str, int]:

@@ -219,7 +219,7 @@ class _Page:
             return
         yield from ("### Left as it is", "")
         for left in lefts:
-            yield from (f"{code(left.resource)}: {count(len(left.places), 'step')}", "")
+            yield from (f"{', '.join(map(code, left.resources))}:", "")
             told = [f"- {self._place(place)}: {prose(place.value)}" for place in left.places]
             yield from (*self._capped(told, self.limits.places), "")
 

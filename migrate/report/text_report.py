@@ -52,11 +52,12 @@ class _Limits:
     fields: int = 12
     services: int = 25
     tables: int = 5
+    roles: int = 4
     characters: int = 160
 
 
 _BRIEF = _Limits()
-_WHOLE = _Limits(*[sys.maxsize] * 5)
+_WHOLE = _Limits(*[sys.maxsize] * 6)
 
 
 def render_text(report: Report, stream: TextIO, *, color: bool, verbose: bool) -> None:
@@ -192,12 +193,14 @@ class _Page:
     def _listed(self, lines: Iterable[str]) -> Iterator[str]:
         yield from self._capped(list(lines), self.limits.places, 8)
 
-    def _capped(self, lines: Sequence[str], limit: int, indent: int) -> Iterator[str]:
+    def _capped(
+        self, lines: Sequence[str], limit: int, indent: int, elsewhere: str = ELSEWHERE
+    ) -> Iterator[str]:
         margin = " " * indent
         for line in lines[:limit]:
             yield margin + line
         if len(lines) > limit:
-            yield f"{margin}… and {len(lines) - limit:,} more; {ELSEWHERE}"
+            yield f"{margin}… and {len(lines) - limit:,} more; {elsewhere}"
 
     def _irreversible(self, irreversible: Sequence[Irreversible]) -> Iterator[str]:
         if not irreversible:
@@ -212,7 +215,7 @@ class _Page:
             return
         yield from self._heading("Left as it is")
         for left in lefts:
-            yield from ("", f"  {left.resource}: {count(len(left.places), 'step')}")
+            yield from ("", f"  {', '.join(left.resources)}")
             if left.varied:
                 yield from self._listed(
                     f"{self._place(place)}: {visible(place.value)}" for place in left.places
@@ -258,8 +261,9 @@ class _Page:
         pairs = sum(len(place.value) for place in became)
         yield from self._heading(f"What became of what: {count(pairs, 'SID')}")
         for place in became[: self.limits.services]:
-            yield f"  {show(place.name)}"
-            yield from (f"    {visible(old)} → {visible(new)}" for old, new in place.value.items())
+            (service, *roles) = (f"{visible(old)} → {visible(new)}" for old, new in place.value.items())
+            yield f"  {show(place.name)}: {service}"
+            yield from self._capped(roles, self.limits.roles, 4, "see chat-migrate sids")
         more = len(became) - self.limits.services
         if more > 0:
             yield f"  … and {count(more, 'more service')}; see chat-migrate sids"

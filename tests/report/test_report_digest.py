@@ -79,6 +79,29 @@ def test_a_table_stands_only_for_fields_that_wait_for_a_person():
     assert digest([replace(made, fields=())]).routings == ()
 
 
+def left(number, resource, reason):
+    """A service with one step that a rollback leaves."""
+    step = samples.step("key", resource, {}, action="leave", error=samples.StepError(reason))
+    return replace(samples.service(number, "x"), steps=(step, step), fields=())
+
+
+def test_what_a_rollback_leaves_is_told_once_per_reason_and_service():
+    """What the run created comes first, each service keeps its own reason, and like steps are joined."""
+    found = digest(
+        [
+            left(0, "webhooks", "Nothing was written."),
+            left(1, "service", "It created IS_1."),
+            left(2, "service", "It created IS_2."),
+            left(2, "webhooks", "Nothing was written."),
+        ]
+    )
+    assert [one.resources for one in found.left] == [("service",), ("webhooks",)]
+    assert [place.value for place in found.left[0].places] == ["It created IS_1.", "It created IS_2."]
+    assert [one.varied for one in found.left] == [True, False]
+    assert [place.number for place in found.left[1].places] == [0, 3]
+    assert found.irreversible == found.troubles == ()
+
+
 def test_every_field_that_needs_a_person_is_counted_once():
     """However findings are joined, their counts are those of the rows."""
     rows = [row for service in samples.report(200).services for row in service.fields]
