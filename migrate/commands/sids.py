@@ -38,8 +38,9 @@ def _row(found: dict[str, Any]) -> dict[str, Any]:
 
 def _csv_line(row: dict[str, Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(_harmless(row[column]) for column in COLUMNS)
-    return line.getvalue()
+    # A cell is quoted for what stands in the terminator too, so that it must be there to be taken off again.
+    csv.writer(line, lineterminator="\r\n").writerow(_harmless(row[column]) for column in COLUMNS)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _harmless(cell: str | None) -> str:

@@ -1,0 +1,126 @@
+"""`sids`: what became of what, for people to rewrite their own configuration with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from driving import drive
+from worlds import named
+
+from migrate.simulator import Simulator
+
+COLUMNS = [
+    "kind",
+    "friendly_name",
+    "source_sid",
+    "target_sid",
+    "source_service_sid",
+    "target_service_sid",
+    "target_account_sid",
+]
+
+
+@pytest.fixture
+def simulator():
+    """A simulated account with the twelve archetypes, and a second account, which is empty."""
+    with Simulator(services=12, seed=7, accounts=2) as running:
+        yield running
+
+
+@pytest.fixture
+def driver(simulator, tmp_path):
+    """A driver on the database of the tool, that writes to the second account."""
+    return drive(tmp_path, simulator, list(simulator.world.accounts)[1])
+
+
+def table(tool):
+    """The CSV table as dictionaries."""
+    result = tool("sids")
+    assert result.code == 0
+    return list(csv.DictReader(io.StringIO(result.out)))
+
+
+def test_every_service_and_role(simulator, driver, tool):
+    """After a run, each service and each role of it stands there once, with both SIDs and the account."""
+    driver.run(target="new")
+    rows = table(tool)
+    target = simulator.world.accounts[list(simulator.world.accounts)[1]]
+    assert list(rows[0]) == COLUMNS
+    services = {row["source_sid"]: row["target_sid"] for row in rows if row["kind"] == "service"}
+    assert set(services) == set(simulator.world.first.services)
+    assert set(services.values()) == set(target.services)
+    roles = [row for row in rows if row["kind"] == "role"]
+    assert {row["target_account_sid"] for row in rows} == {target.sid}
+    wanted = {sid for service in simulator.world.first.services.values() for sid in service.roles}
+    inviter = named(simulator, "Saltmarsh").role_named("inviter").sid
+    assert {row["source_sid"] for row in roles} == wanted - {inviter}
+    assert len(roles) == len({row["target_sid"] for row in roles})
+    for row in roles:
+        old = simulator.world.service(row["source_service_sid"]).roles[row["source_sid"]]
+        new = target.services[row["target_service_sid"]].roles[row["target_sid"]]
+        assert services[row["source_service_sid"]] == row["target_service_sid"]
+        assert old.friendly_name == new.friendly_name == row["friendly_name"]
+
+
+def test_json_holds_the_same(driver, tool):
+    """`--format json` prints the same rows, as one array."""
+    driver.run(target="new")
+    result = tool("sids", "--format", "json")
+    assert result.code == 0
+    rows = [{**row, "friendly_name": row["friendly_name"] or ""} for row in json.loads(result.out)]
+    assert rows == table(tool)
+
+
+def test_only_the_current_generation(simulator, driver, tool):
+    """After `--again`, the table tells of the fresh set only; another run does not change it."""
+    driver.run(target="new")
+    old = {row["target_sid"] for row in table(tool)}
+    driver.run(target="new", again=True)
+    fresh = table(tool)
+    assert not old & {row["target_sid"] for row in fresh}
+    driver.run(target="new")
+    assert sorted(map(str, table(tool))) == sorted(map(str, fresh))
+
+
+def test_mapped_services(simulator, driver, tool, tmp_path):
+    """A mapped target is listed with its roles too."""
+    source = named(simulator, "Saltmarsh")
+    target = simulator.world.create_service(list(simulator.world.accounts.values())[1], "Mine")
+    (tmp_path / "map.csv").write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
+    driver.run(target="map", target_map=tmp_path / "map.csv")
+    rows = table(tool)
+    assert [row["target_sid"] for row in rows if row["kind"] == "service"] == [target.sid]
+    assert {row["target_sid"] for row in rows if row["kind"] == "role"} == set(target.roles)
+
+
+def test_in_place_nothing_gets_another_sid(simulator, tmp_path, tool):
+    """In place there is nothing to tell: the table has its header and no row."""
+    drive(tmp_path, simulator).run()
+    assert tool("sids").out.strip() == ",".join(COLUMNS)
+    assert json.loads(tool("sids", "--format", "json").out) == []
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_names_are_no_formulas(simulator, driver, tool, name):
+    """A friendly name that a spreadsheet would take for a formula is written as text; JSON holds it as it is."""
+    service = named(simulator, "Kestrel")
+    service.chat["friendly_name"] = name
+    driver.run(target="new")
+    (row,) = (row for row in table(tool) if row["source_sid"] == service.sid)
+    assert row["friendly_name"].startswith("'")
+    rows = json.loads(tool("sids", "--format", "json").out)
+    assert name in [row["friendly_name"] for row in rows]
+
+
+@pytest.mark.parametrize("name", ['one, "two"; ☕', "one\ntwo"])
+def test_awkward_names_stay_in_their_cell(simulator, driver, tool, name):
+    """Commas, quotes and line breaks in a name do not shift the columns."""
+    service = named(simulator, "Kestrel")
+    service.chat["friendly_name"] = name
+    driver.run(target="new")
+    (row,) = (row for row in table(tool) if row["source_sid"] == service.sid)
+    assert row["friendly_name"] == name
+    assert row["target_account_sid"]
