@@ -10,10 +10,11 @@ from migrate.commands.apply import ApplyOptions
 from migrate.commands.context import Context
 from migrate.commands.run import RunOptions, run
 from migrate.commands.verify import read_again
+from migrate.errors import BadInput
 from migrate.report.model import Report
 from migrate.reporting import diff_report, run_report, verify_report
 from migrate.simulator import RecordedRequest, Simulator
-from migrate.store import Store, open_store
+from migrate.store import Store, open_store, snapshots
 from migrate.store.plans import Plan
 
 SEED = 7
@@ -40,8 +41,9 @@ def demo(context: Context, show: Callable[[Stage], None], finish: Callable[[Repo
     Raises:
         BadInput: the database path holds something else than an earlier demo.
     """
-    _forget_earlier_demo(context.db)
-    with Simulator(services=SERVICES, seed=SEED, latency_ms=LATENCY_MS) as simulator:
+    simulator = Simulator(services=SERVICES, seed=SEED, latency_ms=LATENCY_MS)
+    _forget_earlier_demo(context.db, simulator.account_sid)
+    with simulator:
         there = replace(context, environ=simulator.environment())
         with there.locked_store("demo", must_exist=False) as store:
             _tell(there, store, simulator, show, finish)
@@ -74,11 +76,16 @@ def _counted(requests: list[RecordedRequest]) -> tuple[int, int]:
     return reads, len(requests) - reads
 
 
-def _forget_earlier_demo(path: Path) -> None:
-    """Remove what an earlier demo left; opening it first proves that it is ours."""
+def _forget_earlier_demo(path: Path, account_sid: str) -> None:
+    """Remove what an earlier demo left, and nothing else: opening it first proves that it is ours."""
     if not path.exists():
         return
-    with open_store(path):
-        pass
+    with open_store(path) as store:
+        newest = snapshots.find_latest(store)
+    if newest is not None and newest.account_sid != account_sid:
+        raise BadInput(
+            f"{path} holds a migration of account {newest.account_sid}, not a demo; nothing was changed. "
+            "Move it away, or run the demo in another folder."
+        )
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
