@@ -206,18 +206,27 @@ def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> 
 
 
 @cli.command(short_help="Where things stand, and what to type next.")
+@report_options
 @click.pass_context
-def status(context: click.Context) -> None:
+def status(context: click.Context, /, **report: Any) -> None:
     """Show where things stand, what is left, the last errors, and the next command to type.
+
+    Other formats than text print the whole report of the newest run, or of the plan if none has begun.
 
     \b
     chat-migrate status
+    chat-migrate status --format html -o status.html
     """
-    from migrate.commands.status import as_text, status
+    from migrate.commands.status import as_text, report_of, status
     from migrate.store import open_store
 
+    output = _output(context, **report)
     with open_store(context.obj["db"], must_exist=True) as store:
-        click.echo(as_text(status(store)))
+        found = status(store)
+        if output.format == "text":
+            output.write_text(as_text(found))
+        else:
+            output.write(report_of(store, found))
 
 
 @cli.command(short_help="Read the targets again and compare.")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -58,16 +58,27 @@ class Output:
 
     def write(self, report: Report) -> None:
         """Print the report, or put it into the file, whole or not at all, readable by its owner only."""
+        with self._stream() as stream:
+            self._render(report, stream)
+        if self.file is not None:
+            self._tell(report)
+
+    def write_text(self, text: str) -> None:
+        """Print some lines, or put them into the file, likewise."""
+        with self._stream() as stream:
+            stream.write(text + "\n")
+
+    @contextmanager
+    def _stream(self) -> Iterator[TextIO]:
         if self.file is None:
-            self._render(report, sys.stdout)
+            yield sys.stdout
             sys.stdout.flush()
             return
         handle, name = tempfile.mkstemp(dir=self.file.parent, prefix=".chat-migrate-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                self._render(report, stream)
+                yield stream
             Path(name).replace(self.file)
-            self._tell(report)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -81,10 +92,10 @@ class Output:
                 err=True,
             )
 
-    def _render(self, report: Report, stream: io.TextIOBase | object) -> None:
+    def _render(self, report: Report, stream: TextIO) -> None:
         from migrate.report import render
 
-        render(report, self.format, stream, color=self.color, verbose=self.verbose)  # type: ignore[arg-type]
+        render(report, self.format, stream, color=self.color, verbose=self.verbose)
 
 
 def _can_be_written(file: Path) -> bool:

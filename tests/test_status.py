@@ -175,3 +175,24 @@ def test_nothing_is_changed_or_sent(simulator, driver, look):
     look()
     assert len(simulator.requests) == sent
     assert driver.db.read_bytes() == before
+
+
+@pytest.mark.parametrize("format_name", ["markdown", "json", "html"])
+def test_other_formats_tell_the_whole_report(driver, tool, format_name):
+    """Besides its lines, status prints the whole report: of the plan, then of the run, in every format."""
+    driver.export()
+    driver.diff()
+    planned = tool("status", "--format", format_name)
+    driver.apply()
+    done = tool("status", "--format", format_name, "-o", "status.out")
+    assert (planned.code, done.code) == (0, 0)
+    assert "planned" in planned.out
+    assert "verified" in (tool.folder / "status.out").read_text()
+
+
+def test_without_a_plan_there_is_no_report(driver, tool):
+    """Without a plan, another format than text is refused with the command to type first."""
+    driver.export()
+    result = tool("status", "--format", "json")
+    assert result.code == 2
+    assert "chat-migrate diff" in result.err

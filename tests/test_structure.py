@@ -21,7 +21,7 @@ SOURCES = sorted(
 )
 LONGEST_FUNCTION = 70
 
-EXCEPTIONS = {"noqa": 11, "type: ignore": 1}
+EXCEPTIONS = {"noqa": 12, "type: ignore": 0}
 """How often a rule is set aside. A new one needs a reason that convinces a reviewer, and this number."""
 
 

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.advice import advice_for
+from migrate.commands.rollback import report_of as rollback_of
+from migrate.errors import BadInput
 from migrate.report.masking import mask_secrets
+from migrate.report.model import Report
+from migrate.reporting import diff_report, run_report
 from migrate.store import Store, journal, plans, snapshots
 from migrate.store.journal import Run, State
 from migrate.store.plans import Plan, Verification
@@ -88,6 +92,25 @@ def status(store: Store) -> Status:
         states=journal.counts(store, run) if run else {State.PLANNED.value: steps} if steps else {},
         errors=tuple(_errors(store, run)) if run else (),
         verification=plans.last_verification(store, plan) if plan else None,
+    )
+
+
+def report_of(store: Store, found: Status) -> Report:
+    """Return the whole report behind a status: of the run, of its rollback, or of the plan.
+
+    Raises:
+        BadInput: there is no plan yet.
+    """
+    if found.plan is None:
+        raise BadInput(
+            f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}."
+        )
+    if found.run is None:
+        return diff_report(store, found.plan)
+    return (
+        run_report(store, found.plan, found.run)
+        if found.run.undoes is None
+        else rollback_of(store, found.run)
     )
 
 
