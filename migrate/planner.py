@@ -360,6 +360,11 @@ def _role_key(role_type: object, friendly_name: object) -> tuple[str, str]:
     return str(role_type), str(friendly_name).lower()
 
 
+def is_born_role(live: Mapping[str, Json]) -> bool:
+    """Whether a live role is one of those that every service is born with."""
+    return _role_key(live.get("type"), live.get("friendly_name")) in BORN_ROLES
+
+
 def match_roles(
     roles: tuple[RoleTranslation, ...], live: tuple[Mapping[str, Json], ...], recorded: Mapping[str, str]
 ) -> dict[str, str]:

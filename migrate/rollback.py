@@ -14,13 +14,16 @@ from functools import partial
 from mappings import Resource, new_name
 from migrate import kinds
 from migrate.attempts import Attempt, Work
+from migrate.clock import now
 from migrate.errors import CallFailed
 from migrate.gateway import Reader, Remover, Surface
+from migrate.planner import Destination, is_born_role, plan_service
 from migrate.pool import parallel
 from migrate.retry import Action as Remedy
 from migrate.retry import Retrier, action_for
+from migrate.state import TargetState
 from migrate.steps import Action, Finding, Step, Values
-from migrate.store import Store, journal, plans, sids
+from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, UNDECIDED, UNDONE, Entry, Run, State
 
 
@@ -215,30 +218,46 @@ class Remove(Attempt):
     def _is_as_the_run_left_it(self) -> bool:
         reader, store = self._work.writer, self._work.store
         if self._step.resource is not Resource.SERVICE:
-            return (
-                self._step.compare(kinds.read(reader, replace(self._step, action=Action.UPDATE)))
-                is Finding.DONE
-            )
-        written = _written_to(store, self._run, self._step.source_sid, self._sid)
-        unchanged = all(step.compare(kinds.read(reader, step)) is Finding.DONE for step in written)
+            update = replace(self._step, action=Action.UPDATE)
+            return update.compare(kinds.read(reader, update)) is Finding.DONE
+        undone = journal.get(store, self._run.undoes or 0)
+        unchanged = _is_unchanged(store, undone, self._step.source_sid, _read_once(reader, self._sid))
         return unchanged and not kinds.has_contents(reader, self._sid)
 
 
-def _written_to(store: Store, rollback: Run, source_sid: str, target_sid: str) -> list[Step]:
-    """Return the updates that stand in a created service, with its own SIDs."""
-    counterparts = sids.roles_of(store, target_sid, source_sid)
-    refused = journal.refused(store, target_sid)
-    last = journal.last_entries(store, journal.get(store, rollback.undoes or 0), source_sid)
-    steps = (
-        step
-        for step in plans.steps_of(store, rollback.plan, source_sid)
-        if step.resource is not Resource.SERVICE
+def _read_once(reader: Reader, sid: str) -> TargetState:
+    """Read a service without any retry; a 404 means that the service itself is gone."""
+    moment = now()
+    settings = {
+        resource: reader.get(Surface.CONVERSATIONS, path.format(sid=sid)).payload
+        for resource, path in kinds.SETTINGS_PATHS.items()
+    }
+    return TargetState(sid, True, settings, tuple(kinds.roles(reader, sid)), moment)
+
+
+def _is_unchanged(store: Store, undone: Run, source_sid: str, state: TargetState) -> bool:
+    """Whether a created service holds what the run gave it and nothing else: a new plan would find nothing to do.
+
+    What the run itself has not finished does not count.
+    """
+    counterparts = sids.roles_of(store, state.sid, source_sid)
+    known = {*counterparts.values(), *(role["sid"] for role in state.roles if is_born_role(role))}
+    if not {role["sid"] for role in state.roles} <= known:
+        return False
+    destination = Destination(
+        account_sid=undone.account_sid,
+        sid=state.sid,
+        in_place=False,
+        state=state,
+        refused=journal.refused(store, state.sid),
+        counterparts=counterparts,
     )
-    done = (step for step in steps if step.key in last and last[step.key].state in SETTLED)
-    return [
-        replace(step.resolved(target_sid, counterparts).without(refused), action=Action.UPDATE)
-        for step in done
-    ]
+    snapshot_id = plans.by_number(store, undone.plan).snapshot_id
+    fresh = plan_service(snapshots.service(store, snapshot_id, source_sid), destination)
+    last = journal.last_entries(store, undone, source_sid)
+    steps = plans.steps_of(store, undone.plan, source_sid)
+    unfinished = {step.key for step in steps if step.key not in last or last[step.key].state not in SETTLED}
+    return {step.key for step in fresh.steps} <= unfinished
 
 
 def preview(reader: Reader, retrier: Retrier, undo: Undo) -> Entry:

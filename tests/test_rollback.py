@@ -1,0 +1,441 @@
+"""`rollback`: what a run has overwritten is there again; what others have done since, or did before, is left alone."""
+
+from __future__ import annotations
+
+import threading
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from clients import IMPATIENT
+from driving import Driver, code_of, drive
+from worlds import FILTERS, named, posts, shown
+
+from migrate.attempts import Limits
+from migrate.commands.context import Context
+from migrate.commands.rollback import RollbackOptions, rollback
+from migrate.errors import Interrupted, SafetyRefusal
+from migrate.progress import Progress
+from migrate.retry import Retrier
+from migrate.simulator import Channel, Fault, Simulator
+from migrate.store import journal
+from migrate.store.journal import State
+
+NOTHING = (None, "", [])
+
+
+def held(service):
+    """What Conversations shows of a service, by name, without what differs only in how "nothing" is said."""
+    hooks = dict(service.conversations_webhooks)
+    hooks["filters"] = sorted({FILTERS.get(name, name) for name in hooks["filters"] or ()})
+    push = service.conversations_notifications
+    flat = {f"{group}.{key}": value for group in push for key, value in _items(push[group])}
+    roles = {role.sid: sorted(shown(role)) for role in service.roles.values()}
+    chat = {key: service.chat[key] for key in service.chat if key.startswith(("default_", "reach"))}
+    everything = {**hooks, **flat, **roles, **chat}
+    return {key: value for key, value in everything.items() if value not in NOTHING and value is not False}
+
+
+def _items(group):
+    return group.items() if isinstance(group, dict) else [("", group)]
+
+
+def lost(before, after):
+    """What is not as it was; a webhook method cannot be cleared, so one that was not set may stay."""
+    found = {}
+    for sid, service in before.services.items():
+        was, is_ = held(service), held(after.services[sid])
+        kept = {key for key in was.keys() | is_.keys() if was.get(key) != is_.get(key)} - (
+            {"method"} if "method" not in was else set()
+        )
+        if kept:
+            found[service.chat["friendly_name"]] = {key: (was.get(key), is_.get(key)) for key in kept}
+    return found
+
+
+class Hasty(Context):
+    """A context whose retries do not wait."""
+
+    def retrier(self):
+        """See `Context.retrier`."""
+        return Retrier(IMPATIENT, stop=self.stop)
+
+
+class HastyDriver(Driver):
+    """A driver whose retries do not wait."""
+
+    @property
+    def context(self):
+        """See `Driver.context`."""
+        return Hasty(self.db, self.environ, Progress(quiet=True))
+
+
+def roll_back(driver: Driver, *, run_id=None, stop=None, **options):
+    """`rollback --yes`, in this process."""
+    context = replace(driver.context, stop=stop or threading.Event())
+    with context.locked_store("rollback") as store:
+        undone = journal.get(store, run_id) if run_id else journal.find_latest_to_undo(store)
+        report = rollback(context, store, undone, RollbackOptions(**options), lambda: None)
+        return replace(report, services=tuple(report.services))
+
+
+@pytest.fixture
+def two():
+    """The account with the twelve archetypes, and an empty one."""
+    with Simulator(services=12, seed=7, accounts=2) as running:
+        yield running
+
+
+def other_account(simulator):
+    """The second account."""
+    return list(simulator.world.accounts.values())[1]
+
+
+@pytest.fixture
+def elsewhere(two, tmp_path):
+    """A driver that migrates into the second account."""
+    return drive(tmp_path, two, other_account(two).sid)
+
+
+@pytest.mark.parametrize("user_filters", ["accept", "refuse"])
+def test_everything_is_as_it_was(tmp_path, user_filters):
+    """After `run` and `rollback`, every value that the run wrote is the one that was there before."""
+    with Simulator(services=12, seed=7, user_filters=user_filters) as simulator:
+        before = deepcopy(simulator.world.first)
+        driver = drive(tmp_path, simulator)
+        assert code_of(driver.run()) == 0
+        assert lost(before, simulator.world.first), "the comparison sees what a run does"
+        assert code_of(roll_back(driver)) == 0
+        assert lost(before, simulator.world.first) == {}
+
+
+def test_the_newest_step_comes_first(simulator, tmp_path):
+    """Within a service, the steps are undone in the opposite order, each by one write."""
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    done = posts(simulator)
+    since = len(simulator.requests)
+    roll_back(driver, concurrency=1)
+    undone = posts(simulator, since)
+    for sid in simulator.world.first.services:
+        forth = [request.path for request in done if sid in request.path]
+        back = [request.path for request in undone if sid in request.path]
+        # A step may be impossible to undo; what is undone comes in the opposite order.
+        assert back == [path for path in reversed(forth) if path in back]
+
+
+def test_what_someone_changed_since_is_left(simulator, tool):
+    """A value that is no longer the run's is reported as drifted and left, all others are restored; exit 6."""
+    before = deepcopy(simulator.world.first)
+    service = named(simulator, "Kestrel")
+    tool("run", "--yes")
+    service.conversations_notifications["new_message"]["template"] = "theirs"
+    theirs = deepcopy(service.conversations_notifications)
+    result = tool("rollback", "--yes", "--format", "json")
+    assert result.code == 6
+    assert service.conversations_notifications == theirs
+    assert lost(before, simulator.world.first).keys() == {"Kestrel Logistics"}
+    states = {step["key"]: step["state"] for each in result.json["services"] for step in each["steps"]}
+    assert [key for key, state in states.items() if state == "drifted"] == [f"{service.sid}/notifications"]
+
+
+def test_drift_that_a_run_overwrote_is_restored(simulator, tmp_path):
+    """Where a run overwrote somebody's newer value, that one comes back, not the one of the plan."""
+    service = named(simulator, "Kestrel")
+    driver = drive(tmp_path, simulator)
+    driver.export()
+    driver.diff()
+    service.conversations_notifications["new_message"]["template"] = "theirs"
+    driver.apply(allow_drift=True, trust_seconds=0.0)
+    assert service.conversations_notifications["new_message"]["template"] != "theirs"
+    assert code_of(roll_back(driver)) == 0
+    assert service.conversations_notifications["new_message"]["template"] == "theirs"
+
+
+def test_a_dry_run_writes_nothing(simulator, tool):
+    """`--dry-run` shows what would become of each step and writes neither to Twilio nor to the journal."""
+    tool("run", "--yes")
+    service = named(simulator, "Kestrel")
+    service.conversations_notifications["new_message"]["template"] = "theirs"
+    since = len(simulator.requests)
+    runs, entries = tool.rows("SELECT * FROM runs"), tool.rows("SELECT * FROM journal")
+    result = tool("rollback", "--dry-run", "--format", "json")
+    assert result.code == 0
+    assert posts(simulator, since) == []
+    assert (tool.rows("SELECT * FROM runs"), tool.rows("SELECT * FROM journal")) == (runs, entries)
+    by_state = result.json["summary"]["steps_by_state"]
+    assert (by_state["drifted"], by_state["planned"] > 5) == (1, True)
+
+
+def test_a_dry_run_tells_what_the_rollback_then_does(simulator, tool):
+    """What `--dry-run` announces is what happens."""
+    tool("run", "--yes")
+    announced = tool("rollback", "--dry-run", "--format", "json").json["summary"]["steps_by_state"]
+    done = tool("rollback", "--yes", "--format", "json").json["summary"]["steps_by_state"]
+    announced["rolled_back"] = announced.pop("planned") + announced.get("rolled_back", 0)
+    assert done == announced
+
+
+def test_what_cannot_be_undone_is_said_first(simulator, tool):
+    """A step that Twilio offers no way back from is named before anything is written."""
+    service = named(simulator, "Lindqvist")
+    service.conversations_webhooks["method"] = None
+    assert tool("run", "--yes").code == 0
+    since = len(simulator.requests)
+    result = tool("rollback")
+    assert (result.code, posts(simulator, since)) == (2, [])
+    result = tool("rollback", "--yes")
+    assert f"{service.sid}/webhooks: Twilio takes no empty value" in result.err
+    assert service.conversations_webhooks["method"] == "POST"
+
+
+def test_created_services_are_named_and_kept(two, elsewhere, tmp_path, tool):
+    """Without `--delete-created`, what the run has created stays, and is named before and in the report."""
+    elsewhere.run(target="new")
+    created = set(other_account(two).services)
+    there = replace(tool, environ={**tool.environ, **elsewhere.environ})
+    result = there("rollback", "--yes", "--format", "json")
+    assert result.code == 0
+    assert set(other_account(two).services) == created
+    assert not [request for request in two.requests if request.method == "DELETE"]
+    assert all(sid in result.err for sid in created)
+    assert {service["target_sid"] for service in result.json["services"]} == created
+
+
+def test_created_services_are_removed_on_demand(two, elsewhere):
+    """With `--delete-created` they are gone, each by one DELETE; the report says which ones they were."""
+    elsewhere.run(target="new")
+    created = set(other_account(two).services)
+    before = deepcopy(two.world.first)
+    report = roll_back(elsewhere, delete_created=True)
+    assert (code_of(report), other_account(two).services) == (0, {})
+    assert sum(request.method == "DELETE" for request in two.requests) == len(created) == 12
+    assert lost(before, two.world.first) == {}
+    removed = {
+        step.params["Sid"]: step
+        for service in report.services
+        for step in service.steps
+        if step.action == "delete"
+    }
+    assert removed.keys() == created
+    assert {(step.state, step.error) for step in removed.values()} == {("rolled_back", None)}
+
+
+def test_after_a_removal_a_run_creates_again(two, elsewhere):
+    """What was removed is not used as a target: the next `run --target new` makes everything anew."""
+    elsewhere.run(target="new")
+    first = set(other_account(two).services)
+    roll_back(elsewhere, delete_created=True)
+    assert code_of(elsewhere.run(target="new")) == 0
+    assert len(other_account(two).services) == 12
+    assert not first & set(other_account(two).services)
+    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert other_account(two).services == {}
+
+
+def test_removed_services_stand_for_nothing(two, elsewhere, tool):
+    """`sids` names what stands for what now; what was removed is not among it."""
+    elsewhere.run(target="new")
+    there = replace(tool, environ={**tool.environ, **elsewhere.environ})
+    assert len(there("sids", "--format", "json").json) > 12
+    roll_back(elsewhere, delete_created=True)
+    assert there("sids", "--format", "json").json == []
+
+
+CHANGES = {
+    "a conversation": lambda service: service.channels.update(
+        CH=Channel("CH" + "0" * 32, "Room", None, "private", service.date_created, service.date_updated)
+    ),
+    "a setting": lambda service: service.conversations_notifications["new_message"].update(sound="theirs"),
+    "a role more": lambda service: service.add_role("RL" + "7" * 32, "theirs", "channel", ["sendMessage"]),
+    "a role less": lambda service: service.roles.pop(service.role_named("moderator").sid),
+    "permissions": lambda service: service.role_named("guest").permissions.append("deleteAnyMessage"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_created_service_in_use_is_left(two, elsewhere, change):
+    """What someone uses or has changed since is not deleted, but reported as drifted; all others go."""
+    elsewhere.run(target="new")
+    used = named(two, "Saltmarsh", other_account(two).sid)
+    CHANGES[change](used)
+    report = roll_back(elsewhere, delete_created=True)
+    assert code_of(report) == 6
+    assert list(other_account(two).services) == [used.sid]
+
+
+def test_a_service_that_was_there_before_is_never_deleted(two, elsewhere):
+    """Undoing a later run restores what it changed in services of an earlier one, and deletes nothing."""
+    elsewhere.run(target="new")
+    service = named(two, "Saltmarsh")
+    service.chat["notifications"]["new_message"] |= {"enabled": True, "sound": "new sound"}
+    service.add_role("RL" + "5" * 32, "auditor", "channel", ["sendMessage"])
+    before = deepcopy(other_account(two))
+    assert code_of(elsewhere.run(target="new")) == 0
+    assert lost(before, other_account(two))
+    since = len(two.requests)
+    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    deleted = [request.path for request in two.requests[since:] if request.method == "DELETE"]
+    assert len(deleted) == 1
+    assert "/Roles/" in deleted[0], "the role that the later run has created"
+    assert lost(before, other_account(two)) == {}
+
+
+def test_roles_of_an_earlier_run_stay(two, elsewhere):
+    """Rolling a later run back removes its own roles only, never those that an earlier run has made."""
+    elsewhere.run(target="new")
+    roles = {sid: set(service.roles) for sid, service in other_account(two).services.items()}
+    named(two, "Saltmarsh").role_named("guest").permissions.append("deleteAnyMessage")
+    elsewhere.run(target="new")
+    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert {sid: set(service.roles) for sid, service in other_account(two).services.items()} == roles
+    target = named(two, "Saltmarsh", other_account(two).sid)
+    assert "deleteAnyMessage" not in target.role_named("guest").permissions
+
+
+@pytest.fixture
+def mapped(two, tmp_path):
+    """A service with roles of its own, mapped to one that exists in the other account; both, and the driver."""
+    source = named(two, "Saltmarsh")
+    with two.locked() as world:
+        target = world.create_service(other_account(two), "Their service")
+    table = tmp_path / "map.csv"
+    table.write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
+    driver = drive(tmp_path, two, other_account(two).sid)
+    before = deepcopy(other_account(two))
+    assert code_of(driver.run(target="map", target_map=table)) == 0
+    return driver, before
+
+
+@pytest.mark.parametrize("delete_created", [False, True])
+def test_a_mapped_service_gets_back_what_it_had(two, mapped, delete_created):
+    """Settings and roles that were there are restored; roles that the run has made go on demand only."""
+    driver, before = mapped
+    report = roll_back(driver, delete_created=delete_created)
+    assert code_of(report) == 0
+    (target,) = other_account(two).services.values()
+    made = target.roles.keys() - before.services[target.sid].roles.keys()
+    assert len(made) == (0 if delete_created else 3)
+    kept = [step.params.get("Sid") for step in report.services[0].steps if step.resource == "roles"]
+    assert made <= set(kept)
+    for sid in made:
+        del target.roles[sid]
+    assert lost(before, other_account(two)) == {}
+
+
+def test_a_role_in_use_is_left(two, mapped):
+    """A role that the run has made and someone has changed since is not removed."""
+    driver, before = mapped
+    (target,) = other_account(two).services.values()
+    role = target.role_named("moderator")
+    role.permissions.append("editAnyUserInfo")
+    assert code_of(roll_back(driver, delete_created=True)) == 6
+    assert target.roles.keys() - before.services[target.sid].roles.keys() == {role.sid}
+
+
+def test_a_run_without_writes_leaves_nothing_to_undo(simulator, tool):
+    """Where no run has written anything, there is nothing to do, and nothing is sent."""
+    tool("run", "--yes", "--service", named(simulator, "Lindqvist").sid)
+    since = len(simulator.requests)
+    result = tool("rollback", "--yes")
+    assert (result.code, len(simulator.requests)) == (0, since)
+    assert "nothing to do" in result.out
+
+
+def test_a_second_rollback_does_nothing(simulator, tool):
+    """What is rolled back already is not rolled back again; asked for by its id, it finds all restored."""
+    tool("run", "--yes")
+    tool("rollback", "--yes")
+    since = len(simulator.requests)
+    assert tool("rollback", "--yes").code == 0
+    assert len(simulator.requests) == since
+    assert tool("rollback", "--yes", "--run", 1).code == 0
+    assert posts(simulator, since) == []
+
+
+def test_an_interrupted_rollback_is_resumed(simulator, tmp_path):
+    """Ctrl-C in the middle: what was restored is recorded, and `resume` does the rest."""
+    before = deepcopy(simulator.world.first)
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    stop = threading.Event()
+    simulator.inject(Fault("edit", method="POST", nth=4, edit=lambda _world: stop.set()))
+    with pytest.raises(Interrupted, match="resume"):
+        roll_back(driver, stop=stop, concurrency=1)
+    assert lost(before, simulator.world.first)
+    with driver.context.locked_store("rollback") as store, pytest.raises(SafetyRefusal, match="resume"):
+        rollback(driver.context, store, journal.get(store, 1), RollbackOptions(), lambda: None)
+    driver.resume()
+    assert lost(before, simulator.world.first) == {}
+    assert driver.resume() is None
+
+
+def test_the_wrong_account_is_refused(two, elsewhere, tool):
+    """Credentials of another account than the one that was written to: exit 6, nothing sent."""
+    elsewhere.run(target="new")
+    since = len(two.requests)
+    there = replace(tool, environ={**tool.environ, **two.environment()})
+    for arguments in (["--yes"], ["--dry-run"], ["--yes", "--delete-created"]):
+        result = there("rollback", *arguments)
+        assert (result.code, len(two.requests)) == (6, since)
+        assert other_account(two).sid in result.err
+
+
+@pytest.mark.parametrize("run_id", [7, 2])
+def test_an_unknown_run_is_refused(simulator, tool, run_id):
+    """A run that does not exist, or that is a rollback itself: exit 2, and one sentence."""
+    tool("run", "--yes")
+    tool("rollback", "--yes")
+    result = tool("rollback", "--yes", "--run", run_id)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+
+
+def test_nobody_agreed(simulator, tool):
+    """Without a terminal and without `--yes` it refuses and names the option."""
+    tool("run", "--yes")
+    since = len(simulator.requests)
+    result = tool("rollback")
+    assert (result.code, len(simulator.requests)) == (2, since)
+    assert "--yes" in result.err
+
+
+def test_the_plan_of_an_undone_run_is_stale(simulator, tool):
+    """`apply` after `rollback` reports no success of the run that was undone; a new plan does the work again."""
+    tool("run", "--yes")
+    after = deepcopy(simulator.world.first)
+    tool("rollback", "--yes")
+    since = len(simulator.requests)
+    result = tool("apply", "--yes")
+    assert (result.code, posts(simulator, since)) == (6, [])
+    assert "chat-migrate diff" in result.err
+    assert tool("diff").code == tool("apply", "--yes").code == 0
+    assert lost(after, simulator.world.first) == {}
+
+
+def test_a_run_with_an_undecided_create_must_be_resumed_first(two, elsewhere):
+    """While nobody knows whether a service was made, its run cannot be rolled back: it would be forgotten."""
+    hasty = HastyDriver(elsewhere.db, elsewhere.environ)
+    two.inject(Fault("reset_after", method="POST", path="/Services$"))
+    two.inject(Fault("500_before", method="GET", path="^/v1/Services$", api="conversations", nth=2, times=5))
+    assert code_of(hasty.run(target="new", limits=Limits(concurrency=1))) == 4
+    since = len(two.requests)
+    with pytest.raises(SafetyRefusal, match="resume"):
+        roll_back(hasty, delete_created=True)
+    assert posts(two, since) == []
+    assert code_of(elsewhere.resume()) == 0
+    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert other_account(two).services == {}
+
+
+def test_the_journal_tells_of_every_write(simulator, tmp_path):
+    """Each write of a rollback has its intent and its outcome in the journal."""
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    since = len(simulator.requests)
+    roll_back(driver)
+    with driver.context.locked_store("look") as store:
+        states = store.rows("SELECT key, state FROM journal WHERE run = 2 ORDER BY id")
+    intents = [row["key"] for row in states if row["state"] == State.INTENT.value]
+    assert len(intents) == len(posts(simulator, since))
+    ends = {row["key"]: row["state"] for row in states}
+    assert {ends[key] for key in intents} == {"rolled_back"}
