@@ -217,9 +217,8 @@ class _Page:
         for left in lefts:
             yield from ("", f"  {', '.join(left.resources)}")
             if left.varied:
-                yield from self._listed(
-                    f"{self._place(place)}: {visible(place.value)}" for place in left.places
-                )
+                told = [f"{self._place(place)}: {visible(place.value)}" for place in left.places]
+                yield from self._capped(told, self.limits.places, 4)
             else:
                 yield from self._prose(left.reason, 4)
                 yield from self._in(left.places)

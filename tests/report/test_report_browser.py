@@ -157,6 +157,23 @@ def test_without_scripts_it_still_tells_everything(tmp_path):
     visit(tmp_path, samples.report(), actions, scripts=False)
 
 
+def test_what_is_folded_is_printed(tmp_path):
+    """Before printing, the lists in cards and the sections hold what they show, filtered as on the screen."""
+
+    async def actions(page):
+        await fill(page, "by-service", "1")
+        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert await page.evaluate("document.querySelectorAll('.card noscript').length") == 0
+        shown = "[...document.querySelectorAll('#receivers ~ .cards li:not([hidden]) a')].map(one => one.textContent)"
+        names = await page.evaluate(shown)
+        assert len(names) > 12
+        assert (
+            await page.evaluate("document.querySelectorAll('.service:not([hidden]) > noscript').length") == 0
+        )
+
+    visit(tmp_path, samples.report(120), actions)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_hostile_names_do_nothing_at_any_width(tmp_path, width):
     """Everything is opened and nothing runs, loads, leaves its element or makes the page wider."""

@@ -170,6 +170,14 @@ def test_the_picture_shows_the_worst_of_each_group():
     assert "Channels" not in picture([strip(one)]).groups
 
 
+def test_a_report_without_fields_has_no_empty_picture():
+    """A rollback that restores nothing shows no grid without columns; its services are still listed."""
+    bare = samples.report(2, "rollback", lambda number: samples.replace(samples.account(number), fields=()))
+    html = rendered(bare)
+    assert "The account at a glance" not in html
+    assert 'id="s1"' in html
+
+
 def test_a_large_account_is_drawn_with_a_handful_of_elements():
     """Five thousand services are one path per level, and the bars count every one of them."""
     strips = [Strip(str(number), "IS", bytes([number % 5] * len(GROUPS))) for number in range(5000)]

@@ -170,7 +170,12 @@
   byId("close").addEventListener("click", () => services.forEach((section) => { section.open = false; }));
   window.addEventListener("hashchange", follow);
   window.addEventListener("beforeprint", () => {
-    if (visible().length < OPEN_AT_MOST) visible().forEach(unfold);
+    if (visible().length >= OPEN_AT_MOST) return;
+    visible().forEach(unfold);
+    for (const { card } of cards) {
+      card.querySelectorAll(".lazy").forEach(unfold);
+      trim(card);
+    }
   });
   form.hidden = false;
   filter();
