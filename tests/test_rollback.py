@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from clients import IMPATIENT
-from driving import Driver, code_of, drive
+from driving import code_of
+from hasty import hasten
 from worlds import FILTERS, named, posts, shown
 
 from migrate.attempts import Limits
-from migrate.commands.context import Context
-from migrate.commands.rollback import RollbackOptions, rollback
 from migrate.errors import Interrupted, SafetyRefusal
-from migrate.progress import Progress
-from migrate.retry import Retrier
 from migrate.simulator import Channel, Fault, Simulator
-from migrate.store import journal
 from migrate.store.journal import State
 
 NOTHING = (None, "", [])
@@ -53,32 +47,6 @@ def lost(before, after):
     return found
 
 
-class Hasty(Context):
-    """A context whose retries do not wait."""
-
-    def retrier(self):
-        """See `Context.retrier`."""
-        return Retrier(IMPATIENT, stop=self.stop)
-
-
-class HastyDriver(Driver):
-    """A driver whose retries do not wait."""
-
-    @property
-    def context(self):
-        """See `Driver.context`."""
-        return Hasty(self.db, self.environ, Progress(quiet=True))
-
-
-def roll_back(driver: Driver, *, run_id=None, stop=None, **options):
-    """`rollback --yes`, in this process."""
-    context = replace(driver.context, stop=stop or threading.Event())
-    with context.locked_store("rollback") as store:
-        undone = journal.get(store, run_id) if run_id else journal.find_latest_to_undo(store)
-        report = rollback(context, store, undone, RollbackOptions(**options), lambda: None)
-        return replace(report, services=tuple(report.services))
-
-
 @pytest.fixture
 def two():
     """The account with the twelve archetypes, and an empty one."""
@@ -94,7 +62,7 @@ def other_account(simulator):
 @pytest.fixture
 def elsewhere(two, tmp_path):
     """A driver that migrates into the second account."""
-    return drive(tmp_path, two, other_account(two).sid)
+    return hasten(tmp_path, two, other_account(two).sid)
 
 
 @pytest.mark.parametrize("user_filters", ["accept", "refuse"])
@@ -102,20 +70,20 @@ def test_everything_is_as_it_was(tmp_path, user_filters):
     """After `run` and `rollback`, every value that the run wrote is the one that was there before."""
     with Simulator(services=12, seed=7, user_filters=user_filters) as simulator:
         before = deepcopy(simulator.world.first)
-        driver = drive(tmp_path, simulator)
+        driver = hasten(tmp_path, simulator)
         assert code_of(driver.run()) == 0
         assert lost(before, simulator.world.first), "the comparison sees what a run does"
-        assert code_of(roll_back(driver)) == 0
+        assert code_of(driver.rollback()) == 0
         assert lost(before, simulator.world.first) == {}
 
 
 def test_the_newest_step_comes_first(simulator, tmp_path):
     """Within a service, the steps are undone in the opposite order, each by one write."""
-    driver = drive(tmp_path, simulator)
+    driver = hasten(tmp_path, simulator)
     driver.run()
     done = posts(simulator)
     since = len(simulator.requests)
-    roll_back(driver, concurrency=1)
+    driver.rollback(concurrency=1)
     undone = posts(simulator, since)
     for sid in simulator.world.first.services:
         forth = [request.path for request in done if sid in request.path]
@@ -142,13 +110,13 @@ def test_what_someone_changed_since_is_left(simulator, tool):
 def test_drift_that_a_run_overwrote_is_restored(simulator, tmp_path):
     """Where a run overwrote somebody's newer value, that one comes back, not the one of the plan."""
     service = named(simulator, "Kestrel")
-    driver = drive(tmp_path, simulator)
+    driver = hasten(tmp_path, simulator)
     driver.export()
     driver.diff()
     service.conversations_notifications["new_message"]["template"] = "theirs"
     driver.apply(allow_drift=True, trust_seconds=0.0)
     assert service.conversations_notifications["new_message"]["template"] != "theirs"
-    assert code_of(roll_back(driver)) == 0
+    assert code_of(driver.rollback()) == 0
     assert service.conversations_notifications["new_message"]["template"] == "theirs"
 
 
@@ -207,7 +175,7 @@ def test_created_services_are_removed_on_demand(two, elsewhere):
     elsewhere.run(target="new")
     created = set(other_account(two).services)
     before = deepcopy(two.world.first)
-    report = roll_back(elsewhere, delete_created=True)
+    report = elsewhere.rollback(delete_created=True)
     assert (code_of(report), other_account(two).services) == (0, {})
     assert sum(request.method == "DELETE" for request in two.requests) == len(created) == 12
     assert lost(before, two.world.first) == {}
@@ -225,11 +193,11 @@ def test_after_a_removal_a_run_creates_again(two, elsewhere):
     """What was removed is not used as a target: the next `run --target new` makes everything anew."""
     elsewhere.run(target="new")
     first = set(other_account(two).services)
-    roll_back(elsewhere, delete_created=True)
+    elsewhere.rollback(delete_created=True)
     assert code_of(elsewhere.run(target="new")) == 0
     assert len(other_account(two).services) == 12
     assert not first & set(other_account(two).services)
-    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert other_account(two).services == {}
 
 
@@ -238,7 +206,7 @@ def test_removed_services_stand_for_nothing(two, elsewhere, tool):
     elsewhere.run(target="new")
     there = replace(tool, environ={**tool.environ, **elsewhere.environ})
     assert len(there("sids", "--format", "json").json) > 12
-    roll_back(elsewhere, delete_created=True)
+    elsewhere.rollback(delete_created=True)
     assert there("sids", "--format", "json").json == []
 
 
@@ -259,7 +227,7 @@ def test_a_created_service_in_use_is_left(two, elsewhere, change):
     elsewhere.run(target="new")
     used = named(two, "Saltmarsh", other_account(two).sid)
     CHANGES[change](used)
-    report = roll_back(elsewhere, delete_created=True)
+    report = elsewhere.rollback(delete_created=True)
     assert code_of(report) == 6
     assert list(other_account(two).services) == [used.sid]
 
@@ -274,7 +242,7 @@ def test_a_service_that_was_there_before_is_never_deleted(two, elsewhere):
     assert code_of(elsewhere.run(target="new")) == 0
     assert lost(before, other_account(two))
     since = len(two.requests)
-    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
     deleted = [request.path for request in two.requests[since:] if request.method == "DELETE"]
     assert len(deleted) == 1
     assert "/Roles/" in deleted[0], "the role that the later run has created"
@@ -287,7 +255,7 @@ def test_roles_of_an_earlier_run_stay(two, elsewhere):
     roles = {sid: set(service.roles) for sid, service in other_account(two).services.items()}
     named(two, "Saltmarsh").role_named("guest").permissions.append("deleteAnyMessage")
     elsewhere.run(target="new")
-    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert {sid: set(service.roles) for sid, service in other_account(two).services.items()} == roles
     target = named(two, "Saltmarsh", other_account(two).sid)
     assert "deleteAnyMessage" not in target.role_named("guest").permissions
@@ -301,7 +269,7 @@ def mapped(two, tmp_path):
         target = world.create_service(other_account(two), "Their service")
     table = tmp_path / "map.csv"
     table.write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
-    driver = drive(tmp_path, two, other_account(two).sid)
+    driver = hasten(tmp_path, two, other_account(two).sid)
     before = deepcopy(other_account(two))
     assert code_of(driver.run(target="map", target_map=table)) == 0
     return driver, before
@@ -311,7 +279,7 @@ def mapped(two, tmp_path):
 def test_a_mapped_service_gets_back_what_it_had(two, mapped, delete_created):
     """Settings and roles that were there are restored; roles that the run has made go on demand only."""
     driver, before = mapped
-    report = roll_back(driver, delete_created=delete_created)
+    report = driver.rollback(delete_created=delete_created)
     assert code_of(report) == 0
     (target,) = other_account(two).services.values()
     made = target.roles.keys() - before.services[target.sid].roles.keys()
@@ -329,7 +297,7 @@ def test_a_role_in_use_is_left(two, mapped):
     (target,) = other_account(two).services.values()
     role = target.role_named("moderator")
     role.permissions.append("editAnyUserInfo")
-    assert code_of(roll_back(driver, delete_created=True)) == 6
+    assert code_of(driver.rollback(delete_created=True)) == 6
     assert target.roles.keys() - before.services[target.sid].roles.keys() == {role.sid}
 
 
@@ -356,15 +324,15 @@ def test_a_second_rollback_does_nothing(simulator, tool):
 def test_an_interrupted_rollback_is_resumed(simulator, tmp_path):
     """Ctrl-C in the middle: what was restored is recorded, and `resume` does the rest."""
     before = deepcopy(simulator.world.first)
-    driver = drive(tmp_path, simulator)
+    driver = hasten(tmp_path, simulator)
     driver.run()
-    stop = threading.Event()
-    simulator.inject(Fault("edit", method="POST", nth=4, edit=lambda _world: stop.set()))
+    simulator.inject(Fault("edit", method="POST", nth=4, edit=lambda _world: driver.stop.set()))
     with pytest.raises(Interrupted, match="resume"):
-        roll_back(driver, stop=stop, concurrency=1)
+        driver.rollback(concurrency=1)
+    driver.stop.clear()
     assert lost(before, simulator.world.first)
-    with driver.context.locked_store("rollback") as store, pytest.raises(SafetyRefusal, match="resume"):
-        rollback(driver.context, store, journal.get(store, 1), RollbackOptions(), lambda: None)
+    with pytest.raises(SafetyRefusal, match="resume"):
+        driver.rollback(1)
     driver.resume()
     assert lost(before, simulator.world.first) == {}
     assert driver.resume() is None
@@ -414,25 +382,24 @@ def test_the_plan_of_an_undone_run_is_stale(simulator, tool):
 
 def test_a_run_with_an_undecided_create_must_be_resumed_first(two, elsewhere):
     """While nobody knows whether a service was made, its run cannot be rolled back: it would be forgotten."""
-    hasty = HastyDriver(elsewhere.db, elsewhere.environ)
     two.inject(Fault("reset_after", method="POST", path="/Services$"))
     two.inject(Fault("500_before", method="GET", path="^/v1/Services$", api="conversations", nth=2, times=5))
-    assert code_of(hasty.run(target="new", limits=Limits(concurrency=1))) == 4
+    assert code_of(elsewhere.run(target="new", limits=Limits(concurrency=1))) == 4
     since = len(two.requests)
     with pytest.raises(SafetyRefusal, match="resume"):
-        roll_back(hasty, delete_created=True)
+        elsewhere.rollback(delete_created=True)
     assert posts(two, since) == []
     assert code_of(elsewhere.resume()) == 0
-    assert code_of(roll_back(elsewhere, delete_created=True)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert other_account(two).services == {}
 
 
 def test_the_journal_tells_of_every_write(simulator, tmp_path):
     """Each write of a rollback has its intent and its outcome in the journal."""
-    driver = drive(tmp_path, simulator)
+    driver = hasten(tmp_path, simulator)
     driver.run()
     since = len(simulator.requests)
-    roll_back(driver)
+    driver.rollback()
     with driver.context.locked_store("look") as store:
         states = store.rows("SELECT key, state FROM journal WHERE run = 2 ORDER BY id")
     intents = [row["key"] for row in states if row["state"] == State.INTENT.value]
