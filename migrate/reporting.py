@@ -50,14 +50,22 @@ def diff_report(store: Store, plan: Plan) -> Report:
 
 def run_report(store: Store, plan: Plan, run: Run) -> Report:
     """Report what a run has done, and what is left."""
-    return _report(store, plan, "run", run)
+    report = _report(store, plan, "run", run)
+    if not journal.refusals_since(store, plan.target_account_sid, plan.created_at):
+        return report
+    # What Twilio has refused meanwhile has another verdict than the plan has counted.
+    verdicts = Counter(row.verdict for service in report.services for row in service.fields)
+    return replace(report, summary=replace(report.summary, verdicts=verdicts))
 
 
 def verify_report(store: Store, plan: Plan, run: Run | None) -> Report:
     """Report what `verify` has read last: a field that `change`s differs from the plan."""
     report = _report(store, plan, "verify", run)
-    differing = sum(any(row.change for row in service.fields) for service in report.services)
-    return replace(report, summary=replace(report.summary, services_to_change=differing))
+    differing, verdicts = 0, Counter[str]()
+    for service in report.services:
+        differing += any(row.change for row in service.fields)
+        verdicts.update(row.verdict for row in service.fields)
+    return replace(report, summary=replace(report.summary, services_to_change=differing, verdicts=verdicts))
 
 
 def rollback_report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
-from driving import about, code_of, drive, states
+from driving import about, code_of, drive, states, verdicts
 from worlds import USER_EVENTS, differences_in_place, named, posts
 
 from migrate.simulator import Fault, Simulator
@@ -255,3 +255,9 @@ def test_only_chosen_services(simulator, tool):
     assert tool("run", "--yes", "--service", service.sid).code == 0
     assert posts(simulator)
     assert all(service.sid in request.path for request in posts(simulator))
+
+
+def test_the_summary_counts_what_was_refused(refusing, tmp_path):
+    """A verdict that a refusal has changed during the run is counted in the summary as it is listed."""
+    report = drive(tmp_path, refusing).run()
+    assert verdicts(report) == {name: count for name, count in report.summary.verdicts.items() if count}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from driving import about, drive
+from driving import about, drive, verdicts
 from worlds import named, posts
 
 from migrate.simulator import Fault, Simulator
@@ -90,6 +90,13 @@ def test_refused_filters_are_no_mismatch(tmp_path):
         assert changed(report) == set()
         rows = about(report, named(simulator, "Juniper").sid).fields
         assert {row.verdict for row in rows if row.source == "webhook_filters"} == {"manual"}
+
+
+def test_the_summary_counts_what_the_report_lists(elsewhere):
+    """The verdicts of the summary are those of the rows, as they are after the run."""
+    _simulator, driver = elsewhere
+    report = driver.verify()
+    assert verdicts(report) == {name: count for name, count in report.summary.verdicts.items() if count}
 
 
 def test_a_service_that_is_gone(simulator, driver):

@@ -336,6 +336,15 @@ def refused(store: Store, target_sid: str) -> frozenset[str]:
     return frozenset(row["value"] for row in rows)
 
 
+def refusals_since(store: Store, account_sid: str, moment: str) -> int:
+    """Return how many filters Twilio has refused in an account since a moment, as far as they are remembered."""
+    count = store.value(
+        "SELECT count(*) FROM refusals WHERE account_sid = :account AND at >= :moment",
+        {"account": account_sid, "moment": moment},
+    )
+    return int(count)
+
+
 def _sql_list(states: Iterable[State]) -> str:
     return ", ".join(sorted(f"'{state.value}'" for state in states))
 
