@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clients import IMPATIENT
@@ -28,14 +28,14 @@ class Hasty(Context):
 
 @dataclass(frozen=True)
 class HastyDriver(Driver):
-    """A driver whose retries do not wait, and that can be stopped."""
+    """A driver whose retries do not wait; with `stop`, its commands can be interrupted."""
 
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event | None = None
 
     @property
     def context(self) -> Context:
         """See `Driver.context`."""
-        return Hasty(self.db, self.environ, Progress(quiet=True), self.stop)
+        return Hasty(self.db, self.environ, Progress(quiet=True), self.stop or threading.Event())
 
     def rollback(self, run_id: int | None = None, **options: object) -> Report:
         """`rollback --yes`."""

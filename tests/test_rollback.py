@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from copy import deepcopy
 from dataclasses import replace
 
@@ -326,10 +327,10 @@ def test_an_interrupted_rollback_is_resumed(simulator, tmp_path):
     before = deepcopy(simulator.world.first)
     driver = hasten(tmp_path, simulator)
     driver.run()
-    simulator.inject(Fault("edit", method="POST", nth=4, edit=lambda _world: driver.stop.set()))
+    stop = threading.Event()
+    simulator.inject(Fault("edit", method="POST", nth=4, edit=lambda _world: stop.set()))
     with pytest.raises(Interrupted, match="resume"):
-        driver.rollback(concurrency=1)
-    driver.stop.clear()
+        replace(driver, stop=stop).rollback(concurrency=1)
     assert lost(before, simulator.world.first)
     with pytest.raises(SafetyRefusal, match="resume"):
         driver.rollback(1)

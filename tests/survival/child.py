@@ -1,0 +1,159 @@
+"""A warm process that runs one command per line of its input, each in a fork that may kill itself on the way.
+
+It knows the moments that matter from outside, without any hook in the product: it wraps the transactions of
+the database and the sending of requests. Every such moment is a checkpoint; at the one it is told, the fork
+sends itself SIGKILL.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import sqlite3
+import struct
+import sys
+import threading
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+LABEL = 64
+
+
+class Checkpoints:
+    """Counts the moments, in memory that outlives the process, and kills at the right one."""
+
+    def __init__(self, kill_at: int, shared: mmap.mmap) -> None:
+        self._kill_at = kill_at
+        self._shared = shared
+        self._mutex = threading.Lock()
+        self._count = 0
+
+    def reach(self, label: str) -> None:
+        """Count one moment; do not return from the last one."""
+        with self._mutex:
+            self._count += 1
+            text = label.encode()[:LABEL].ljust(LABEL, b"\0")
+            self._shared[: 4 + LABEL] = struct.pack("i", self._count) + text
+            if self._count == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+                signal.pause()
+
+
+def watch_commits(points: Checkpoints) -> None:
+    """A moment before each commit, when the rows are there but not on disk, and one after it."""
+    from migrate.store import Store
+
+    original = Store.writing
+
+    @contextmanager
+    def writing(self):
+        with original(self) as db:
+            yield db
+            points.reach("before a commit")
+        points.reach("after a commit")
+
+    Store.writing = writing
+
+
+def watch_schema(points: Checkpoints | None) -> None:
+    """A moment before each statement that makes tables, for databases that are born under fire.
+
+    Nothing waits for the disk: a kill leaves what the operating system has taken, and that doubles the pace.
+    """
+    connect = sqlite3.connect
+
+    def traced(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        connection.execute("PRAGMA synchronous = OFF")
+        if points is not None:
+            connection.set_trace_callback(
+                lambda sql: sql.startswith("CREATE") and points.reach("in the schema")
+            )
+        return connection
+
+    sqlite3.connect = traced
+
+
+def watch_wire(points: Checkpoints, methods: frozenset[str]) -> None:
+    """A moment when a request has left and its answer was not read, and one when it was read."""
+    from urllib3.connection import HTTPConnection
+
+    from migrate import gateway
+
+    getresponse, send = HTTPConnection.getresponse, gateway._Transport._send
+
+    def left(self):
+        if self._method in methods:
+            points.reach(f"{self._method} left")
+        return getresponse(self)
+
+    def answered(self, method, *args, **kwargs):
+        response = send(self, method, *args, **kwargs)
+        if method in methods:
+            points.reach(f"{method} answered")
+        return response
+
+    HTTPConnection.getresponse = left
+    gateway._Transport._send = answered
+
+
+def import_everything() -> None:
+    """Pay for the imports once."""
+    import tqdm  # noqa: F401
+    import twilio.rest.api
+    import twilio.rest.chat.v2
+    import twilio.rest.conversations.v1  # noqa: F401
+
+    import migrate.cli
+    import migrate.commands.run
+    import migrate.present
+    import migrate.report
+    import migrate.reporting  # noqa: F401
+
+
+def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
+    """Be the command: same arguments, variables, folder and streams as a process of its own."""
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    for stream, name in ((1, "out.txt"), (2, "err.txt")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin = os.fdopen(0, closefd=False)
+    points = Checkpoints(order["kill_at"], shared)
+    watch_commits(points)
+    watch_wire(points, frozenset(order["methods"]))
+    watch_schema(points if order["schema"] else None)
+    sys.argv = ["chat-migrate", *order["arguments"]]
+    from migrate.cli import main
+
+    code = 70
+    try:
+        main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    """Fork for each order, and tell how it ended."""
+    import_everything()
+    for line in sys.stdin:
+        shared = mmap.mmap(-1, mmap.PAGESIZE)
+        pid = os.fork()
+        if pid == 0:
+            obey(json.loads(line), shared)
+        _, status = os.waitpid(pid, 0)
+        (count,) = struct.unpack("i", shared[:4])
+        label = shared[4 : 4 + LABEL].rstrip(b"\0").decode()
+        told = {"code": os.waitstatus_to_exitcode(status), "checkpoints": count, "last": label}
+        print(json.dumps(told), flush=True)  # noqa: T201 - its one way to answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The crash loop: killed at the Nth moment, for N = 1, 2, 3 … until a run ends undisturbed; then resumed.
+
+As SQLite tests itself: a child process does the work and kills itself without any clean-up; the parent
+looks at what is left. A short loop takes every seventh moment; `CHAT_MIGRATE_SURVIVAL=full` takes them all.
+SIGKILL does not test a loss of power: what the file system had not yet written survives it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from crashes import FIGURES, FULL, KILLED, Ended, Lab, Situation
+
+STRIDE = 1 if FULL else 7
+"""Every moment, or every seventh."""
+CHAIN_STRIDE = 1 if FULL else 23
+"""The same for chains of kills, each of which has many."""
+
+SETTLED = {"verified", "rolled_back", "skipped"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How an undisturbed run ends."""
+
+    state: dict[str, Any]
+    journal: dict[str, str]
+    creates: Counter[str]
+    twice: int
+
+
+def undisturbed(lab: Lab, situation: Situation, command: tuple[object, ...]) -> Expected:
+    """Run the command without a kill; what it leaves is what every other run has to leave."""
+    lab.begin(situation)
+    ended = lab.run(*command)
+    assert ended.code == 0, ended
+    expected = Expected(lab.look.end_state(), lab.look.journal(), lab.look.creates(), lab.look.sent_twice())
+    lab.look.check_file()
+    lab.look.check_intents()
+    assert set(expected.journal.values()) <= SETTLED
+    lab.end()
+    return expected
+
+
+def recover(lab: Lab, command: tuple[object, ...], **options: Any) -> Ended:
+    """`resume`; and the command once more if it was killed before there was anything to resume."""
+    ended = lab.run("resume", *command_bounds(command), **options)
+    if ended.code == 0 and "nothing to resume" in ended.out:
+        return lab.run(*command, **options)
+    if "no database" in ended.err or "There is no plan" in ended.err:
+        return lab.run(*command, **options)
+    return ended
+
+
+def command_bounds(command: tuple[object, ...]) -> tuple[object, ...]:
+    """The concurrency that a command was given, for its resume."""
+    at = command.index("--concurrency")
+    return command[at : at + 2]
+
+
+def check(lab: Lab, expected: Expected, workers: int) -> None:
+    """The end is that of an undisturbed run, and the journal tells how it came about."""
+    assert lab.look.end_state() == expected.state
+    assert lab.look.creates() == expected.creates
+    assert lab.look.journal() == expected.journal
+    lab.look.check_file()
+    lab.look.check_intents()
+    repeated = lab.look.sent_twice() - expected.twice
+    FIGURES["requests"] += len(lab.simulator.requests)
+    FIGURES["writes"] += len(lab.look.writes)
+    FIGURES["writes repeated"] += repeated
+    assert 0 <= repeated <= workers
+
+
+def crash_loop(lab: Lab, situation: Situation, command: tuple[object, ...], workers: int) -> int:
+    """Kill at each moment and resume; return how many kills there were."""
+    expected = undisturbed(lab, situation, command)
+    for kills, moment in enumerate(count(1, STRIDE)):
+        lab.begin(situation)
+        ended = lab.run(*command, kill_at=moment)
+        if ended.code != KILLED:
+            check(lab, expected, 0)
+            lab.end()
+            return kills
+        again = recover(lab, command)
+        assert again.code == 0, (moment, ended, again)
+        FIGURES["resumes"] += 1
+        try:
+            check(lab, expected, workers)
+        except AssertionError as error:
+            raise AssertionError(f"killed at moment {moment}, {ended.last}") from error
+        lab.end()
+    raise AssertionError("unreachable")
+
+
+def chain_loop(lab: Lab, situation: Situation, command: tuple[object, ...], workers: int) -> int:
+    """Kill at each moment, then kill each resume, one moment later each time, until one comes through."""
+    expected = undisturbed(lab, situation, command)
+    kills = 0
+    for first in count(1, CHAIN_STRIDE):
+        lab.begin(situation)
+        ended = lab.run(*command, kill_at=first)
+        if ended.code != KILLED:
+            lab.end()
+            return kills
+        trail = [ended.last]
+        for moment in count(1):
+            ended = recover(lab, command, kill_at=moment)
+            trail.append(ended.last)
+            if ended.code != KILLED:
+                break
+        kills += len(trail) - 1
+        assert ended.code == 0, (first, trail, ended)
+        FIGURES["resumes"] += len(trail) - 1
+        try:
+            check(lab, expected, workers * len(trail))
+        except AssertionError as error:
+            raise AssertionError(f"killed at moment {first}, then: {trail}") from error
+        lab.end()
+    raise AssertionError("unreachable")
+
+
+def diffed(lab: Lab) -> Situation:
+    """After `export` and `diff`."""
+    return lab.prepared(("export",), ("diff", "--target", lab.target))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_killed_apply_is_finished_by_resume(lab, workers):
+    """Killed at any moment of `apply`, `resume` ends in the state of an undisturbed run, nothing twice."""
+    assert crash_loop(lab, diffed(lab), ("apply", "--yes", "--concurrency", workers), workers) > 5
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_killed_resume_is_finished_by_the_next(lab, workers):
+    """The same if `resume` itself is killed, again and again."""
+    assert chain_loop(lab, diffed(lab), ("apply", "--yes", "--concurrency", workers), workers) > 5
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_killed_run_is_finished(lab, workers):
+    """The same for `run`, which also exports and plans; killed before its apply, it is typed once more."""
+    command = ("run", "--yes", "--target", lab.target, "--concurrency", workers)
+    assert crash_loop(lab, lab.empty, command, workers) > 5
+
+
+@pytest.fixture
+def applied(lab):
+    """After a whole run; and, for comparison, the accounts as they were before it."""
+    return lab.prepared(("run", "--yes", "--target", lab.target))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_killed_rollback_is_finished_by_resume(lab, applied, workers):
+    """Killed at any moment of `rollback`, `resume` ends in the state of an undisturbed one."""
+    assert crash_loop(lab, applied, ("rollback", "--yes", "--concurrency", workers), workers) > 0
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_killed_removal_is_finished_by_resume(lab, applied, workers):
+    """The same with `--delete-created`, again and again: what the run has made is gone, nothing else is."""
+    command = ("rollback", "--yes", "--delete-created", "--concurrency", workers)
+    assert crash_loop(lab, applied, command, workers) > 0
+    assert chain_loop(lab, applied, command, workers) > 0
+
+
+def test_a_killed_export_leaves_no_half_snapshot(lab):
+    """Killed at any moment of `export`, even while the database is born, the next one takes the whole snapshot."""
+    command = ("export", "--concurrency", 4)
+    everything = {"methods": ("GET",), "schema": True}
+
+    def snapshots() -> list[tuple[Any, ...]]:
+        """What the finished snapshots hold, and that nothing else is there."""
+        heads = lab.look.rows("SELECT id, services, digest FROM snapshots WHERE completed_at IS NOT NULL")
+        assert lab.look.rows("SELECT 1 FROM snapshots WHERE completed_at IS NULL") == []
+        ids = [head["id"] for head in heads]
+        for rows in ("SELECT snapshot_id FROM chat_services", "SELECT snapshot_id FROM chat_roles"):
+            assert sorted({row[0] for row in lab.look.rows(rows)}) == ids
+        return [tuple(head)[1:] for head in heads]
+
+    lab.begin(lab.empty)
+    assert lab.run(*command).code == 0
+    (whole,) = snapshots()
+    lab.end()
+    for moment in count(1, STRIDE):
+        lab.begin(lab.empty)
+        ended = lab.run(*command, kill_at=moment, **everything)
+        finished = ended.code != KILLED
+        if not finished:
+            assert lab.run(*command).code == 0, ended
+        # The kill may have come after the last commit: then there are two whole ones.
+        assert set(snapshots()) == {whole}, (moment, ended)
+        lab.look.check_file()
+        lab.end()
+        if finished:
+            return
+
+
+def test_a_killed_diff_leaves_no_half_plan(lab):
+    """Killed at any moment of `diff`, nothing was written to Twilio, and the next one makes the very same plan."""
+    exported = lab.prepared(("export",))
+    command = ("diff", "--target", lab.target, "--concurrency", 4)
+
+    def plans() -> set[tuple[Any, ...]]:
+        """What the finished plans hold, and that nothing else is there."""
+        assert lab.look.rows("SELECT 1 FROM plans WHERE completed_at IS NULL") == []
+        heads = lab.look.rows("SELECT number, id FROM plans")
+        steps = "SELECT key, position, after FROM plan_steps WHERE plan = ? ORDER BY key"
+        return {(head["id"], *map(tuple, lab.look.rows(steps, head["number"]))) for head in heads}
+
+    lab.begin(exported)
+    assert lab.run(*command).code == 0
+    (whole,) = plans()
+    lab.end()
+    for moment in count(1, STRIDE):
+        lab.begin(exported)
+        ended = lab.run(*command, kill_at=moment, methods=("GET",))
+        finished = ended.code != KILLED
+        if not finished:
+            assert lab.run(*command).code == 0, ended
+        assert plans() == {whole}, (moment, ended)
+        assert lab.look.writes == []
+        lab.look.check_file()
+        lab.end()
+        if finished:
+            return

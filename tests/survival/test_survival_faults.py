@@ -1,0 +1,270 @@
+"""Faults of the network and of Twilio, each kind on each request, and all of them mixed: the end state is the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest
+from crashes import FIGURES, FULL, Look, small_world
+from driving import code_of, states
+from hasty import HastyDriver, hasten
+from worlds import differences_between, named, posts
+
+from migrate.attempts import Limits
+from migrate.errors import CredentialsRefused, MigrateError
+from migrate.simulator import Fault, FaultPlan, Simulator
+from migrate.simulator.faults import KINDS, RANDOM_KINDS
+
+SILENT = ("timeout_before", "timeout_after")
+TIMEOUT = {"CHAT_MIGRATE_TIMEOUT": "0.2"}
+SEEDS = range(40) if FULL else range(2)
+RESUMES = 3
+
+
+@pytest.fixture(params=["same", "new"])
+def target(request):
+    """Where settings go."""
+    return request.param
+
+
+@dataclass
+class Trial:
+    """One small account, one driver, and the attempts to get a migration done."""
+
+    simulator: Simulator
+    driver: HastyDriver
+    target: str
+    trail: list[str] = field(default_factory=list)
+
+    def attempt(self) -> bool:
+        """`run`, or `resume` if there is a run; whether everything is done."""
+        try:
+            resumed = self.driver.resume() if self.driver.db.exists() else None
+            report = resumed or self.driver.run(target=self.target)
+        except MigrateError as error:
+            self.trail.append(str(error))
+            return False
+        self.trail.append(str(dict(report.summary.steps_by_state)))
+        return code_of(report) == 0
+
+    def finish(self) -> None:
+        """Get it done, with three more attempts at most."""
+        assert any(self.attempt() for _ in range(1 + RESUMES)), self.trail
+        FIGURES["resumes"] += len(self.trail) - 1
+
+
+def begin(tmp_path, target: str, *faults: Fault, plan: FaultPlan | None = None) -> tuple[Trial, Look]:
+    """A trial in a world of its own; the caller closes the simulator."""
+    simulator = Simulator(
+        world=small_world(), user_filters="refuse", faults=plan or FaultPlan(faults)
+    ).start()
+    account = list(simulator.world.accounts)[1] if target == "new" else None
+    driver = hasten(tmp_path, simulator, account, **TIMEOUT)
+    return Trial(simulator, driver, target), Look(simulator, driver.db)
+
+
+@pytest.fixture
+def expected(tmp_path_factory, target) -> tuple[dict[str, Any], Counter[str], int]:
+    """What an undisturbed run leaves: the accounts, how much it created, how many requests it made."""
+    trial, look = begin(tmp_path_factory.mktemp("undisturbed"), target)
+    with closing(trial.simulator):
+        assert trial.attempt()
+        return look.end_state(), look.creates(), len(trial.simulator.requests)
+
+
+def check(trial: Trial, look: Look, expected: tuple[dict[str, Any], Counter[str], int]) -> None:
+    """The end is that of an undisturbed run, nothing was made twice, and the journal tells of every write."""
+    state, creates, _ = expected
+    assert look.end_state() == state, trial.trail
+    assert look.creates() == creates, trial.trail
+    look.check_intents()
+    look.check_file()
+    FIGURES["faults"] += sum(request.fault is not None for request in trial.simulator.requests)
+    FIGURES["requests"] += len(trial.simulator.requests)
+
+
+def each_request_once(kind: str) -> tuple[Fault, ...]:
+    """A fault for the first request to each kind of place: lists, settings, roles, reads and writes."""
+    places = ("/Services$", "Configuration$", "Notifications$", "Webhooks$", "/Roles$", "/Roles/RL")
+    methods = ("POST",) if kind in SILENT else ("GET", "POST")
+    return tuple(
+        Fault(kind, method, path, seconds=0.6 if kind in SILENT else 0.02, nth=nth)
+        for path in places
+        for method in methods
+        for nth in (1, 4)
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "edit"])
+def test_each_kind_of_fault_in_every_place(tmp_path, target, expected, kind):
+    """Whatever befalls a request of any kind, reading or writing, the end state is that of an undisturbed run."""
+    trial, look = begin(tmp_path, target, *each_request_once(kind))
+    with closing(trial.simulator):
+        trial.finish()
+        check(trial, look, expected)
+        assert any(request.fault for request in trial.simulator.requests)
+
+
+@pytest.mark.skipif(not FULL, reason="the full session strikes each single request")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"edit", "slow"}])
+def test_each_kind_of_fault_on_each_request(tmp_path, target, expected, kind):
+    """A single fault, on the first request, the second, and so on to the last."""
+    for nth in count(1):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        trial, look = begin(folder, target, Fault(kind, nth=nth, seconds=0.6))
+        with closing(trial.simulator):
+            trial.finish()
+            check(trial, look, expected)
+            if not any(request.fault for request in trial.simulator.requests):
+                return
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mixed_faults_on_every_request(tmp_path, seed):
+    """With 15 % of all requests struck, 24 services are re-created once each, all equal, within three resumes."""
+    kinds = tuple(kind for kind in RANDOM_KINDS if kind != "slow")
+    plan = FaultPlan(rate=0.15, seed=seed, kinds=kinds, seconds=0.6)
+    with Simulator(services=24, seed=seed, accounts=2, faults=plan) as simulator:
+        account = list(simulator.world.accounts)[1]
+        trial = Trial(simulator, hasten(tmp_path, simulator, account, **TIMEOUT), "new")
+        look = Look(simulator, trial.driver.db)
+        trial.finish()
+        assert differences_between(simulator, account) == [], f"seed {seed}: {trial.trail}"
+        assert len(simulator.world.accounts[account].services) == 24, f"seed {seed}: {trial.trail}"
+        look.check_intents()
+        look.check_file()
+        FIGURES["faults"] += sum(request.fault is not None for request in simulator.requests)
+        FIGURES["requests"] += len(simulator.requests)
+        FIGURES["writes repeated"] += look.sent_twice()
+
+
+def test_two_creates_of_one_name_are_lost(tmp_path):
+    """Both services are there, nobody knows whose they are, and it does not matter: each is taken once."""
+    lost = Fault("reset_after", "POST", "/Services$", times=2)
+    # The first list is for the server's time; the answers to both searches fail as long as patience lasts.
+    blind = Fault("500_before", "GET", "^/v1/Services$", "conversations", nth=2, times=10)
+    trial, look = begin(tmp_path, "new", lost, blind)
+    with closing(trial.simulator) as simulator:
+        for service in list(simulator.world.first.services.values()):
+            if service.chat["friendly_name"] != "Brightwater Support":
+                simulator.world.delete_service(service.sid)
+        report = trial.driver.run(target="new", limits=Limits(concurrency=1))
+        assert report.summary.steps_by_state["unknown"] == 2
+        assert code_of(trial.driver.resume()) == 0
+        assert look.creates()["Services"] == 2
+        assert differences_between(simulator, trial.driver.environ["TWILIO_TARGET_ACCOUNT_SID"]) == []
+
+
+@pytest.mark.parametrize("first", [1, 6])
+def test_a_lasting_refusal_of_the_credentials(tmp_path, target, expected, first):
+    """A 401 that stays stops the run with 5; what was done is recorded, and a resume with good ones ends it."""
+    good: dict[str, str] = {}
+
+    def revoke(world):
+        for account in world.accounts.values():
+            good[account.sid], account.auth_token = account.auth_token, "0" * 32
+
+    for nth in count(first) if FULL else (first,):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        trial, look = begin(folder, target, Fault("edit", "POST", nth=nth, edit=revoke))
+        with closing(trial.simulator) as simulator:
+            good.clear()
+            with suppress(CredentialsRefused):
+                trial.driver.run(target=target)
+                assert not good, "it must not go on with refused credentials"
+                return
+            assert CredentialsRefused.exit_code == 5
+            done = [request for request in posts(simulator) if request.status in {200, 201}]
+            assert len(look.rows("SELECT 1 FROM journal WHERE state = 'verified'")) >= len(done)
+            for sid, token in good.items():
+                simulator.world.accounts[sid].auth_token = token
+            trial.finish()
+            check(trial, look, expected)
+
+
+EDITS = {
+    "webhooks": lambda service: service.conversations_webhooks.update(
+        post_webhook_url="https://theirs.example.com"
+    ),
+    "notifications": lambda service: service.conversations_notifications["new_message"].update(
+        template="theirs"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [None, "reset_after", "reset_before", "500_after", "timeout_after"])
+@pytest.mark.parametrize("resource", EDITS)
+def test_a_second_hand_that_edits(tmp_path, resource, kind):
+    """What someone else sets during the run is never overwritten, answer lost or not: drifted, exit 6."""
+    trial, look = begin(tmp_path, "same")
+    with closing(trial.simulator) as simulator:
+        service = named(simulator, "Brightwater")
+        path = f"{service.sid}/Configuration/{resource.capitalize()}$"
+
+        def edit(world):
+            EDITS[resource](world.service(service.sid))
+
+        # The reads of one resource: the plan's, that of the guard before the run, and the one before the write.
+        nth = 3 if kind is None else 4
+        faults = [Fault(kind, "POST", path, seconds=0.6)] if kind else []
+        simulator.inject(*faults, Fault("edit", "GET", path, nth=nth, edit=edit))
+        report = trial.driver.run(limits=Limits(trust_seconds=0.0))
+        assert states(report, service.sid)[resource] == "drifted"
+        assert code_of(report) == 6
+        before = len(posts(simulator))
+        assert code_of(trial.driver.resume()) == 6
+        assert len(posts(simulator)) == before
+        edited = small_world().service(service.sid)
+        EDITS[resource](edited)
+        theirs = getattr(service, f"conversations_{resource}")
+        if kind in {None, "reset_before"}:
+            assert theirs == getattr(edited, f"conversations_{resource}")
+        assert "theirs" in str(theirs)
+        assert code_of(trial.driver.resume(allow_drift=True)) == 0
+        assert "theirs" not in str(getattr(service, f"conversations_{resource}"))
+        look.check_intents()
+
+
+def test_a_service_that_is_deleted_in_mid_run(simulator, tool):
+    """Its own steps fail with advice, all others go on, exit 4; a resume tries again and says the same."""
+    service = named(simulator, "Kestrel")
+    simulator.inject(Fault("edit", "POST", service.sid, edit=lambda world: world.delete_service(service.sid)))
+    result = tool("run", "--yes", "--format", "json")
+    assert result.code == 4
+    for each in result.json["services"]:
+        for step in each["steps"]:
+            assert step["state"] in (
+                {"failed", "planned"} if each["source_sid"] == service.sid else {"verified"}
+            )
+    (failed,) = (
+        s["error"] for each in result.json["services"] for s in each["steps"] if s["state"] == "failed"
+    )
+    assert (failed["status"], "look it up in the Console" in failed["advice"]) == (404, True)
+    sent = len(posts(simulator))
+    assert tool("resume").code == 4
+    assert len(posts(simulator)) == sent + 1
+
+
+def test_a_created_service_that_is_deleted_in_mid_run(tmp_path):
+    """The same for a service that the run itself has made: the others are complete, nothing is made twice."""
+    trial, look = begin(tmp_path, "new")
+    with closing(trial.simulator) as simulator:
+        account = list(simulator.world.accounts.values())[1]
+
+        def delete(world):
+            world.delete_service(next(iter(account.services)))
+
+        simulator.inject(Fault("edit", "POST", "/Configuration$", edit=delete))
+        report = trial.driver.run(target="new", limits=Limits(concurrency=1))
+        assert code_of(report) == 4
+        assert report.summary.steps_by_state["failed"] == 1
+        assert len(account.services) == 3
+        assert code_of(trial.driver.resume()) == 4
+        assert len(account.services) == 3
+        assert look.creates()["Services"] == 4
