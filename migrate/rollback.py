@@ -26,6 +26,8 @@ from migrate.steps import Action, Finding, Step, Values
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, UNDECIDED, UNDONE, Entry, Run, State
 
+WEBHOOK_URLS = ("pre_webhook_url", "post_webhook_url")
+
 
 class How(str, Enum):
     """What a rollback does about one step."""
@@ -55,6 +57,14 @@ class Undo:
 
 
 NOTHING_WRITTEN = "The run has written nothing here."
+SAME_IN_NEW_WORDS = (
+    "What was there before was in Chat's words, which Twilio does not take any more; the target says the same "
+    "in Conversations' words."
+)
+CLEARED = (
+    'There was no webhook before, and Twilio has no way back to "never set": the URLs are emptied. Whether the '
+    "account-level webhook is called again is not documented, so try it."
+)
 
 
 def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:
@@ -111,8 +121,15 @@ class _Teller:
         stuck = sorted(written.after.keys() - inverse.after.keys())
         reason = f"Twilio takes no empty value, so this stays as it is: {', '.join(stuck)}." if stuck else ""
         if inverse.compare(inverse.before) is Finding.DONE:
-            return Undo(step, How.LEAVE, reason=reason or NOTHING_WRITTEN, special=bool(stuck))
-        return Undo(inverse, How.RESTORE, reason=reason, special=bool(stuck))
+            return Undo(step, How.LEAVE, reason=reason or SAME_IN_NEW_WORDS, special=bool(stuck))
+        if _empties_all_urls(inverse):
+            reason = f"{reason} {CLEARED}".strip()
+        return Undo(inverse, How.RESTORE, reason=reason, special=bool(reason))
+
+
+def _empties_all_urls(inverse: Step) -> bool:
+    urls = [inverse.after[path] for path in WEBHOOK_URLS if path in inverse.after]
+    return bool(urls) and not any(urls)
 
 
 def _acceptable(before: Values) -> Values:

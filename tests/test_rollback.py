@@ -407,3 +407,21 @@ def test_the_journal_tells_of_every_write(simulator, tmp_path):
     assert len(intents) == len(posts(simulator, since))
     ends = {row["key"]: row["state"] for row in states}
     assert {ends[key] for key in intents} == {"rolled_back"}
+
+
+def test_a_rollback_tells_what_it_cannot_bring_back(simulator, tool):
+    """What was in Chat's words, and webhooks that were never set, are told with what stands there instead."""
+    assert tool("run", "--yes").code == 0
+    done = tool("-v", "rollback", "--yes")
+    assert done.code == 0
+    kestrel = named(simulator, "Kestrel").sid
+    [message] = [
+        row["message"]
+        for row in tool.rows(
+            "SELECT message FROM step_states WHERE state = 'skipped' AND key = ?", f"{kestrel}/webhooks"
+        )
+    ]
+    assert "in Chat's words" in message
+    juniper = named(simulator, "Juniper").sid
+    assert f"{juniper}/webhooks" in done.err
+    assert "account-level webhook is called again is not documented" in done.err
