@@ -102,7 +102,8 @@ class Attempt:
             raise
         except CallFailed as error:
             # Where the resource is gone, so is whatever the request may have done to it.
-            undecided = self.undecided and error.failure.status != 404
+            gone = error.failure.status == 404 and self._step.target_sid is not None
+            undecided = self.undecided and not gone
             return self.record(Entry.of_failure(State.UNKNOWN if undecided else State.FAILED, error.failure))
 
     def record(self, *entries: Entry, became: Became | None = None) -> State:

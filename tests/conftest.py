@@ -16,7 +16,9 @@ import pytest
 
 from migrate.simulator import Simulator
 
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))}
+CLEAN = {
+    name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))
+}
 """The environment without anything that a developer may have set for real accounts."""
 
 
@@ -41,7 +43,9 @@ class Tool:
     folder: Path
     environ: dict[str, str]
 
-    def __call__(self, *arguments: object, environ: dict[str, str] | None = None, timeout: float = 60) -> Result:
+    def __call__(
+        self, *arguments: object, environ: dict[str, str] | None = None, timeout: float = 60
+    ) -> Result:
         """Run one command; `environ` adds to the variables, an empty value removes one."""
         variables = {name: value for name, value in {**self.environ, **(environ or {})}.items() if value}
         done = subprocess.run(
