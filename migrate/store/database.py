@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from migrate.store.schema import APPLICATION_ID, migrations
 PRIVATE = 0o600
 OTHERS = 0o077
 BUSY_TIMEOUT_MS = 10_000
+LOCK_POLL_SECONDS = 0.02
 
 
 def to_json(value: object) -> str:
@@ -160,12 +162,14 @@ def _not_opened(path: Path, error: OSError) -> BadInput:
 
 def _prepare(store: Store) -> None:
     with store.reading() as db:
-        _check_owner(store.path, db)
+        # One state of the file: another process may be making the tables.
+        with db.atomic():
+            _check_owner(store.path, db)
         _check_private(store.path, db)
         db.execute("PRAGMA foreign_keys = ON")
         try:
             if migrations.pending(db):
-                _upgrade(db)
+                _upgrade(store, db)
         except sqlite3.Error as error:
             raise _write_error(store.path, error) from error
 
@@ -200,16 +204,34 @@ def _check_private(path: Path, db: Database) -> None:
     )
 
 
-def _upgrade(db: Database) -> None:
+def _upgrade(store: Store, db: Database) -> None:
     # The journal's promise is "on disk before the request leaves": WAL with synchronous=FULL, which is
     # SQLite's default, keeps it through a power cut.
-    db.enable_wal()
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    migrations.apply(db)
+    _enable_wal(db)
+    with store.writing():
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrations.apply(db)
+
+
+def _enable_wal(db: Database) -> None:
+    """Switch to WAL; for the lock that this takes SQLite does not wait by itself."""
+    last_try = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            db.enable_wal()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > last_try:
+                raise
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return
 
 
 def _holds_nothing(store: Store) -> bool:
+    """Whether nobody would miss the file: it has no snapshot, and no other command works on it."""
     with store.reading() as db:
-        return "snapshots" not in db.table_names() or not db.table("snapshots").count_where(
+        if not {"snapshots", "lock"} <= set(db.table_names()):
+            return True
+        return not db.table("lock").count and not db.table("snapshots").count_where(
             "completed_at IS NOT NULL"
         )
