@@ -12,11 +12,15 @@ from pathlib import Path
 from types import FrameType
 
 from migrate import config
-from migrate.errors import Failure
+from migrate.errors import Failure, Interrupted
 from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Remover, Writer
 from migrate.progress import Progress
 from migrate.retry import Retrier
 from migrate.store import Store, lock, open_store
+
+
+class RunInterrupted(Interrupted):
+    """Ctrl-C after a run has begun: there is something to resume."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,24 @@ class Context:
 
     @contextmanager
     def locked_store(self, command: str, *, must_exist: bool = True) -> Iterator[Store]:
-        """Open the database and hold its lock, with Ctrl-C made gentle."""
+        """Open the database and hold its lock, with Ctrl-C made gentle.
+
+        Raises:
+            Interrupted: Ctrl-C; the message says what to type to go on.
+        """
         with (
             open_store(self.db, must_exist=must_exist) as store,
             lock.held(store, command, self.stop),
             self._gentle_interrupt(),
         ):
-            yield store
+            try:
+                yield store
+            except RunInterrupted:
+                raise
+            except Interrupted as error:
+                raise Interrupted(
+                    f"Interrupted before anything was written to Twilio. Run `chat-migrate {command}` again."
+                ) from error
 
     def _tell_of_retry(self, failure: Failure) -> None:
         self.progress.detail(f"Trying again: {failure}")

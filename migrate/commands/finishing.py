@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrate.attempts import Work
-from migrate.commands.context import Context
+from migrate.commands.context import Context, RunInterrupted
 from migrate.errors import Interrupted
 from migrate.store import journal
 from migrate.store.journal import Run
@@ -15,7 +15,7 @@ def finish(context: Context, work: Work, run: Run, do: Callable[[Work, Run], Ite
     """Do what is left of a run or a rollback, with progress; return it as it stands afterwards.
 
     Raises:
-        Interrupted: Ctrl-C; what was done is recorded.
+        RunInterrupted: Ctrl-C; what was done is recorded.
     """
     left = len(journal.open_services(work.store, run))
     try:
@@ -24,5 +24,5 @@ def finish(context: Context, work: Work, run: Run, do: Callable[[Work, Run], Ite
         ):
             pass
     except Interrupted as error:
-        raise Interrupted(f"Run {run.id} was interrupted. `chat-migrate resume` continues it.") from error
+        raise RunInterrupted(f"Run {run.id} was interrupted. `chat-migrate resume` continues it.") from error
     return journal.get(work.store, run.id)
