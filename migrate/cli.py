@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -434,6 +435,7 @@ def demo(context: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code of the README's table."""
+    _fit_streams()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -462,6 +464,13 @@ def main() -> NoReturn:
         )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fit_streams() -> None:
+    """Let no friendly name end a command on a terminal that cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _context(context: click.Context) -> Context:

@@ -111,13 +111,13 @@ class _RollbackTeller:
         """Report one service."""
         told = _Teller(self.store, self.plan, self.undone, as_read=False).tell(planned)
         undoing = undos(self.store, self.undone, planned.source_sid, delete_created=self.delete_created)
-        restored = {
-            (undo.step.resource.value, undo.step.item): undo for undo in undoing if undo.how is How.RESTORE
-        }
         entries = self.entries(planned.source_sid)
-        rows = (
-            _restored(row, undo) for row in told.fields for undo in restored.values() if _concerns(undo, row)
-        )
+        restored = [
+            undo
+            for undo in undoing
+            if undo.how is How.RESTORE and entries.get(undo.step.key, PLANNED).state is not State.DRIFTED
+        ]
+        rows = (_restored(row, undo) for row in told.fields for undo in restored if _concerns(undo, row))
         return replace(told, fields=tuple(rows), steps=tuple(_undo_step(undo, entries) for undo in undoing))
 
 

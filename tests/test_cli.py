@@ -147,3 +147,11 @@ def test_the_database_is_where_one_says(tool, arguments, environ):
     """`--db` and its variable put the database elsewhere; the default place stays empty."""
     assert tool(*arguments, environ=environ).code == 0
     assert [found.name for found in tool.folder.iterdir()] == ["other.db"]
+
+
+@pytest.mark.parametrize("command", [("status",), ("sids",), ("diff",)])
+def test_a_terminal_that_cannot_show_a_name_ends_no_command(tool, command):
+    """On a terminal that knows ASCII only, every command still says what it has to say."""
+    ascii_only = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    assert tool("run", "--yes", "--target", "new", environ=ascii_only).code == 0
+    assert tool(*command, environ=ascii_only).code == 0

@@ -425,3 +425,15 @@ def test_a_rollback_tells_what_it_cannot_bring_back(simulator, tool):
     juniper = named(simulator, "Juniper").sid
     assert f"{juniper}/webhooks" in done.err
     assert "account-level webhook is called again is not documented" in done.err
+
+
+def test_fields_that_drifted_are_not_told_as_restored(simulator, tool):
+    """A field that someone changed since the run is not among those that the rollback's report restores."""
+    tool("run", "--yes")
+    service = named(simulator, "Kestrel")
+    service.conversations_notifications["new_message"]["template"] = "theirs"
+    told = tool("rollback", "--yes", "--format", "json")
+    assert told.code == 6
+    [kestrel] = [found for found in told.json["services"] if found["source_sid"] == service.sid]
+    assert kestrel["fields"] == []
+    assert [step["state"] for step in kestrel["steps"]] == ["skipped", "drifted"]

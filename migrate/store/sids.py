@@ -141,20 +141,7 @@ def created_besides(store: Store, account_sid: str, plan: int, since: str) -> di
     )
 
 
-CURRENT = """
-    SELECT s.*, coalesce(
-        nullif(s.friendly_name, ''),
-        (SELECT c.friendly_name FROM chat_roles c WHERE c.role_sid = s.source_sid ORDER BY c.snapshot_id DESC LIMIT 1)
-    ) AS friendly_name
-    FROM sids s
-    WHERE s.id > :after AND s.how != 'removed' AND s.target_service_sid = (
-        SELECT n.target_sid FROM sids n
-        WHERE n.account_sid = s.account_sid AND n.source_sid = s.source_service_sid AND n.kind = 'service'
-        AND n.how != 'removed'
-        ORDER BY n.id DESC LIMIT 1
-    )
-    ORDER BY s.id LIMIT :limit
-"""
+CURRENT = "SELECT * FROM sid_map WHERE id > :after ORDER BY id LIMIT :limit"
 
 
 def current(store: Store) -> Iterator[dict[str, Any]]:
