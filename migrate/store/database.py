@@ -162,12 +162,12 @@ def _not_opened(path: Path, error: OSError) -> BadInput:
 
 def _prepare(store: Store) -> None:
     with store.reading() as db:
-        # One state of the file: another process may be making the tables.
-        with db.atomic():
-            _check_owner(store.path, db)
-        _check_private(store.path, db)
-        db.execute("PRAGMA foreign_keys = ON")
         try:
+            # One state of the file: another process may be making the tables.
+            with db.atomic():
+                _check_owner(store.path, db)
+            _check_private(store.path, db)
+            db.execute("PRAGMA foreign_keys = ON")
             if migrations.pending(db):
                 _upgrade(store, db)
         except sqlite3.Error as error:

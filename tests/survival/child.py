@@ -7,15 +7,18 @@ sends itself SIGKILL.
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import os
+import resource
 import signal
 import sqlite3
 import struct
 import sys
 import threading
-from contextlib import contextmanager
+import traceback
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 LABEL = 64
@@ -41,11 +44,15 @@ class Checkpoints:
                 signal.pause()
 
 
-def watch_commits(points: Checkpoints) -> None:
-    """A moment before each commit, when the rows are there but not on disk, and one after it."""
+def watch_commits(points: Checkpoints, read_only_after: int) -> None:
+    """A moment before each commit, when the rows are there but not on disk, and one after it.
+
+    After so many commits the database is read-only, unless that is 0.
+    """
     from migrate.store import Store
 
     original = Store.writing
+    commits = itertools.count(1)
 
     @contextmanager
     def writing(self):
@@ -53,6 +60,9 @@ def watch_commits(points: Checkpoints) -> None:
             yield db
             points.reach("before a commit")
         points.reach("after a commit")
+        if next(commits) == read_only_after:
+            with self.reading() as db:
+                db.execute("PRAGMA query_only = ON")
 
     Store.writing = writing
 
@@ -66,7 +76,8 @@ def watch_schema(points: Checkpoints | None) -> None:
 
     def traced(*args, **kwargs):
         connection = connect(*args, **kwargs)
-        connection.execute("PRAGMA synchronous = OFF")
+        with suppress(sqlite3.Error):  # a file that may not grow; the product's own statements will meet that
+            connection.execute("PRAGMA synchronous = OFF")
         if points is not None:
             connection.set_trace_callback(
                 lambda sql: sql.startswith("CREATE") and points.reach("in the schema")
@@ -123,9 +134,11 @@ def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin = os.fdopen(0, closefd=False)
     points = Checkpoints(order["kill_at"], shared)
-    watch_commits(points)
+    watch_commits(points, order["read_only_after"])
     watch_wire(points, frozenset(order["methods"]))
     watch_schema(points if order["schema"] else None)
+    if order["file_limit"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], resource.RLIM_INFINITY))
     sys.argv = ["chat-migrate", *order["arguments"]]
     from migrate.cli import main
 
@@ -134,6 +147,8 @@ def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
         main()
     except SystemExit as end:
         code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -78,8 +78,21 @@ class Zygote:
         kill_at: int = 0,
         methods: tuple[str, ...] = ("POST", "DELETE"),
         schema: bool = False,
+        file_limit: int = 0,
+        read_only_after: int = 0,
     ) -> Ended:
-        """Run one command in a fork; kill it at a checkpoint, unless that is 0."""
+        """Run one command in a fork.
+
+        Args:
+            arguments: of the command.
+            folder: where it runs.
+            environ: its variables, beside the clean ones.
+            kill_at: the checkpoint at which it is killed, or 0.
+            methods: the requests that are checkpoints.
+            schema: whether the making of tables has checkpoints.
+            file_limit: how large its files may become, bytes; 0: as they like.
+            read_only_after: the number of commits after which the database is read-only, or 0.
+        """
         order = {
             "arguments": [str(argument) for argument in arguments],
             "folder": str(folder),
@@ -87,6 +100,8 @@ class Zygote:
             "kill_at": kill_at,
             "methods": methods,
             "schema": schema,
+            "file_limit": file_limit,
+            "read_only_after": read_only_after,
         }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()

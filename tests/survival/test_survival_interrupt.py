@@ -1,0 +1,214 @@
+"""Ctrl-C on a real process, once and twice; and two commands that start at the same moment."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from crashes import CLEAN, Look, small_world
+from worlds import posts
+
+from migrate.errors import LockHeld
+from migrate.simulator import Fault, Simulator
+from migrate.store import database, lock, open_store
+
+SLOW = 1.5
+"""How long the call takes that is in flight when the signal comes, seconds."""
+
+
+@pytest.fixture(params=["same", "new"])
+def target(request):
+    """Where settings go."""
+    return request.param
+
+
+@pytest.fixture
+def simulator():
+    """The small account, and an empty second one."""
+    with Simulator(world=small_world()) as running:
+        yield running
+
+
+@pytest.fixture
+def start(simulator, tmp_path, target):
+    """Starts a command in a process of its own."""
+    account = list(simulator.world.accounts)[1] if target == "new" else None
+    running = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "migrate", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**CLEAN, **simulator.environment(account)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def look(simulator, tmp_path):
+    """A look at accounts and database."""
+    return Look(simulator, tmp_path / "chat-migrate.db")
+
+
+def finished(process, code=0):
+    """Its output and errors, when it has ended with this code."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, (out, err)
+    return out, err
+
+
+def wait_for(condition):
+    """Wait until something has happened in another process."""
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+def slow_call(simulator, method, path=""):
+    """Let one call take long; return a function that waits until it is in flight."""
+    simulator.inject(Fault("slow", method, path, nth=3, seconds=SLOW))
+    return lambda: wait_for(lambda: any(request.fault == "slow" for request in simulator.requests))
+
+
+@pytest.fixture
+def undisturbed(target, tmp_path_factory, request):
+    """The end state of a run that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with Simulator(world=small_world()) as simulator:
+        account = list(simulator.world.accounts)[1] if target == "new" else None
+        subprocess.run(
+            [sys.executable, "-m", "migrate", "run", "--yes", "--target", target],
+            cwd=folder,
+            env={**CLEAN, **simulator.environment(account)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        return Look(simulator, folder / "chat-migrate.db").end_state()
+
+
+def test_the_first_interrupt_finishes_what_is_in_flight(simulator, start, look, target, undisturbed):
+    """The call in flight is finished and recorded, the way on is printed, exit 130; resume does the rest."""
+    in_flight = slow_call(simulator, "POST")
+    process = start("run", "--yes", "--target", target, "--concurrency", 2)
+    in_flight()
+    process.send_signal(signal.SIGINT)
+    _, err = finished(process, 130)
+    assert "chat-migrate resume" in err
+    assert "Traceback" not in err
+    sent = [request for request in posts(simulator) if request.status in {200, 201}]
+    assert len(look.rows("SELECT 1 FROM journal WHERE state = 'verified'")) >= len(sent) > 0
+    assert look.rows("SELECT 1 FROM step_states WHERE state IN ('intent', 'unknown')") == []
+    assert look.rows("SELECT * FROM lock") == []
+    finished(start("resume"))
+    assert look.end_state() == undisturbed
+    look.check_intents()
+
+
+def test_the_second_interrupt_stops_at_once(simulator, start, look, target, undisturbed):
+    """It does not wait for the call in flight; what became of that is found out by resume."""
+    in_flight = slow_call(simulator, "POST")
+    process = start("run", "--yes", "--target", target, "--concurrency", 1)
+    in_flight()
+    process.send_signal(signal.SIGINT)
+    assert "Ctrl-C again stops at once" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    finished(process, 130)
+    assert len(look.rows("SELECT 1 FROM step_states WHERE state = 'intent'")) == 1
+    finished(start("resume"))
+    assert look.end_state() == undisturbed
+    look.check_intents()
+    look.check_file()
+
+
+def test_a_rollback_is_interrupted_gently_too(simulator, start, look, target):
+    """The same for `rollback --delete-created`, whose resume ends it."""
+    finished(start("run", "--yes", "--target", target))
+    method = "DELETE" if target == "new" else "POST"
+    done = len(posts(simulator))
+    in_flight = slow_call(simulator, method)
+    process = start("rollback", "--yes", "--delete-created", "--concurrency", 1)
+    in_flight()
+    process.send_signal(signal.SIGINT)
+    _, err = finished(process, 130)
+    assert "chat-migrate resume" in err
+    assert look.rows("SELECT 1 FROM step_states WHERE state IN ('intent', 'unknown')") == []
+    finished(start("resume"))
+    assert len(posts(simulator)) > done + 3
+    assert [s for a in list(simulator.world.accounts.values())[1:] for s in a.services] == []
+
+
+@pytest.mark.parametrize("command", ["export", "diff"])
+def test_reading_is_interrupted_gently(simulator, start, look, target, command):
+    """`export` and `diff` say what to type and leave nothing half-done behind."""
+    if command == "diff":
+        finished(start("export"))
+    path = "/Roles$" if command == "export" or target == "same" else ""
+    if command == "diff" and target == "new":
+        # A diff for new services reads no targets until there are some.
+        finished(start("run", "--yes", "--target", "new"))
+    finished(start("export"))
+    before = [tuple(row) for row in look.rows("SELECT number FROM plans UNION ALL SELECT id FROM snapshots")]
+    in_flight = slow_call(simulator, "GET", path)
+    process = start(command, *(["--target", target] if command == "diff" else []), "--concurrency", 1)
+    in_flight()
+    process.send_signal(signal.SIGINT)
+    _, err = finished(process, 130)
+    assert f"chat-migrate {command}" in err
+    finished(start(command, *(["--target", target] if command == "diff" else [])))
+    after = [tuple(row) for row in look.rows("SELECT number FROM plans UNION ALL SELECT id FROM snapshots")]
+    assert len(after) == len(before) + 1
+
+
+def test_two_apply_at_once(simulator, start, look, target, undisturbed):
+    """One of them works; the other ends with 8, names the holder, and has sent nothing."""
+    finished(start("export"))
+    finished(start("diff", "--target", target))
+    slow_call(simulator, "POST")
+    both = [start("apply", "--yes"), start("apply", "--yes")]
+    outcomes = [(process.pid, *process.communicate(timeout=60), process.returncode) for process in both]
+    assert sorted(code for *_, code in outcomes) == [0, 8], outcomes
+    (winner,) = (pid for pid, _, _, code in outcomes if code == 0)
+    (complaint,) = (err for _, _, err, code in outcomes if code == 8)
+    assert f"`chat-migrate apply` (process {winner} on " in complaint
+    assert complaint.count("\n") == 1
+    assert look.end_state() == undisturbed
+    look.check_intents()
+    look.check_file()
+
+
+def test_the_second_one_leaves_the_database_of_the_first(tmp_path, monkeypatch):
+    """Both commands found no database: the one that finds it locked does not take it for its own and remove it."""
+    path = tmp_path / "chat-migrate.db"
+    with open_store(path) as first, lock.held(first, "run"):
+        monkeypatch.setattr(database, "_exists", lambda _path: False)
+        with pytest.raises(LockHeld), open_store(path) as second, lock.held(second, "run"):
+            pass
+        assert path.exists()
+
+
+def test_two_first_runs_at_once(simulator, start, look, target, undisturbed):
+    """In an empty folder, too: the one that comes second must not take away the database that the first one fills."""
+    slow_call(simulator, "GET")
+    both = [start("run", "--yes", "--target", target) for _ in range(2)]
+    outcomes = [(*process.communicate(timeout=60), process.returncode) for process in both]
+    assert sorted(code for *_, code in outcomes) == [0, 8], outcomes
+    assert look.end_state() == undisturbed
+    look.check_intents()
+    look.check_file()
