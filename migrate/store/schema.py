@@ -334,9 +334,10 @@ VIEWS = {
             s.source_sid, s.target_sid, s.source_service_sid, s.target_service_sid, s.how, s.run, s.at,
             s.account_sid, s.id
         FROM sids s
-        WHERE s.target_service_sid = (
+        WHERE s.how != 'removed' AND s.target_service_sid = (
             SELECT n.target_sid FROM sids n
             WHERE n.account_sid = s.account_sid AND n.source_sid = s.source_service_sid AND n.kind = 'service'
+                AND n.how != 'removed'
             ORDER BY n.id DESC LIMIT 1
         )
         ORDER BY s.id
