@@ -161,7 +161,8 @@ class _Planner:
         values = dict(self.translation.settings.get(resource, {}))
         if isinstance(values.get("filters"), list):
             present = self._live(resource, "filters")
-            extra = [name for name in present or () if name in CONVERSATIONS_ONLY_FILTERS]
+            held = present if isinstance(present, list) else []
+            extra = [name for name in held if isinstance(name, str) and name in CONVERSATIONS_ONLY_FILTERS]
             kept = [name for name in values["filters"] if name not in self._destination.refused]
             values["filters"] = list(dict.fromkeys(kept + extra))
         return values

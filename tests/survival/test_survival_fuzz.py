@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mappings import ChatService, Resource
@@ -32,7 +32,7 @@ def plausible(value):
     if isinstance(value, dict):
         return ODD | st.fixed_dictionaries({}, optional={key: plausible(item) for key, item in value.items()})
     if isinstance(value, list):
-        return st.lists(WORDS, max_size=3) | ODD
+        return st.lists(WORDS | ODD, max_size=3) | ODD
     if isinstance(value, bool):
         return st.booleans() | ODD
     return TEXTS | st.sampled_from(ROLE_SIDS) | ODD
@@ -49,7 +49,7 @@ def roles(types):
         {
             "friendly_name": ROLE_NAMES,
             "type": st.sampled_from(types),
-            "permissions": st.lists(PERMISSIONS, max_size=3),
+            "permissions": st.lists(PERMISSIONS | ODD, max_size=3) | ODD,
         }
     )
     return st.dictionaries(st.sampled_from(ROLE_SIDS), rest, max_size=5).map(
@@ -166,6 +166,12 @@ def check_convergence(service: ChatService, destination: Destination, twilio: Tw
 ENOUGH = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
+@example(
+    ChatService(SOURCE, None, {"webhook_filters": [], "post_webhook_url": "https://a.example/"}),
+    replace(BORN, settings={**BORN.settings, Resource.WEBHOOKS: {"filters": True}}),
+    True,
+    frozenset(),
+)
 @ENOUGH
 @given(SERVICES, STATES, st.booleans(), st.frozensets(st.just("onUserAdded")))
 def test_doing_a_plan_leaves_nothing_to_do(service, state, in_place, refused):
