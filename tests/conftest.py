@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from typing import Any
 import pytest
 
 from migrate.simulator import Simulator
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background: programs that the tests start would inherit that Ctrl-C means nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CLEAN = {
     name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import closing
 
 import pytest
 from driving import about, code_of, drive, states
@@ -34,7 +35,7 @@ def driver(simulator, tmp_path):
 
 def journal_of(driver, key):
     """The states that a step went through."""
-    with sqlite3.connect(f"file:{driver.db}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{driver.db}?mode=ro", uri=True)) as connection, connection:
         rows = connection.execute("SELECT state FROM journal WHERE key = ? ORDER BY id", [key]).fetchall()
     connection.close()
     return [state for (state,) in rows]
@@ -176,7 +177,7 @@ def freeze(service):
 def test_the_journal_is_append_only(driver):
     """Nobody can change or delete what the journal says."""
     driver.apply()
-    with sqlite3.connect(driver.db) as connection:
+    with closing(sqlite3.connect(driver.db)) as connection, connection:
         for change in ("UPDATE journal SET state = 'failed'", "DELETE FROM journal"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -48,7 +49,7 @@ def test_it_ignores_real_credentials(tool, simulator):
 def test_a_database_of_another_program(lonely_tool):
     """A demo.db that another program made is refused and left as it was."""
     path = lonely_tool.folder / "demo.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE mine (text)")
     connection.close()
     before = path.read_bytes()

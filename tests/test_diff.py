@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import closing
 
 import pytest
 from driving import about, drive
@@ -225,7 +226,11 @@ def test_a_finished_plan_cannot_be_changed(tool):
 
     tool("export")
     tool("diff")
-    with sqlite3.connect(tool.db) as connection, pytest.raises(sqlite3.IntegrityError, match="immutable"):
+    with (
+        closing(sqlite3.connect(tool.db)) as connection,
+        connection,
+        pytest.raises(sqlite3.IntegrityError, match="immutable"),
+    ):
         connection.execute("UPDATE plan_steps SET after = '{}'")
     connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from driving import code_of, drive
@@ -102,7 +103,7 @@ def test_the_age_is_that_of_the_reading(simulator, tool):
     """A before-image of six minutes ago is read again by the command line as well."""
     tool("export")
     tool("diff")
-    with sqlite3.connect(tool.db) as connection:
+    with closing(sqlite3.connect(tool.db)) as connection, connection:
         connection.execute("DROP TRIGGER plan_services_frozen_update")
         connection.execute(
             "UPDATE plan_services SET read_at = strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now', '-6 minutes')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -119,7 +120,11 @@ def planned(tool):
 )
 def test_findings_are_frozen_with_their_plan(planned, statement):
     """What was reviewed stays what was reviewed, whoever writes."""
-    with sqlite3.connect(planned) as connection, pytest.raises(sqlite3.IntegrityError, match="immutable"):
+    with (
+        closing(sqlite3.connect(planned)) as connection,
+        connection,
+        pytest.raises(sqlite3.IntegrityError, match="immutable"),
+    ):
         connection.execute(statement)
 
 
