@@ -159,6 +159,10 @@ class Update(Attempt):
         except CallFailed as error:
             return self._after_refusal(error)
 
+    def overwrites(self, held: Values) -> None:
+        """Note what is there already, though the plan does not know of it: a rollback restores it."""
+        self._overwritten = held
+
     def _image_is_old(self) -> bool:
         if not self._step.before:
             return False
@@ -296,6 +300,7 @@ class NewRole(Attempt):
             return self.record(*already(held), became=became)
         step = replace(self._step, action=steps.Action.UPDATE, item=role_sid)
         self._adopted = Update(self._work, self._run, step, became=became)
+        self._adopted.overwrites(held)
         return self._update(self._adopted)
 
     def _update(self, adopted: Update) -> State:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mappings import Resource
 from migrate import kinds
 from migrate.attempts import Attempt, NewRole, NewService, RoleList, Update, Work, name_key
 from migrate.pool import parallel
-from migrate.steps import Step
+from migrate.steps import Action, Step
 from migrate.store import journal, plans, sids
 from migrate.store.journal import SETTLED, UNDECIDED, Run, State
 
@@ -79,8 +79,11 @@ class _Service:
         return self._attempt(self._resolved(step), undecided=undecided).to_end()
 
     def _attempt(self, step: Step, *, undecided: bool) -> Attempt:
-        if step.resource is Resource.ROLES and step.item is None:
-            return NewRole(self._work, self._run, step, self._roles_of(step), undecided=undecided)
+        if step.resource is Resource.ROLES:
+            if step.item is None:
+                return NewRole(self._work, self._run, step, self._roles_of(step), undecided=undecided)
+            # The run has made or found it by now, whatever the plan had to expect.
+            step = replace(step, action=Action.UPDATE)
         return Update(self._work, self._run, step, undecided=undecided)
 
     def _resolved(self, step: Step) -> Step:

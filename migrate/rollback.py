@@ -113,6 +113,9 @@ class _Teller:
     def _restore(self, step: Step, entries: list[Entry]) -> Undo:
         if not step.reversible:
             return Undo(step, How.LEAVE, reason="Twilio offers no way back from this step.", special=True)
+        if step.resource is Resource.ROLES:
+            # A role that the plan had to create, and is not the run's own, was there after all.
+            step = replace(step, action=Action.UPDATE)
         written = step.without(journal.refused(self._store, step.target_sid or ""))
         overwritten = next(
             (entry.seen for entry in entries if entry.state is State.INTENT and entry.seen), None

@@ -292,6 +292,24 @@ def test_a_mapped_service_gets_back_what_it_had(two, mapped, delete_created):
     assert lost(before, other_account(two)) == {}
 
 
+def test_a_role_that_appeared_before_the_run_gets_back_what_it_had(two, tmp_path):
+    """A role that someone else made between diff and apply is used, and has its own permissions again afterwards."""
+    source = named(two, "Saltmarsh")
+    with two.locked() as world:
+        target = world.create_service(other_account(two), "Their service")
+    table = tmp_path / "map.csv"
+    table.write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
+    driver = hasten(tmp_path, two, other_account(two).sid)
+    driver.export()
+    driver.diff(target="map", target_map=table)
+    theirs = target.add_role("RL" + "6" * 32, "guest", "channel", ["deleteAnyMessage"])
+    assert code_of(driver.apply()) == 0
+    assert len([role for role in target.roles.values() if role.friendly_name == "guest"]) == 1
+    assert theirs.permissions != ["deleteAnyMessage"]
+    assert code_of(driver.rollback(delete_created=True)) == 0
+    assert target.roles[theirs.sid].permissions == ["deleteAnyMessage"]
+
+
 def test_a_role_in_use_is_left(two, mapped):
     """A role that the run has made and someone has changed since is not removed."""
     driver, before = mapped

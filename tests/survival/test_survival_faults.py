@@ -25,7 +25,7 @@ SEEDS = range(40) if FULL else range(2)
 RESUMES = 3
 
 
-@pytest.fixture(params=["same", "new"])
+@pytest.fixture(scope="module", params=["same", "new"])
 def target(request):
     """Where settings go."""
     return request.param
@@ -67,7 +67,7 @@ def begin(tmp_path, target: str, *faults: Fault, plan: FaultPlan | None = None) 
     return Trial(simulator, driver, target), Look(simulator, driver.db)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def expected(tmp_path_factory, target) -> tuple[dict[str, Any], Counter[str], int]:
     """What an undisturbed run leaves: the accounts, how much it created, how many requests it made."""
     trial, look = begin(tmp_path_factory.mktemp("undisturbed"), target)
@@ -268,3 +268,28 @@ def test_a_created_service_that_is_deleted_in_mid_run(tmp_path):
         assert code_of(trial.driver.resume()) == 4
         assert len(account.services) == 3
         assert look.creates()["Services"] == 4
+
+
+def test_a_role_that_comes_out_otherwise_is_not_made_twice(tmp_path):
+    """Twilio leaves out a permission of a role that it creates: failed, and the resume updates that very role."""
+    trial, look = begin(tmp_path, "new")
+    with closing(trial.simulator) as simulator:
+        whole = simulator._process
+
+        def forgetful(request):
+            done = whole(request)
+            if request.method == "POST" and request.path.endswith("/Roles"):
+                done.document["permissions"].pop()
+                sids = simulator.world.service(request.path.split("/")[3]).roles
+                sids[done.document["sid"]].permissions.pop()
+            return done
+
+        simulator._process = forgetful
+        report = trial.driver.run(target="new")
+        assert (code_of(report), report.summary.steps_by_state["failed"]) == (4, 1)
+        simulator._process = whole
+        made = look.creates()["Roles"] + 2
+        trial.finish()
+        assert look.creates()["Roles"] == made
+        target = named(simulator, "Saltmarsh", trial.driver.environ["TWILIO_TARGET_ACCOUNT_SID"])
+        assert len({role.friendly_name for role in target.roles.values()}) == len(target.roles) == 7

@@ -15,11 +15,11 @@ from migrate.errors import LockHeld
 from migrate.simulator import Fault, Simulator
 from migrate.store import database, lock, open_store
 
-SLOW = 1.5
+SLOW = 1.0
 """How long the call takes that is in flight when the signal comes, seconds."""
 
 
-@pytest.fixture(params=["same", "new"])
+@pytest.fixture(scope="module", params=["same", "new"])
 def target(request):
     """Where settings go."""
     return request.param
@@ -86,8 +86,8 @@ def slow_call(simulator, method, path=""):
     return lambda: wait_for(lambda: any(request.fault == "slow" for request in simulator.requests))
 
 
-@pytest.fixture
-def undisturbed(target, tmp_path_factory, request):
+@pytest.fixture(scope="module")
+def undisturbed(target, tmp_path_factory):
     """The end state of a run that nobody interrupts."""
     folder = tmp_path_factory.mktemp("undisturbed")
     with Simulator(world=small_world()) as simulator:
