@@ -22,6 +22,8 @@ from migrate.simulator.faults import KINDS, RANDOM_KINDS
 SILENT = ("timeout_before", "timeout_after")
 TIMEOUT = {"CHAT_MIGRATE_TIMEOUT": "0.2"}
 SEEDS = range(40) if FULL else range(2)
+SINGLY = [kind for kind in KINDS if kind not in {"edit", "slow"}] if FULL else []
+"""The kinds that strike each single request: in a full session only."""
 RESUMES = 3
 
 
@@ -109,8 +111,7 @@ def test_each_kind_of_fault_in_every_place(tmp_path, target, expected, kind):
         assert any(request.fault for request in trial.simulator.requests)
 
 
-@pytest.mark.skipif(not FULL, reason="the full session strikes each single request")
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"edit", "slow"}])
+@pytest.mark.parametrize("kind", SINGLY)
 def test_each_kind_of_fault_on_each_request(tmp_path, target, expected, kind):
     """A single fault, on the first request, the second, and so on to the last."""
     for nth in count(1):
