@@ -15,6 +15,7 @@ more than there are undecided creates of that name → adopted; more → left `u
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -71,7 +72,7 @@ class Work:
     checked_at: str | None = None
 
 
-class Attempt:
+class Attempt(ABC):
     """The tries of one step; `undecided` says whether a request of it may have had an unseen effect."""
 
     def __init__(self, work: Work, run: Run, step: Step, *, undecided: bool) -> None:
@@ -80,13 +81,13 @@ class Attempt:
         self._step = step
         self.undecided = undecided
 
+    @abstractmethod
     def once(self) -> State:
         """Try once and return the state that was recorded.
 
         Raises:
             CallFailed: for the retry loop to judge.
         """
-        raise NotImplementedError
 
     def to_end(self) -> State:
         """Try until the outcome is known or patience ends; return the state that was recorded last.

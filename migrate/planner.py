@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,7 @@ def plan_service(service: ChatService, destination: Destination) -> ServicePlan:
     )
 
 
-class _Planner:
+class _Planner(ABC):
     """What both ways have in common: the three settings resources."""
 
     def __init__(self, service: ChatService, destination: Destination) -> None:
@@ -119,9 +120,9 @@ class _Planner:
         )
         self.counterparts: Mapping[str, str] = {}
 
+    @abstractmethod
     def steps(self) -> Iterator[Step]:
         """Yield the writes, in order."""
-        raise NotImplementedError
 
     def row(self, outcome: Outcome) -> FieldRow:
         """Return the report's row on one source field."""
@@ -216,11 +217,11 @@ class _Planner:
         found = self._live_roles.get(live_sid or "", {}).get("permissions")
         return found if isinstance(found, list) else []
 
-    def _service_row(self, outcome: Outcome) -> FieldRow:
-        raise NotImplementedError
+    @abstractmethod
+    def _service_row(self, outcome: Outcome) -> FieldRow: ...
 
-    def _role_row(self, outcome: Outcome) -> FieldRow:
-        raise NotImplementedError
+    @abstractmethod
+    def _role_row(self, outcome: Outcome) -> FieldRow: ...
 
 
 class _InPlace(_Planner):
