@@ -211,11 +211,11 @@ class Look:
         )
 
     def sent_twice(self) -> int:
-        """How many successful writes were sent before, with the same values."""
+        """How many writes took effect that had done so before; a name may stand for two services, so creates aside."""
         sent = Counter(
             (request.method, request.path, tuple(request.form))
             for request in self.writes
-            if request.status is not None and request.status < 400
+            if _took_effect(request) and not request.path.endswith("/Services")
         )
         return sent.total() - len(sent)
 
