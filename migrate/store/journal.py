@@ -232,10 +232,11 @@ def record(
 
 def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
     """Return the last entry of each step of one service that has any, by step key."""
+    # All keys of a service begin with its SID and a slash; a zero is what follows a slash. So the index
+    # finds them without a look at the other services, which the view `step_states` would take.
     rows = store.rows(
-        "SELECT s.* FROM step_states s JOIN plan_steps p ON p.key = s.key "
-        "WHERE s.run = :run AND p.plan = :plan AND p.source_sid = :sid",
-        {"run": run.id, "plan": run.plan, "sid": source_sid},
+        "SELECT *, max(id) FROM journal WHERE run = :run AND key >= :first AND key < :behind GROUP BY key",
+        {"run": run.id, "first": f"{source_sid}/", "behind": f"{source_sid}0"},
     )
     return {row["key"]: _entry(row) for row in rows}
 

@@ -231,6 +231,9 @@ def _sids(db: Database) -> None:
         foreign_keys=[("run", "runs", "id")],
     )
     db.table("sids").create_index(["account_sid", "source_service_sid", "kind"])
+    db.table("sids").create_index(["source_sid", "kind"])
+    db.table("sids").create_index(["source_service_sid", "kind"])
+    db.table("sids").create_index(["target_service_sid"])
     db.table("sids").create_index(["account_sid", "source_sid", "target_sid"], unique=True)
 
 
