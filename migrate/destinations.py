@@ -19,7 +19,6 @@ from migrate.targetmap import MapLine
 SAME = "same"
 NEW = "new"
 MAP = "map"
-MODES = (SAME, NEW, MAP)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,14 @@ class Trouble(str, Enum):
     """An answer came that is not what Twilio's documents promise."""
 
 
+def answer_facts(status: int | None, code: int | None, request_id: str | None) -> str:
+    """Return what is known of Twilio's answer, ` (HTTP 400, error 50077, request RQ…)`; "" if nothing is."""
+    facts = [f"HTTP {status}"] if status is not None else []
+    facts += [f"error {code}"] if code is not None else []
+    facts += [f"request {request_id}"] if request_id else []
+    return f" ({', '.join(facts)})" if facts else ""
+
+
 @dataclass(frozen=True)
 class Failure:
     """One failed request.
@@ -109,10 +117,7 @@ class Failure:
 
     def __str__(self) -> str:
         """One line: what was asked, what came, and the id to quote to Twilio."""
-        answer = [f"HTTP {self.status}"] if self.status is not None else []
-        answer += [f"error {self.code}"] if self.code is not None else []
-        answer += [f"request {self.request_id}"] if self.request_id else []
-        detail = f" ({', '.join(answer)})" if answer else ""
+        detail = answer_facts(self.status, self.code, self.request_id)
         return f"{self.method} {self.path}: {self.message}{detail}"
 
 

@@ -119,6 +119,7 @@ class _Planner(ABC):
             {role["sid"]: role for role in state.roles} if state else {}
         )
         self.counterparts: Mapping[str, str] = {}
+        self._worked_out: dict[Resource, Mapping[str, Json]] = {}
 
     @abstractmethod
     def steps(self) -> Iterator[Step]:
@@ -138,7 +139,7 @@ class _Planner(ABC):
 
     def _settings_steps(self) -> Iterator[Step]:
         for resource in SETTINGS:
-            wanted = self._wanted(resource)
+            wanted = self._values(resource)
             after = {path: value for path, value in wanted.items() if self._differs(resource, path, value)}
             if after:
                 yield self._settings_step(resource, after)
@@ -156,6 +157,12 @@ class _Planner(ABC):
             after=after,
             optional=tuple(name for name in uncertain if name not in self._destination.refused),
         )
+
+    def _values(self, resource: Resource) -> Mapping[str, Json]:
+        """Return what `_wanted` says, worked out once: every row of a resource asks for it."""
+        if resource not in self._worked_out:
+            self._worked_out[resource] = self._wanted(resource)
+        return self._worked_out[resource]
 
     def _wanted(self, resource: Resource) -> Mapping[str, Json]:
         """Return the values that one settings resource should hold."""
@@ -178,7 +185,7 @@ class _Planner(ABC):
     def _settings_row(self, outcome: Outcome, resource: Resource) -> FieldRow:
         path = outcome.target or ""
         before = self._live(resource, path)
-        wanted = self._wanted(resource)
+        wanted = self._values(resource)
         if path not in wanted:
             return _row(outcome, before, before)
         change = self._differs(resource, path, wanted[path])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migrate.advice import advice_for
 from migrate.commands.rollback import report_of as rollback_of
-from migrate.errors import BadInput
+from migrate.errors import BadInput, answer_facts
 from migrate.report.masking import mask_secrets
 from migrate.report.model import Report
 from migrate.reporting import diff_report, run_report
@@ -121,10 +121,7 @@ def _run_of(store: Store, plan: Plan) -> Run | None:
 
 def _errors(store: Store, run: Run) -> Iterator[str]:
     for key, entry in journal.last_troubles(store, run, LAST_ERRORS):
-        facts = [f"HTTP {entry.status}"] if entry.status else []
-        facts += [f"error {entry.code}"] if entry.code else []
-        facts += [f"request {entry.request_id}"] if entry.request_id else []
-        detail = f" ({', '.join(facts)})" if facts else ""
+        detail = answer_facts(entry.status, entry.code, entry.request_id)
         advice = advice_for(entry.state.value, entry.status, entry.code)
         message = mask_secrets(entry.message) or "no answer was recorded"
         yield f"{key} {entry.state.value}: {message}{detail}. {advice}"

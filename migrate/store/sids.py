@@ -16,7 +16,6 @@ ROLE = "role"
 CREATED = "created"
 FOUND = "found"
 MAPPED = "mapped"
-REMOVED = "removed"
 CHUNK = 500
 
 
