@@ -1,6 +1,6 @@
 """`python -m migrate` is `chat-migrate`."""
 
-from migrate.cli import main
+from migrate.cli.main import main
 
 if __name__ == "__main__":
     main()

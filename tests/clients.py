@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from migrate.config import endpoints, source_credentials
-from migrate.gateway import Reader, Writer
-from migrate.retry import Patience, Retrier
+from migrate.api.gateway import Reader, Writer
+from migrate.api.retry import Patience, Retrier
+from migrate.core.config import endpoints, source_credentials
 from migrate.simulator import Simulator
 
 IMPATIENT = Patience(first_wait=0.001, longest_wait=0.002)

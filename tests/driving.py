@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from migrate.attempts import Limits
+from migrate.api.retry import Patience, Retrier
+from migrate.cli.present import exit_code_of
 from migrate.commands.apply import ApplyOptions, apply, resume
 from migrate.commands.context import Context
 from migrate.commands.diff import DiffOptions, diff
 from migrate.commands.export import ExportOptions, export
 from migrate.commands.run import RunOptions, run
 from migrate.commands.verify import read_again
-from migrate.guards import Thresholds
-from migrate.present import exit_code_of
-from migrate.progress import Progress
+from migrate.core.progress import Progress
+from migrate.execute.attempts import Limits
+from migrate.execute.guards import Thresholds
 from migrate.report.model import Report, ServiceReport
-from migrate.reporting import diff_report, run_report, verify_report
-from migrate.retry import Patience, Retrier
+from migrate.report.reporting import diff_report, run_report, verify_report
 from migrate.simulator import Simulator
 from migrate.store import journal, plans, snapshots
 from migrate.store.plans import Plan

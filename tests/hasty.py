@@ -9,11 +9,11 @@ from pathlib import Path
 from clients import IMPATIENT
 from driving import Driver
 
+from migrate.api.retry import Retrier
 from migrate.commands.context import Context
 from migrate.commands.rollback import RollbackOptions, rollback
-from migrate.progress import Progress
+from migrate.core.progress import Progress
 from migrate.report.model import Report
-from migrate.retry import Retrier
 from migrate.simulator import Simulator
 from migrate.store import journal
 

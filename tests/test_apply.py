@@ -20,7 +20,7 @@ import pytest
 from driving import about, code_of, drive, states
 from worlds import named, posts
 
-from migrate.errors import BadInput, CredentialsRefused
+from migrate.core.errors import BadInput, CredentialsRefused
 from migrate.simulator import Fault
 
 

@@ -193,7 +193,7 @@ def test_credentials_of_another_account_are_refused(tool):
 
 def test_no_traceback_even_for_a_bug(monkeypatch, capsys):
     """What nobody foresaw is one line and exit code 1; the traceback comes with --verbose only."""
-    from migrate import cli
+    from migrate.cli import main as cli
 
     def bug(**_options):
         raise RuntimeError("made up")

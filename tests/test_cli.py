@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from migrate.cli import cli
+from migrate.cli.main import cli
 
 PROMISED = {
     *("export", "diff", "apply", "resume", "run", "status", "verify", "mappings", "simulator", "demo"),
@@ -109,7 +109,7 @@ def test_wrong_usage_is_told(arguments):
 
 LOOK = """
 import json, sys
-from migrate.cli import cli
+from migrate.cli.main import cli
 for arguments in json.loads(sys.argv[1]):
     cli.main(arguments, standalone_mode=False)
 loaded = {name.split(".")[0] for name in sys.modules}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.config import endpoints, is_loopback, is_sid, source_credentials, target_credentials
-from migrate.errors import BadInput
+from migrate.core.config import endpoints, is_loopback, is_sid, source_credentials, target_credentials
+from migrate.core.errors import BadInput
 
 ACCOUNT, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
 KEY = "SK" + "3" * 32

@@ -10,10 +10,10 @@ import pytest
 from driving import about, drive
 from worlds import named, posts
 
+from migrate.api.gateway import Reader, Surface, Writer
 from migrate.commands.diff import DiffOptions
-from migrate.config import endpoints, target_credentials
-from migrate.errors import SafetyRefusal
-from migrate.gateway import Reader, Surface, Writer
+from migrate.core.config import endpoints, target_credentials
+from migrate.core.errors import SafetyRefusal
 from migrate.simulator import Simulator
 
 REPORT = {
@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_written_is_refused_first(simulator, tool):
 )
 def test_options_that_contradict_each_other(tool, options, says):
     """An option that would be ignored is refused instead."""
-    from migrate.errors import BadInput
+    from migrate.core.errors import BadInput
 
     with pytest.raises(BadInput, match=says):
         DiffOptions(**options).lines()

@@ -17,9 +17,10 @@ from mappings import FIELDS, Verdict
 from mappings.filters import CHAT, phase_of
 from mappings.permissions import RENAMED
 from mappings.receivers import PARAMETERS
-from migrate import advice, config
-from migrate.cli import cli
-from migrate.errors import MigrateError
+from migrate.cli.main import cli
+from migrate.core import config
+from migrate.core.errors import MigrateError
+from migrate.report import advice
 from migrate.simulator import Simulator
 from migrate.store.journal import State
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from migrate.errors import MigrateError
+from migrate.core.errors import MigrateError
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How, Kind
 from migrate.store import lock, open_store

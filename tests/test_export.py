@@ -22,14 +22,14 @@ import pytest
 import requests
 from clients import impatient, reader_of
 
-from migrate.config import Credentials, Endpoints
-from migrate.errors import BadInput, CallFailed, ChatUnavailable, SafetyRefusal
-from migrate.exporter import ExportRequest, export_live
-from migrate.gateway import Reader
-from migrate.progress import Progress
-from migrate.retry import Action, Patience, Retrier
+from migrate.api.gateway import Reader
+from migrate.api.retry import Action, Patience, Retrier
+from migrate.core.config import Credentials, Endpoints
+from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, SafetyRefusal
+from migrate.core.progress import Progress
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How, Kind
+from migrate.source.live import ExportRequest, export_live
 from migrate.store import open_store, snapshots
 
 GIVES_UP_SOON = Patience(tries=tuple((action, 1) for action in Action), first_wait=0.001, longest_wait=0.001)

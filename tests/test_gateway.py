@@ -12,9 +12,9 @@ from clients import reader_of, writer_of
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as PoolSSLError
 
-from migrate.config import Credentials, Endpoints
-from migrate.errors import CallFailed, SafetyRefusal, Trouble
-from migrate.gateway import Reader, Routes, ServerClock, Surface, Writer
+from migrate.api.gateway import Reader, Routes, ServerClock, Surface, Writer
+from migrate.core.config import Credentials, Endpoints
+from migrate.core.errors import CallFailed, SafetyRefusal, Trouble
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How, Kind
 

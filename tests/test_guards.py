@@ -9,10 +9,10 @@ import pytest
 from driving import code_of, drive
 from worlds import named, posts
 
-from migrate.errors import SafetyRefusal
-from migrate.exporter import ExportRequest
-from migrate.guards import Thresholds
+from migrate.core.errors import SafetyRefusal
+from migrate.execute.guards import Thresholds
 from migrate.simulator import Simulator
+from migrate.source.live import ExportRequest
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_the_age_is_that_of_the_reading(simulator, tool):
 
 def test_other_mappings(driver, monkeypatch, simulator):
     """A plan that another version of the mappings made is not what this one would have shown."""
-    monkeypatch.setattr("migrate.guards.MAPPING_VERSION", "another")
+    monkeypatch.setattr("migrate.execute.guards.MAPPING_VERSION", "another")
     with pytest.raises(SafetyRefusal, match="another version of the mappings"):
         driver.apply()
     assert posts(simulator) == []

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from migrate.errors import LockHeld, MigrateError
+from migrate.core.errors import LockHeld, MigrateError
 from migrate.store import lock, open_store
 from migrate.store.lock import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS
 

@@ -10,10 +10,10 @@ from clients import IMPATIENT, reader_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.gateway import Surface
-from migrate.pace import DECREASE, FIRST_LIMIT, Pace
-from migrate.pool import parallel
-from migrate.retry import Retrier
+from migrate.api.gateway import Surface
+from migrate.api.pace import DECREASE, FIRST_LIMIT, Pace
+from migrate.api.retry import Retrier
+from migrate.core.pool import parallel
 from migrate.simulator import Simulator
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings import ChatService, Resource, RoleTranslation
-from migrate.planner import Destination, fitting_roles, match_roles, plan_service
-from migrate.state import TargetState
-from migrate.steps import Action, Finding, counterpart_of, lookup
+from migrate.model.step import Action, Finding, counterpart_of, lookup
+from migrate.model.target import TargetState
+from migrate.plan.planner import Destination, fitting_roles, match_roles, plan_service
 
 SID, OTHER_SID = "IS" + "1" * 32, "IS" + "2" * 32
 ACCOUNT = "AC" + "a" * 32

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from migrate.pool import parallel
+from migrate.core.pool import parallel
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])

@@ -14,7 +14,7 @@ from driving import about, code_of, drive, states
 from worlds import differences_in_place, named, posts
 
 from migrate.commands.apply import ApplyOptions, apply
-from migrate.errors import Interrupted
+from migrate.core.errors import Interrupted
 from migrate.simulator import Fault
 from migrate.store import plans
 

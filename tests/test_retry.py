@@ -10,9 +10,9 @@ from clients import IMPATIENT, impatient, reader_of, writer_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
-from migrate.gateway import Surface
-from migrate.retry import CODES, STATUSES, TROUBLES, Action, Patience, Retrier, action_for
+from migrate.api.gateway import Surface
+from migrate.api.retry import CODES, STATUSES, TROUBLES, Action, Patience, Retrier, action_for
+from migrate.core.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
 from migrate.simulator import Fault
 from migrate.simulator.faults import KINDS, How, Kind
 

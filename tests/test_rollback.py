@@ -11,8 +11,8 @@ from driving import code_of
 from hasty import hasten
 from worlds import FILTERS, named, posts, shown
 
-from migrate.attempts import Limits
-from migrate.errors import Interrupted, SafetyRefusal
+from migrate.core.errors import Interrupted, SafetyRefusal
+from migrate.execute.attempts import Limits
 from migrate.simulator import Channel, Fault, Simulator
 from migrate.store.journal import State
 

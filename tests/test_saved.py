@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saved_json import ACCOUNT, OTHER_ACCOUNT, lines, page, role, service, sid, write
 
-from migrate.errors import BadInput
-from migrate.exporter import ExportRequest, export_files
-from migrate.saved import api_version, read_files
+from migrate.core.errors import BadInput
+from migrate.source.files import api_version, read_files
+from migrate.source.live import ExportRequest, export_files
 from migrate.store import open_store, snapshots
 
 

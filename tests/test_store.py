@@ -9,7 +9,7 @@ import threading
 import pytest
 from saved_json import ACCOUNT, role, service, sid
 
-from migrate.errors import BadInput, MigrateError
+from migrate.core.errors import BadInput, MigrateError
 from migrate.store import open_store, snapshots
 from migrate.store.schema import APPLICATION_ID, migrations
 from migrate.store.snapshots import ServiceView

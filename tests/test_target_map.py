@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import differences_elsewhere, differences_in_place, named, posts
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
+from migrate.plan.target_map import read_target_map
 from migrate.simulator import Simulator
-from migrate.targetmap import read_target_map
 
 HEADER = "source_sid,target_sid"
 ONE, TWO, THREE = ("IS" + digit * 32 for digit in "123")

@@ -8,10 +8,10 @@ import pytest
 from driving import about, code_of, drive
 from worlds import differences_between, differences_elsewhere, named, posts
 
-from migrate.attempts import Limits
-from migrate.errors import SafetyRefusal
-from migrate.exporter import ExportRequest
+from migrate.core.errors import SafetyRefusal
+from migrate.execute.attempts import Limits
 from migrate.simulator import Fault, Simulator
+from migrate.source.live import ExportRequest
 
 
 def second(simulator):

@@ -1,1 +1,1 @@
-"""The commands as plain functions: importable, no click inside. `migrate.cli` parses and calls them."""
+"""The commands as plain functions: importable, no click inside. `migrate.cli.main` parses and calls them."""

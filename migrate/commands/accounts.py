@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from migrate.destinations import SAME
-from migrate.errors import SafetyRefusal
+from migrate.core.errors import SafetyRefusal
+from migrate.plan.destinations import SAME
 from migrate.store.snapshots import Snapshot
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from migrate.attempts import Limits, Work
 from migrate.commands.context import Context
 from migrate.commands.finishing import finish
 from migrate.commands.rollback import continue_rollback
-from migrate.errors import BadInput, SafetyRefusal
-from migrate.executor import execute
-from migrate.guards import AGAIN, Thresholds, check_fresh, check_plan, check_targets, check_thresholds
+from migrate.core.errors import BadInput, SafetyRefusal
+from migrate.execute.attempts import Limits, Work
+from migrate.execute.executor import execute
+from migrate.execute.guards import AGAIN, Thresholds, check_fresh, check_plan, check_targets, check_thresholds
 from migrate.store import Store, journal, plans
 from migrate.store.journal import Run
 from migrate.store.plans import Plan

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from migrate import config
-from migrate.errors import Failure, Interrupted
-from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Remover, Writer
-from migrate.progress import Progress
-from migrate.retry import Retrier
+from migrate.api.gateway import DEFAULT_CONCURRENCY, Reader, Remover, Writer
+from migrate.api.retry import Retrier
+from migrate.core import config
+from migrate.core.errors import Failure, Interrupted
+from migrate.core.progress import Progress
 from migrate.store import Store, lock, open_store
 
 

@@ -10,9 +10,9 @@ from migrate.commands.apply import ApplyOptions
 from migrate.commands.context import Context
 from migrate.commands.run import RunOptions, run
 from migrate.commands.verify import read_again
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 from migrate.report.model import Report
-from migrate.reporting import diff_report, run_report, verify_report
+from migrate.report.reporting import diff_report, run_report, verify_report
 from migrate.simulator import RecordedRequest, Simulator
 from migrate.store import Store, open_store, snapshots
 from migrate.store.plans import Plan

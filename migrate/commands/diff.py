@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mappings import ChatService
+from migrate.api.gateway import DEFAULT_CONCURRENCY
 from migrate.commands.accounts import check_accounts
 from migrate.commands.context import Context
-from migrate.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Outlook
-from migrate.errors import BadInput
-from migrate.gateway import DEFAULT_CONCURRENCY
-from migrate.guards import check_undecided
-from migrate.planner import Destination, plan_service
-from migrate.pool import parallel
+from migrate.core.errors import BadInput
+from migrate.core.pool import parallel
+from migrate.execute.guards import check_undecided
+from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Outlook
+from migrate.plan.planner import Destination, plan_service
+from migrate.plan.target_map import MapLine, read_target_map
 from migrate.report.findings import noteworthy
 from migrate.store import Store, plans, snapshots
 from migrate.store.plans import Plan, PlannedService
 from migrate.store.snapshots import Snapshot
-from migrate.targetmap import MapLine, read_target_map
 
 
 @dataclass(frozen=True)

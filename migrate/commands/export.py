@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrate.commands.context import Context
-from migrate.config import is_sid
-from migrate.errors import BadInput
-from migrate.exporter import ExportRequest, export_files, export_live
+from migrate.core.config import is_sid
+from migrate.core.errors import BadInput
+from migrate.source.live import ExportRequest, export_files, export_live
 from migrate.store import Store
 from migrate.store.snapshots import Snapshot
 
@@ -25,7 +25,7 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
     """Take a snapshot.
 
     Raises:
-        MigrateError: see `migrate.exporter`.
+        MigrateError: see `migrate.source.live`.
     """
     check_options(context, options)
     with context.locked_store("export", must_exist=False) as store:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from migrate.attempts import Work
 from migrate.commands.context import Context, RunInterrupted
-from migrate.errors import Interrupted
+from migrate.core.errors import Interrupted
+from migrate.execute.attempts import Work
 from migrate.store import journal
 from migrate.store.journal import Run
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from migrate.attempts import Limits, Work
+from migrate.api.gateway import DEFAULT_CONCURRENCY
 from migrate.commands.context import Context
 from migrate.commands.finishing import finish
-from migrate.errors import BadInput, SafetyRefusal
-from migrate.gateway import DEFAULT_CONCURRENCY
-from migrate.pool import parallel
+from migrate.core.errors import BadInput, SafetyRefusal
+from migrate.core.pool import parallel
+from migrate.execute.attempts import Limits, Work
+from migrate.execute.rollback import How, Undo, preview, roll_back, undos
 from migrate.report.model import Report
-from migrate.reporting import rollback_report
-from migrate.rollback import How, Undo, preview, roll_back, undos
+from migrate.report.reporting import rollback_report
 from migrate.store import Store, journal, plans
 from migrate.store.journal import Entry, Run
 

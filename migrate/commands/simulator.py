@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 from migrate.simulator import Simulator, serve
 
 

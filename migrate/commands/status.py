@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.advice import advice_for
 from migrate.commands.rollback import report_of as rollback_of
-from migrate.errors import BadInput, answer_facts
+from migrate.core.errors import BadInput, answer_facts
+from migrate.report.advice import advice_for
 from migrate.report.masking import mask_secrets
 from migrate.report.model import Report
-from migrate.reporting import diff_report, run_report
+from migrate.report.reporting import diff_report, run_report
 from migrate.store import Store, journal, plans, snapshots
 from migrate.store.journal import Run, State
 from migrate.store.plans import Plan, Verification

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.api.gateway import DEFAULT_CONCURRENCY
 from migrate.commands.context import Context
-from migrate.errors import SafetyRefusal
-from migrate.gateway import DEFAULT_CONCURRENCY
-from migrate.pool import parallel
+from migrate.core.errors import SafetyRefusal
+from migrate.core.pool import parallel
+from migrate.execute.reading import read_target
 from migrate.store import Store, journal, plans, sids
 from migrate.store.plans import Plan
-from migrate.target import read_target
 
 
 def read_again(context: Context, store: Store, plan: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> None:

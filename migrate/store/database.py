@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from migrate.errors import BadInput, MigrateError, SafetyRefusal
+from migrate.core.errors import BadInput, MigrateError, SafetyRefusal
 from migrate.store.schema import APPLICATION_ID, migrations
 
 PRIVATE = 0o600

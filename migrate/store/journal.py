@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from migrate.clock import now
-from migrate.errors import BadInput, Failure
+from migrate.core.clock import now
+from migrate.core.errors import BadInput, Failure
 from migrate.store import plans, sids
 from migrate.store.database import Store
 from migrate.store.plans import Plan, PlannedService

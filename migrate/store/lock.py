@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from migrate.clock import now
-from migrate.errors import LockHeld, MigrateError
+from migrate.core.clock import now
+from migrate.core.errors import LockHeld, MigrateError
 from migrate.store.database import Store
 
 HEARTBEAT_SECONDS = 5.0

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mappings import MAPPING_VERSION, Resource, RoleTranslation
-from migrate.clock import now
-from migrate.errors import BadInput
+from migrate.core.clock import now
+from migrate.core.errors import BadInput
+from migrate.model.step import Action, Step
+from migrate.model.target import TargetState
 from migrate.report.model import FieldRow
-from migrate.state import TargetState
-from migrate.steps import Action, Step
 from migrate.store.database import Store, to_json
 from migrate.store.snapshots import VOLATILE, Snapshot
 

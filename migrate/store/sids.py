@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from migrate.clock import now
+from migrate.core.clock import now
 from migrate.store.database import Store
 
 SERVICE = "service"

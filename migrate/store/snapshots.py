@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mappings import ChatService
-from migrate.clock import now
-from migrate.errors import BadInput
+from migrate.core.clock import now
+from migrate.core.errors import BadInput
 from migrate.store.database import Store, to_json
 
 Json = Any

@@ -91,7 +91,7 @@ def watch_wire(points: Checkpoints, methods: frozenset[str]) -> None:
     """A moment when a request has left and its answer was not read, and one when it was read."""
     from urllib3.connection import HTTPConnection
 
-    from migrate import gateway
+    from migrate.api import gateway
 
     getresponse, send = HTTPConnection.getresponse, gateway._Transport._send
 
@@ -117,11 +117,11 @@ def import_everything() -> None:
     import twilio.rest.chat.v2
     import twilio.rest.conversations.v1  # noqa: F401
 
-    import migrate.cli
+    import migrate.cli.main
+    import migrate.cli.present
     import migrate.commands.run
-    import migrate.present
     import migrate.report
-    import migrate.reporting  # noqa: F401
+    import migrate.report.reporting  # noqa: F401
 
 
 def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
@@ -140,7 +140,7 @@ def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
     if order["file_limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], resource.RLIM_INFINITY))
     sys.argv = ["chat-migrate", *order["arguments"]]
-    from migrate.cli import main
+    from migrate.cli.main import main
 
     code = 70
     try:

@@ -14,8 +14,8 @@ from driving import code_of, states
 from hasty import HastyDriver, hasten
 from worlds import differences_between, named, posts
 
-from migrate.attempts import Limits
-from migrate.errors import CredentialsRefused, MigrateError
+from migrate.core.errors import CredentialsRefused, MigrateError
+from migrate.execute.attempts import Limits
 from migrate.simulator import Fault, FaultPlan, Simulator
 from migrate.simulator.faults import KINDS, RANDOM_KINDS
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mappings import ChatService, Resource
-from migrate.planner import Destination, fitting_roles, plan_service
+from migrate.model.step import SETTINGS, Action, Finding, Step
+from migrate.model.target import TargetState
+from migrate.plan.planner import Destination, fitting_roles, plan_service
 from migrate.simulator.world import new_chat_settings, new_conversations_notifications
-from migrate.state import TargetState
-from migrate.steps import SETTINGS, Action, Finding, Step
 
 SOURCE, TARGET = "IS" + "1" * 32, "IS" + "2" * 32
 ODD = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=4) | st.just([]) | st.just({})

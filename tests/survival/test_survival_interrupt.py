@@ -11,7 +11,7 @@ import pytest
 from crashes import CLEAN, Look, small_world
 from worlds import posts
 
-from migrate.errors import LockHeld
+from migrate.core.errors import LockHeld
 from migrate.simulator import Fault, Simulator
 from migrate.store import database, lock, open_store
 

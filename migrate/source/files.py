@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from migrate import strict_json
-from migrate.config import is_sid
-from migrate.errors import BadInput
+from migrate.core import strict_json
+from migrate.core.config import is_sid
+from migrate.core.errors import BadInput
 
 Json = Any
 PAGE_KEYS = ("services", "roles")

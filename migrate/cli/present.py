@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from migrate.errors import BadInput, Declined
+from migrate.core.errors import BadInput, Declined
 
 if TYPE_CHECKING:
     from migrate.report.model import Report

@@ -1,7 +1,7 @@
 """The tries of one step: what is read, recorded and sent, in which order.
 
 At-least-once calls, one effect: a write whose outcome nobody has seen is decided by reading the target
-back before it is sent again. Each step runs in the one retry loop of `migrate.retry`; a try is
+back before it is sent again. Each step runs in the one retry loop of `migrate.api.retry`; a try is
 
     1. read the target, if an earlier try is undecided or the before-image is old;
        done → applied, someone else's value → drifted
@@ -21,13 +21,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from migrate import kinds, steps
-from migrate.clock import seconds_since
-from migrate.errors import CallFailed, CredentialsRefused
-from migrate.gateway import DEFAULT_CONCURRENCY, Answer, Writer
-from migrate.planner import fitting_roles
-from migrate.retry import Action, Retrier, action_for
-from migrate.steps import Finding, Step, Values
+from migrate.api.gateway import DEFAULT_CONCURRENCY, Answer, Writer
+from migrate.api.retry import Action, Retrier, action_for
+from migrate.core.clock import seconds_since
+from migrate.core.errors import CallFailed, CredentialsRefused
+from migrate.kinds import registry as kinds
+from migrate.model import step as steps
+from migrate.model.step import Finding, Step, Values
+from migrate.plan.planner import fitting_roles
 from migrate.store import Store, journal, plans, sids
 from migrate.store.journal import Entry, Run, State
 from migrate.store.plans import Plan

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mappings import Resource
-from migrate.config import is_sid
-from migrate.gateway import Answer, Reader, Surface, Writer
-from migrate.pages import Listing, pages
-from migrate.steps import Action, Step, Values, lookup
+from migrate.api.gateway import Answer, Reader, Surface, Writer
+from migrate.api.pages import Listing, pages
+from migrate.core.config import is_sid
+from migrate.model.step import Action, Step, Values, lookup
 
 Json = Any
 

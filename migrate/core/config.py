@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 
 SID_DIGITS = "[0-9a-fA-F]{32}"
 DEFAULT_TIMEOUT_SECONDS = 30.0

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from migrate import saved
-from migrate.errors import BadInput, CallFailed, ChatUnavailable, Trouble
-from migrate.gateway import DEFAULT_CONCURRENCY, Reader, Surface
-from migrate.pages import Listing, pages
-from migrate.pool import parallel
-from migrate.progress import Progress
-from migrate.retry import Retrier
+from migrate.api.gateway import DEFAULT_CONCURRENCY, Reader, Surface
+from migrate.api.pages import Listing, pages
+from migrate.api.retry import Retrier
+from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, Trouble
+from migrate.core.pool import parallel
+from migrate.core.progress import Progress
+from migrate.source import files as saved
 from migrate.store import Store, snapshots
 from migrate.store.snapshots import ServiceView, Snapshot
 
@@ -154,7 +154,7 @@ def export_files(
 
     Args:
         store: the database.
-        paths: files, see `migrate.saved`.
+        paths: files, see `migrate.source.files`.
         request: which services to take.
         account_sid: the account to assume where the resources name none.
 

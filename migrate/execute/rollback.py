@@ -12,17 +12,17 @@ from enum import Enum
 from functools import partial
 
 from mappings import Resource, new_name
-from migrate import kinds
-from migrate.attempts import Attempt, Work
-from migrate.clock import now
-from migrate.errors import CallFailed
-from migrate.gateway import Reader, Remover, Surface
-from migrate.planner import Destination, is_born_role, plan_service
-from migrate.pool import parallel
-from migrate.retry import Action as Remedy
-from migrate.retry import Retrier, action_for
-from migrate.state import TargetState
-from migrate.steps import Action, Finding, Step, Values
+from migrate.api.gateway import Reader, Remover, Surface
+from migrate.api.retry import Action as Remedy
+from migrate.api.retry import Retrier, action_for
+from migrate.core.clock import now
+from migrate.core.errors import CallFailed
+from migrate.core.pool import parallel
+from migrate.execute.attempts import Attempt, Work
+from migrate.kinds import registry as kinds
+from migrate.model.step import Action, Finding, Step, Values
+from migrate.model.target import TargetState
+from migrate.plan.planner import Destination, is_born_role, plan_service
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, UNDECIDED, UNDONE, Entry, Run, State
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from migrate.errors import CallFailed, Failure, Trouble
-from migrate.gateway import Reader, Surface
+from migrate.api.gateway import Reader, Surface
+from migrate.core.errors import CallFailed, Failure, Trouble
 
 Page = tuple[list[Any], "str | None"]
 

@@ -2,7 +2,7 @@
 
 `Reader` can only read: its HTTP client refuses every method but GET, so that a dry run cannot write by
 mistake. `Writer` adds POST; only `Remover`, which `rollback --delete-created` alone uses, adds DELETE.
-None of them retries (see `migrate.retry`).
+None of them retries (see `migrate.api.retry`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3.exceptions import NewConnectionError
 
-from migrate import clock, strict_json
-from migrate.config import Credentials, Endpoints, is_loopback, is_sid
-from migrate.errors import CallFailed, Failure, SafetyRefusal, Trouble
-from migrate.pace import Pace
-from migrate.steps import Form
+from migrate.api.pace import Pace
+from migrate.core import clock, strict_json
+from migrate.core.config import Credentials, Endpoints, is_loopback, is_sid
+from migrate.core.errors import CallFailed, Failure, SafetyRefusal, Trouble
+from migrate.model.step import Form
 
 Json = Any
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mappings import Resource
-from migrate import kinds
-from migrate.attempts import Attempt, NewRole, NewService, RoleList, Update, Work, name_key
-from migrate.pool import parallel
-from migrate.steps import Action, Step
+from migrate.core.pool import parallel
+from migrate.execute.attempts import Attempt, NewRole, NewService, RoleList, Update, Work, name_key
+from migrate.kinds import registry as kinds
+from migrate.model.step import Action, Step
 from migrate.store import journal, plans, sids
 from migrate.store.journal import SETTLED, UNDECIDED, Run, State
 

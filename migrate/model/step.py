@@ -1,7 +1,7 @@
 """Steps: one API write each, described once, read in many ways.
 
 A step knows its diff, its parameters, and how to tell from a reading whether it was done. How it
-reaches Twilio is told by `migrate.kinds`.
+reaches Twilio is told by `migrate.kinds.registry`.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mappings import ChatService
-from migrate.errors import BadInput
-from migrate.gateway import Reader
-from migrate.planner import Destination
-from migrate.retry import Retrier
-from migrate.state import TargetState
+from migrate.api.gateway import Reader
+from migrate.api.retry import Retrier
+from migrate.core.errors import BadInput
+from migrate.execute.reading import read_target
+from migrate.model.target import TargetState
+from migrate.plan.planner import Destination
+from migrate.plan.target_map import MapLine
 from migrate.store import Store, journal, sids
-from migrate.target import read_target
-from migrate.targetmap import MapLine
 
 SAME = "same"
 NEW = "new"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrate.config import is_sid
-from migrate.errors import BadInput
+from migrate.core.config import is_sid
+from migrate.core.errors import BadInput
 
 HEADER = ["source_sid", "target_sid"]
 

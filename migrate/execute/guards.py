@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from mappings import MAPPING_VERSION
-from migrate import kinds
-from migrate.attempts import Work
-from migrate.clock import now, seconds_since
-from migrate.destinations import NEW
-from migrate.errors import CallFailed, SafetyRefusal
-from migrate.pool import parallel
-from migrate.steps import Finding, Step
+from migrate.core.clock import now, seconds_since
+from migrate.core.errors import CallFailed, SafetyRefusal
+from migrate.core.pool import parallel
+from migrate.execute.attempts import Work
+from migrate.kinds import registry as kinds
+from migrate.model.step import Finding, Step
+from migrate.plan.destinations import NEW
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.plans import Plan
 

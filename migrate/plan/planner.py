@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mappings import ChatService, Outcome, Resource, RoleTranslation, Translation, Verdict, same, translate
+from migrate.model.step import SETTINGS, Action, Step, Values, counterpart_of, lookup
+from migrate.model.target import TargetState
 from migrate.report.model import FieldRow
-from migrate.state import TargetState
-from migrate.steps import SETTINGS, Action, Step, Values, counterpart_of, lookup
 
 Json = Any
 

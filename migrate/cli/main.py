@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from migrate.errors import Declined, MigrateError
-from migrate.options import (
+from migrate.cli.options import (
     InOrderOfUse,
     apply_options,
     concurrency_option,
@@ -22,14 +21,15 @@ from migrate.options import (
     report_options,
     target_options,
 )
+from migrate.core.errors import Declined, MigrateError
 
 if TYPE_CHECKING:
-    from migrate.attempts import Limits
+    from migrate.cli.present import Output
     from migrate.commands.apply import ApplyOptions
     from migrate.commands.context import Context
     from migrate.commands.diff import DiffOptions
     from migrate.commands.export import ExportOptions
-    from migrate.present import Output
+    from migrate.execute.attempts import Limits
     from migrate.store import Store
     from migrate.store.journal import Run
     from migrate.store.plans import Plan
@@ -93,7 +93,7 @@ def diff(context: click.Context, /, offline: bool, exit_code: bool, concurrency:
     chat-migrate diff --target-map services.csv
     """
     from migrate.commands.diff import diff
-    from migrate.reporting import diff_report
+    from migrate.report.reporting import diff_report
     from migrate.store import plans, snapshots
 
     output, tool = _output(context, **rest), _context(context)
@@ -119,8 +119,8 @@ def apply(context: click.Context, /, plan_id: str | None, yes: bool, concurrency
     chat-migrate apply --yes --limit 1
     chat-migrate apply --yes --plan 5f2b9c01d3e4 --max-changes 50
     """
+    from migrate.cli.present import ask, require_consent
     from migrate.commands.apply import apply
-    from migrate.present import ask, require_consent
     from migrate.store import plans
 
     output, tool = _output(context, **rest), _context(context)
@@ -188,9 +188,9 @@ def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> 
     chat-migrate run --yes --from-file services.json --format json
     chat-migrate run --yes --target new
     """
+    from migrate.cli.present import ask, require_consent
     from migrate.commands.export import check_options
     from migrate.commands.run import RunOptions, run
-    from migrate.present import ask, require_consent
 
     output, tool = _output(context, **rest), _context(context)
     require_consent(yes=yes)
@@ -243,7 +243,7 @@ def verify(context: click.Context, /, plan_id: str | None, concurrency: int, **r
     chat-migrate verify --format markdown -o verified.md
     """
     from migrate.commands.verify import read_again
-    from migrate.reporting import verify_report
+    from migrate.report.reporting import verify_report
     from migrate.store import journal, plans
 
     output, tool = _output(context, **report), _context(context)
@@ -291,8 +291,8 @@ def rollback(
     chat-migrate rollback --yes
     chat-migrate rollback --run 3 --yes --delete-created
     """
+    from migrate.cli.present import ask_rollback, exit_code_of, require_consent
     from migrate.commands.rollback import RollbackOptions, find_run, preview_rollback, rollback
-    from migrate.present import ask_rollback, exit_code_of, require_consent
 
     output, tool = _output(context, **report), _context(context)
     options = RollbackOptions(delete_created, concurrency)
@@ -475,7 +475,7 @@ def _fit_streams() -> None:
 
 def _context(context: click.Context) -> Context:
     from migrate.commands.context import Context
-    from migrate.progress import Progress
+    from migrate.core.progress import Progress
 
     progress = Progress(quiet=context.obj["quiet"], verbose=context.obj["verbose"])
     return Context(context.obj["db"], os.environ, progress)
@@ -485,7 +485,7 @@ def _export_options(
     concurrency: int, *, services: tuple[str, ...], api: str, files: tuple[Path, ...], **_other: Any
 ) -> ExportOptions:
     from migrate.commands.export import ExportOptions
-    from migrate.exporter import ExportRequest
+    from migrate.source.live import ExportRequest
 
     apis = ("v1", "v2") if api == "both" else (api,)
     return ExportOptions(ExportRequest(apis, services, concurrency), files)
@@ -519,19 +519,19 @@ def _apply_options(
     **_other: Any,
 ) -> ApplyOptions:
     from migrate.commands.apply import ApplyOptions
-    from migrate.guards import Thresholds
+    from migrate.execute.guards import Thresholds
 
     return ApplyOptions(_limits(concurrency, limit, allow_drift), Thresholds(max_changes, max_change_percent))
 
 
 def _limits(concurrency: int, limit: int | None, allow_drift: bool) -> Limits:
-    from migrate.attempts import Limits
+    from migrate.execute.attempts import Limits
 
     return Limits(concurrency=concurrency, services=limit, allow_drift=allow_drift)
 
 
 def _output(context: click.Context, *, format: str, output: Path | None = None, **_other: Any) -> Output:  # noqa: A002
-    from migrate.present import Output, wants_color
+    from migrate.cli.present import Output, wants_color
 
     wanted = Output(format, output, wants_color(os.environ), context.obj["verbose"], context.obj["quiet"])
     wanted.check()
@@ -539,9 +539,9 @@ def _output(context: click.Context, *, format: str, output: Path | None = None, 
 
 
 def _present_run(store: Store, plan: Plan, run: Run, output: Output, *, limited: bool) -> int:
+    from migrate.cli.present import exit_code_of
     from migrate.commands.rollback import report_of
-    from migrate.present import exit_code_of
-    from migrate.reporting import run_report
+    from migrate.report.reporting import run_report
 
     report = run_report(store, plan, run) if run.undoes is None else report_of(store, run)
     output.write(report)
@@ -550,7 +550,7 @@ def _present_run(store: Store, plan: Plan, run: Run, output: Output, *, limited:
 
 def _show_diff(store: Store) -> Callable[[Plan], None]:
     from migrate.report import render
-    from migrate.reporting import diff_report
+    from migrate.report.reporting import diff_report
 
     return lambda plan: render(diff_report(store, plan), "text", sys.stderr)
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from mappings import Verdict
 from mappings.receivers import receivers
-from migrate.advice import advice_for
-from migrate.planner import Destination, plan_service
+from migrate.execute.rollback import How, Undo, undos
+from migrate.model.step import Step, counterpart_of
+from migrate.model.target import TargetState
+from migrate.plan.planner import Destination, plan_service
+from migrate.report.advice import advice_for
 from migrate.report.model import (
     FieldRow,
     PlanInfo,
@@ -20,9 +23,6 @@ from migrate.report.model import (
     StepRow,
     Summary,
 )
-from migrate.rollback import How, Undo, undos
-from migrate.state import TargetState
-from migrate.steps import Step, counterpart_of
 from migrate.store import Store, journal, plans, sids, snapshots
 from migrate.store.journal import SETTLED, Entry, Run, State
 from migrate.store.plans import Plan, PlannedService

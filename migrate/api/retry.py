@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, wait_random_exponential
 
-from migrate.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
+from migrate.core.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
 
 Result = TypeVar("Result")
 

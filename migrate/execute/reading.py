@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mappings import Resource
-from migrate.clock import now
-from migrate.errors import CallFailed
-from migrate.gateway import Reader, Surface
-from migrate.kinds import SETTINGS_PATHS, roles_listing
-from migrate.pages import pages
-from migrate.retry import Retrier
-from migrate.state import TargetState
+from migrate.api.gateway import Reader, Surface
+from migrate.api.pages import pages
+from migrate.api.retry import Retrier
+from migrate.core.clock import now
+from migrate.core.errors import CallFailed
+from migrate.kinds.registry import SETTINGS_PATHS, roles_listing
+from migrate.model.target import TargetState
 
 Json = Any
 

@@ -1,0 +1,1 @@
+"""The way to Twilio: gateway, pace, retry, pages."""

@@ -1,0 +1,1 @@
+"""Plan → Twilio, journaled; guards, rollback, verify."""

@@ -1,0 +1,1 @@
+"""Chat → snapshot: live, or from saved files."""
