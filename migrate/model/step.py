@@ -1,37 +1,25 @@
 """Steps: one API write each, described once, read in many ways.
 
-A step knows its diff, its parameters, and how to tell from a reading whether it was done. How it
-reaches Twilio is told by `migrate.kinds.registry`.
+A `Step` is what a plan holds: SIDs that only a run can learn are missing, or stand as markers (`counterpart_of`)
+among its values. `Step.resolved` makes a `ReadyStep` of it, which lacks nothing and can be sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
-
-from mappings import Resource, RoleTranslation, same
 
 Json = Any
 Values = Mapping[str, Json]
 """Settings of one resource: response path → value."""
 Form = Mapping[str, "str | list[str]"]
 """Form parameters in wire form: booleans are `true` and `false`, lists are sent by repeating the name."""
+Same = Callable[[str, Json, Json], bool]
+"""Says whether two values of a response path mean the same."""
 
-SETTINGS = (Resource.CONFIGURATION, Resource.NOTIFICATIONS, Resource.WEBHOOKS)
-"""The resources that hold a Conversation Service's settings, in the order in which they are written."""
-
-NOT_CLEARABLE = frozenset(
-    {
-        "default_chat_service_role_sid",
-        "default_conversation_creator_role_sid",
-        "default_conversation_role_sid",
-        "method",
-        "permissions",
-    }
-)
-"""Settings that Twilio takes no empty value for, so that "not set" cannot be restored."""
+MARKER = "counterpart of "
 
 
 class Action(str, Enum):
@@ -42,7 +30,7 @@ class Action(str, Enum):
     MIGRATE = "migrate"
 
 
-class Finding(str, Enum):
+class Comparison(str, Enum):
     """What a reading of the target says about a step."""
 
     DONE = "done"
@@ -52,120 +40,140 @@ class Finding(str, Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One write.
+    """One write, as planned.
 
     Attributes:
         key: unique within its plan, readable: `IS…/webhooks`.
+        kind: the name of its kind.
+        action: how it writes.
         source_sid: the Chat Service that it belongs to.
-        target_sid: the Conversation Service that it writes to; None until the run has created it.
-        resource: what it writes.
-        action: how.
-        before: the values of the target when the plan was made; a path that is absent was not known.
-        after: the values that the step sets. A role that the run creates stands there as `counterpart_of`.
-        item: SID of the role in the target, where the resource is one of many; None until it is known.
-        role: the role that the step is about, where it may have to be created.
-        optional: filters that Twilio may refuse at service level; the step can do without them.
+        item_sid: the Chat SID of the item; of the service itself for its settings.
+        service_sid: the Conversation Service that it writes to; None until the run has made it.
+        target_sid: the item in the target; None until it is known.
+        before: the target's values when the plan was made; a path that is absent was not known.
+        after: the values that the step sets. What the run has yet to create or find stands there as a marker.
+        needs: keys of the steps that must be settled first.
+        detail: what only the kind understands.
         reversible: whether the before-image can be restored.
     """
 
     key: str
-    source_sid: str
-    target_sid: str | None
-    resource: Resource
+    kind: str
     action: Action
+    source_sid: str
+    item_sid: str
+    service_sid: str | None
+    target_sid: str | None
     before: Values
     after: Values
-    item: str | None = None
-    role: RoleTranslation | None = None
-    optional: tuple[str, ...] = field(default=())
+    needs: tuple[str, ...] = ()
+    detail: Mapping[str, Json] = field(default_factory=dict)
     reversible: bool = True
 
     @property
-    def params(self) -> Form:
-        """The form parameters that the step sends."""
-        form = {
-            parameter_name(self.resource, path): wire(value) for path, value in sorted(self.after.items())
+    def refers_to(self) -> frozenset[str]:
+        """The Chat SIDs whose counterparts the step may have to learn from the run."""
+        found = {marked for value in self.after.values() if (marked := marked_sid(value))}
+        if self.service_sid is None:
+            found.add(self.source_sid)
+        if self.target_sid is None:
+            found.add(self.item_sid)
+        return frozenset(found)
+
+    def resolved(self, counterparts: Mapping[str, str]) -> ReadyStep:
+        """Return the step with the SIDs that only the run could know.
+
+        Args:
+            counterparts: Chat SID → SID of its counterpart in the target.
+
+        Raises:
+            KeyError: the service, or something that a value refers to, has no counterpart yet.
+        """
+        after = {
+            path: counterparts[marked] if (marked := marked_sid(value)) else value
+            for path, value in self.after.items()
         }
-        if self.role is not None and self.action is Action.CREATE:
-            form |= {"FriendlyName": self.role.friendly_name, "Type": self.role.type}
-        return form
-
-    def compare(self, live: Values) -> Finding:
-        """Say what a reading of the target means for this step; only the paths that it sets count."""
-        if self._agrees(live, self.after, self.after):
-            return Finding.DONE
-        known = [path for path in self.after if path in self.before]
-        return Finding.UNTOUCHED if self._agrees(live, self.before, known) else Finding.OTHER
-
-    def without(self, refused: frozenset[str]) -> Step:
-        """Return the step without the optional filters that Twilio has refused."""
-        if not refused or "filters" not in self.after:
-            return self
-        filters = [name for name in self.after["filters"] if name not in refused]
-        after = {**self.after, "filters": filters}
-        if same(self.resource, "filters", self.before.get("filters"), filters):
-            del after["filters"]
-        return replace(
-            self, after=after, optional=tuple(name for name in self.optional if name not in refused)
+        return ReadyStep(
+            key=self.key,
+            kind=self.kind,
+            action=self.action,
+            source_sid=self.source_sid,
+            item_sid=self.item_sid,
+            service_sid=self.service_sid or counterparts[self.source_sid],
+            target_sid=self.target_sid or counterparts.get(self.item_sid),
+            before=self.before,
+            after=after,
+            detail=self.detail,
         )
 
-    def inverse(self, before: Values) -> Step:
+
+@dataclass(frozen=True)
+class ReadyStep:
+    """One write with all SIDs that it needs; `target_sid` is None for what is still to be created or found."""
+
+    key: str
+    kind: str
+    action: Action
+    source_sid: str
+    item_sid: str
+    service_sid: str
+    target_sid: str | None
+    before: Values
+    after: Values
+    detail: Mapping[str, Json] = field(default_factory=dict)
+
+    def compare(self, live: Values, same: Same) -> Comparison:
+        """Say what a reading of the target means: done by the paths that it sets, untouched by all that are known."""
+        if agree(live, self.after, self.after, same):
+            return Comparison.DONE
+        return Comparison.UNTOUCHED if agree(live, self.before, self.before, same) else Comparison.OTHER
+
+    def inverse(self, before: Values, not_clearable: frozenset[str]) -> ReadyStep:
         """Return the step that restores a before-image, for the paths for which Twilio has a way back.
 
         Args:
             before: the values that the target held before this step.
+            not_clearable: paths that take no empty value.
         """
-        after = {
-            path: _cleared(value) if before.get(path) is None else before[path]
-            for path, value in self.after.items()
-        }
-        possible = [path for path in after if before.get(path) is not None or path not in NOT_CLEARABLE]
+        possible = [path for path in self.after if before.get(path) is not None or path not in not_clearable]
         return replace(
             self,
             before={path: self.after[path] for path in possible},
-            after={path: after[path] for path in possible},
-            optional=(),
+            after={
+                path: cleared(self.after[path]) if before.get(path) is None else before[path]
+                for path in possible
+            },
         )
 
-    def resolved(self, target_sid: str, counterparts: Mapping[str, str]) -> Step:
-        """Return the step with the SIDs that only the run could know.
 
-        Args:
-            target_sid: the Conversation Service.
-            counterparts: Chat role SID → SID of its counterpart there.
-        """
-        known = {counterpart_of(old): new for old, new in counterparts.items()}
-        after = {
-            path: known.get(value, value) if isinstance(value, str) else value
-            for path, value in self.after.items()
-        }
-        item = self.item or (counterparts.get(self.role.source_sid) if self.role else None)
-        return replace(self, target_sid=target_sid, after=after, item=item)
-
-    def _agrees(self, live: Values, wanted: Values, paths: Iterable[str]) -> bool:
-        return all(same(self.resource, path, live.get(path), wanted.get(path)) for path in paths)
+def agree(live: Values, wanted: Values, paths: Iterable[str], same: Same) -> bool:
+    """Whether two sets of values mean the same at some paths."""
+    return all(same(path, live.get(path), wanted.get(path)) for path in paths)
 
 
-def _cleared(value: Json) -> Json:
-    """Return the empty value of the same kind: what stands for "not set" in a form."""
+def cleared(value: Json) -> Json:
+    """Return the empty value of the same type: what stands for "not set" in a form."""
     if isinstance(value, bool):
         return False
     return [] if isinstance(value, list) else ""
 
 
-def counterpart_of(role_sid: str) -> str:
-    """Return what stands in a plan for the SID of a role that is still to be created or found."""
-    return f"counterpart of {role_sid}"
+def counterpart_of(sid: str) -> str:
+    """Return what stands in a plan for the SID of something that is still to be created or found."""
+    return MARKER + sid
 
 
-def parameter_name(resource: Resource, path: str) -> str:
+def marked_sid(value: Json) -> str | None:
+    """Return the Chat SID that a marker names, or None if the value is no marker."""
+    return value[len(MARKER) :] if isinstance(value, str) and value.startswith(MARKER) else None
+
+
+def parameter_name(path: str) -> str:
     """Return the form parameter of a response path: `new_message.with_media.enabled` → `NewMessage.WithMedia.Enabled`.
 
-    The two names of one setting differ by a rule in all of Twilio's documents, except that a role's
-    `permissions` are sent as `Permission`.
+    The two names of one setting differ by this rule in all of Twilio's OpenAPI documents, but for a role's
+    permissions.
     """
-    if resource is Resource.ROLES and path == "permissions":
-        return "Permission"
     return ".".join("".join(word.capitalize() for word in part.split("_")) for part in path.split("."))
 
 

@@ -1,0 +1,82 @@
+"""Items: one thing of a kind each, as it was read from the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that may be migrated.
+
+    Attributes:
+        kind: the name of its kind: `service`, `roles`, `channels`.
+        sid: its Chat SID.
+        parent: the Chat Service that it belongs to; None for a service.
+        payload: the raw resource.
+        api: the Chat API version that showed it, `v1` or `v2`.
+        origin: where it was read: a path of the API, or a file and a place in it.
+        not_held: dotted paths that this origin cannot show, so that they were not examined.
+    """
+
+    kind: str
+    sid: str
+    parent: str | None
+    payload: Mapping[str, Json]
+    api: str = "v2"
+    origin: str = ""
+    not_held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class FileExamined:
+    """A saved file behind a snapshot: its path as shown, and the shapes that were found in it."""
+
+    path: str
+    shapes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a snapshot looked at.
+
+    Attributes:
+        apis: the Chat API versions that were read, sorted.
+        roles: whether the roles were read.
+        channels: whether the inventory of channels was read.
+        files: the saved files, if it comes from files.
+        warnings: whole sentences on what was not examined; every report prints them.
+    """
+
+    apis: tuple[str, ...] = ()
+    roles: bool = True
+    channels: bool = False
+    files: tuple[FileExamined, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The head of one snapshot.
+
+    Attributes:
+        id: its number in this database.
+        account_sid: the account that the services belong to.
+        source: `live` or `file`.
+        taken_at: when reading began, ISO 8601, UTC.
+        services: how many services it holds.
+        digest: SHA-256 over all settings in it.
+        examined: what was looked at, and what was not.
+    """
+
+    id: int
+    account_sid: str
+    source: str
+    taken_at: str
+    services: int
+    digest: str
+    examined: Examined = field(default_factory=Examined)
