@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
@@ -21,3 +22,12 @@ def seconds_since(moment: str) -> float:
     """Return how many seconds ago a moment was that `now` returned."""
     then = datetime.strptime(moment, FORMAT + "Z").replace(tzinfo=timezone.utc)
     return (datetime.now(timezone.utc) - then).total_seconds()
+
+
+def ticks() -> float:
+    """Return seconds on a clock that never steps and counts the time for which the machine was suspended."""
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+
+
+_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux has it; elsewhere the monotonic clock serves, which on macOS stops while the machine sleeps."""

@@ -1,350 +1,444 @@
-"""The tries of one step: what is read, recorded and sent, in which order.
+"""The tries of one step, and the order in which each of them goes about it:
 
-At-least-once calls, one effect: a write whose outcome nobody has seen is decided by reading the target
-back before it is sent again. Each step runs in the one retry loop of `migrate.api.retry`; a try is
-
-    1. read the target, if an earlier try is undecided or the before-image is old;
-       done → applied, someone else's value → drifted
+    1. read the target, unless this command has read it moments ago; done → applied, someone else's value → drifted
     2. commit the intent
-    3. send
-    4. commit the outcome, and `verified` if the answer shows the values that were wanted
+    3. send, at once
+    4. commit the outcome; the answer to a write is its first verification
 
-A create has no idempotency key at Twilio. Its reading looks for what lost answers may have made: one, or no
-more than there are undecided creates of that name → adopted; more → left `unknown` for a person to decide.
+A reading proves little while it may be stale, and a list proves nothing by what it lacks, until the settle time has
+passed (DESIGN §6). A create has no idempotency key at Twilio: what lost answers may have made is looked for by name,
+among what was not there before, is no source, and stands for nothing else.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
-from migrate.api.gateway import DEFAULT_CONCURRENCY, Answer, Writer
-from migrate.api.retry import Action, Retrier, action_for
-from migrate.core.clock import seconds_since
+from migrate.api.gateway import Answer
+from migrate.api.retry import Remedy, remedy_for
+from migrate.core.clock import ticks
 from migrate.core.errors import CallFailed, CredentialsRefused
-from migrate.kinds import registry as kinds
-from migrate.model import step as steps
-from migrate.model.step import Finding, Step, Values
-from migrate.plan.planner import fitting_roles
-from migrate.store import Store, journal, plans, sids
-from migrate.store.journal import Entry, Run, State
-from migrate.store.plans import Plan
-from migrate.store.sids import Became
+from migrate.execute.work import Work
+from migrate.kinds.base import Found
+from migrate.kinds.reading import is_stale
+from migrate.kinds.registry import kind_of
+from migrate.model.state import CREATED, FOUND, Counterpart, Entry, OwnWrite, Record, State, StepState
+from migrate.model.step import Action, Comparison, ReadyStep, Values
+from migrate.store import counterparts, own_writes
 
 Json = Any
 
-TRUST_SECONDS = 300.0
-"""A before-image younger than this is trusted; an older one is read again before its write."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How a run goes about its work.
-
-    Attributes:
-        concurrency: services worked on at once.
-        services: stop after this many services; None means all.
-        allow_drift: overwrite values that changed since the plan was made.
-        trust_seconds: how old, in seconds, a before-image may be to be trusted.
-    """
-
-    concurrency: int = DEFAULT_CONCURRENCY
-    services: int | None = None
-    allow_drift: bool = False
-    trust_seconds: float = TRUST_SECONDS
-
-
-@dataclass(frozen=True)
-class Work:
-    """Everything that writing to Twilio needs, shared by all threads.
-
-    Attributes:
-        checked_at: when all targets were last found unchanged, if they were.
-    """
-
-    store: Store
-    writer: Writer
-    retrier: Retrier
-    plan: Plan
-    limits: Limits = field(default_factory=Limits)
-    checked_at: str | None = None
+INTENT_SECONDS = 5.0
+"""An intent older than this is renewed before its request leaves: another process may hold the lock by now."""
+ALREADY = "The target already holds these values."
+DRIFTED = "The target holds other values than when the plan was made; they were left unchanged."
+DRIFTED_OR_ALTERED = (
+    "The answer was lost, and the target holds neither the earlier values nor those that were sent: someone else has "
+    "changed them, or Twilio keeps them differently. They were left unchanged."
+)
+NOTHING_LEFT = "Twilio refuses everything that this step would set."
+FRESH = StepState(Entry(State.PLANNED), session=0)
 
 
 class Attempt(ABC):
     """The tries of one step; `undecided` says whether a request of it may have had an unseen effect."""
 
-    def __init__(self, work: Work, run: Run, step: Step, *, undecided: bool) -> None:
-        self._work = work
-        self._run = run
-        self._step = step
-        self.undecided = undecided
+    def __init__(self, work: Work, step: ReadyStep, state: StepState) -> None:
+        self.work = work
+        self.kind = kind_of(step.kind)
+        self.step = step
+        self.state = state
+        self.undecided = state.undecided > 0
+        self._announced = 0.0
+        self._refused = 0
 
     @abstractmethod
-    def once(self) -> State:
+    async def once(self) -> State:
         """Try once and return the state that was recorded.
 
         Raises:
             CallFailed: for the retry loop to judge.
         """
 
-    def to_end(self) -> State:
+    async def to_end(self) -> State:
         """Try until the outcome is known or patience ends; return the state that was recorded last.
 
         Raises:
             CredentialsRefused: Twilio refuses the credentials for good.
-            Interrupted: the retrier's `stop` was set.
+            Interrupted: the stop token was set.
         """
         try:
-            return self._work.retrier.call(self.once)
+            return await self.work.retrier.call(self.once)
         except CredentialsRefused as error:
-            self.record(Entry(State.UNKNOWN if self.undecided else State.FAILED, str(error), status=401))
+            await self.record(Entry(self._unsettled, str(error), status=401))
             raise
         except CallFailed as error:
-            # Where the resource is gone, so is whatever the request may have done to it.
-            gone = error.failure.status == 404 and self._step.target_sid is not None
-            undecided = self.undecided and not gone
-            return self.record(Entry.of_failure(State.UNKNOWN if undecided else State.FAILED, error.failure))
+            return await self.give_up(error)
 
-    def record(self, *entries: Entry, became: Became | None = None) -> State:
-        """Append to the journal; return the last state."""
-        journal.record(self._work.store, self._run, self._step.key, *entries, became=became)
+    async def give_up(self, error: CallFailed) -> State:
+        """Record that patience has ended."""
+        return await self.record(Entry.of_failure(self._unsettled, error.failure))
+
+    @property
+    def _unsettled(self) -> State:
+        return State.UNKNOWN if self.undecided else State.FAILED
+
+    async def record(self, *entries: Entry, **facts: Any) -> State:
+        """Append to the journal, on disk at return; return the last state. `facts` are fields of `Record`."""
+        record = Record(self.step.key, entries, decided=self._refused, **facts)
+        self._announced = await self.work.journal.record(record)
+        self._refused = 0
         return entries[-1].state
 
-    def _send(self, intent: Entry, became: Became | None = None) -> Answer:
-        self.record(intent, became=became)
+    async def still_announced(self) -> None:
+        """Renew the intent if it was committed too long ago: the lock may be lost since.
+
+        Raises:
+            LockLost: it is; nothing was sent.
+        """
+        if ticks() - self._announced > INTENT_SECONDS:
+            self._refused = 1
+            await self.record(Entry(State.INTENT, "Announced again: the request could not leave at once."))
+
+    async def send(self, **facts: Any) -> Answer:
+        """Announce the step's write and send it, once. `facts` are committed with the intent."""
+        await self.record(Entry(State.INTENT), **facts)
         self.undecided = True
         try:
-            answer = kinds.send(self._work.writer, self._step)
+            answer = await self.work.writer.send(
+                self.kind.request(self.step), about_to_send=self.still_announced
+            )
         except CallFailed as error:
-            if action_for(error.failure) is Action.READ_BACK:
-                self.record(Entry.of_failure(State.UNKNOWN, error.failure))
-            else:
-                self.undecided = False
+            await self._judge_failure(error)
             raise
         self.undecided = False
         return answer
 
-    def _judge(self, answer: Answer, became: Became | None = None) -> State:
-        """The answer to a write is its first verification."""
-        applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
-        held = kinds.values_of(self._step, answer.payload)
-        if self._step.compare(held) is Finding.DONE:
-            return self.record(applied, Entry(State.VERIFIED), became=became)
-        message = "Twilio accepted the write, but its answer shows other values."
-        return self.record(applied, Entry(State.FAILED, message, seen=held), became=became)
+    async def _judge_failure(self, error: CallFailed) -> None:
+        if remedy_for(error.failure) is Remedy.READ_BACK:
+            await self.record(Entry.of_failure(State.UNKNOWN, error.failure))
+        else:
+            self._refused += 1
+            self.undecided = False
+
+    def written(self, target_sid: str, before: Values, held: Values) -> OwnWrite:
+        """Return what tells later whether a reading is older than this write."""
+        return OwnWrite(self.kind.name, target_sid, self.step.service_sid, before, self.step.after, held)
 
 
 class Update(Attempt):
     """Sets values of a resource that exists; sending it twice does no harm."""
 
-    def __init__(
-        self, work: Work, run: Run, step: Step, *, undecided: bool = False, became: Became | None = None
-    ) -> None:
-        refused = journal.refused(work.store, step.target_sid or "")
-        super().__init__(work, run, step.without(refused), undecided=undecided)
-        self._became = became
-        self._overwritten: Values | None = None
-        self._given_up: tuple[str, ...] = ()
+    def __init__(self, work: Work, step: ReadyStep, state: StepState) -> None:
+        kind = kind_of(step.kind)
+        given_up = frozenset(state.given_up)
+        super().__init__(work, kind.without(step, given_up), state)
+        self._whole = step
+        if state.overwritten is not None:
+            # What the first reading has found is what this step writes over, whatever the plan knew.
+            self.step = replace(self.step, before=state.overwritten)
+        self._before: Values | None = state.overwritten
+        self._counterpart: Counterpart | None = None
+        self._refusals = 0
+        self._missing_since: float | None = None
 
-    def once(self) -> State:
+    @property
+    def target_sid(self) -> str:
+        """The resource that is written to: an item, or the service whose settings they are."""
+        return self.step.target_sid or self.step.service_sid
+
+    def as_found(self, found: Found, counterpart: Counterpart) -> None:
+        """Note that the item was there already, though the plan did not know which one it is."""
+        self._counterpart = counterpart
+        if not self.step.before:
+            self.step = replace(self.step, before=found.values)
+            self._before = found.values
+
+    async def once(self) -> State:
         """See `Attempt.once`."""
-        if not self._step.after:
-            return self.record(Entry(State.SKIPPED, "Twilio refuses all that this step would set."))
-        settled = self._settle() if self.undecided or self._image_is_old() else None
-        if settled is not None:
-            return settled
+        if not self.step.after:
+            return await self.record(Entry(State.SKIPPED, NOTHING_LEFT), counterpart=self._counterpart)
+        if self.undecided or not self._is_known():
+            settled = await self._look()
+            if settled is not None:
+                return settled
         try:
-            return self._judge(self._send(Entry(State.INTENT, seen=self._overwritten), self._became))
+            answer = await self.send(overwritten=self._before, given_up=self._given_up())
+            return await self._judge(answer)
         except CallFailed as error:
-            return self._after_refusal(error)
+            return await self._after_refusal(error)
 
-    def overwrites(self, held: Values) -> None:
-        """Note what is there already, though the plan does not know of it: a rollback restores it."""
-        self._overwritten = held
+    def _is_known(self) -> bool:
+        return bool(self.step.before) and self.work.is_fresh(self.step.source_sid)
 
-    def _image_is_old(self) -> bool:
-        if not self._step.before:
-            return False
-        read_at = plans.read_at(self._work.store, self._work.plan.number, self._step.source_sid)
-        seen_at = max(read_at or "", self._work.checked_at or "")
-        return not seen_at or seconds_since(seen_at) > self._work.limits.trust_seconds
-
-    def _settle(self) -> State | None:
+    async def _look(self) -> State | None:
         """Read the target and decide; None means that the write is still to be sent."""
-        live = kinds.read(self._work.writer, self._step)
-        finding = self._step.compare(live)
-        if finding is Finding.DONE:
-            return self.record(*already(live))
-        if finding is Finding.OTHER and not self._work.limits.allow_drift:
-            message = "The target holds other values than when the plan was made; they were left as they are."
-            return self.record(Entry(State.DRIFTED, message, seen=live))
+        live = await self.read()
+        if not self.step.before:
+            self._before = live
+            self.step = replace(self.step, before=live)
+        comparison = self.step.compare(live, self.kind.same)
+        if comparison is Comparison.DONE:
+            return await self._already(live)
+        if comparison is Comparison.UNTOUCHED:
+            self.undecided = False
+            return None
+        if not self.work.bounds.allow_drift:
+            message = DRIFTED_OR_ALTERED if self.undecided else DRIFTED
+            return await self.record(Entry(State.DRIFTED, message, seen=live), counterpart=self._counterpart)
         # A rollback restores what was really there, not what the plan expected.
-        self._overwritten = live if finding is Finding.OTHER else None
+        self.undecided = False
+        self._before = live
+        self.step = replace(self.step, before=live)
+        return None
+
+    async def _already(self, live: Values) -> State:
+        own = self.written(self.target_sid, self.step.before, live) if self.state.wrote else None
+        entries = (Entry(State.APPLIED, ALREADY, seen=live), Entry(State.VERIFIED))
+        return await self.record(*entries, counterpart=self._counterpart, own_write=own)
+
+    async def read(self) -> Values:
+        """Read the step's resource, again while it may be stale: a 404, or a value that this database has replaced.
+
+        Raises:
+            CallFailed: as `Kind.read`; a 404 only after the settle time.
+        """
+        own = own_writes.of_item(
+            self.work.store, self.work.run.target_account_sid, self.kind.name, self.target_sid
+        )
+        async for is_last in self.work.settle.looks():
+            try:
+                payload = await self.kind.read(self.work.writer, self.step)
+            except CallFailed as error:
+                if is_last or error.failure.status != 404:
+                    raise
+                continue
+            if is_last or own is None or not is_stale(self.kind, own, payload):
+                break
+        return self.kind.values(self.step, payload)
+
+    async def _judge(self, answer: Answer) -> State:
+        """The answer to a write is its first verification."""
+        held = self.kind.values(self.step, answer.payload)
+        applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
+        if self.step.compare(held, self.kind.same) is Comparison.DONE:
+            own = self.written(self.target_sid, self.step.before, held)
+            return await self.record(
+                applied, Entry(State.VERIFIED), counterpart=self._counterpart, own_write=own
+            )
+        # What is held is not known yet: the answer may show the old value for a moment.
+        own = self.written(self.target_sid, self.step.before, {})
+        await self.record(applied, counterpart=self._counterpart, own_write=own)
+        return await self._settle_altered()
+
+    async def _settle_altered(self) -> State:
+        """Tell a value that Twilio keeps differently from an answer that shows the old one for a moment."""
+        held = await self.read()
+        own = self.written(self.target_sid, self.step.before, held)
+        if self.step.compare(held, self.kind.same) is Comparison.DONE:
+            return await self.record(Entry(State.VERIFIED), own_write=own)
+        message = f"Twilio accepted the write and holds other values: {self._differences(held)}."
+        return await self.record(Entry(State.ALTERED, message, seen=held), own_write=own)
+
+    def _differences(self, held: Values) -> str:
+        return "; ".join(
+            f"{path} is {held.get(path)!r} instead of {sent!r}"
+            for path, sent in sorted(self.step.after.items())
+            if not self.kind.same(path, held.get(path), sent)
+        )
+
+    def _given_up(self) -> tuple[str, ...]:
+        """Return what the step goes without."""
+        kept = set(self.kind.optional(self.step))
+        return tuple(name for name in self.kind.optional(self._whole) if name not in kept)
+
+    async def give_up(self, error: CallFailed) -> State:
+        """See `Attempt.give_up`. Where the rest was refused too, it was not the optional values that were wrong."""
+        entry = Entry.of_failure(self._unsettled, error.failure)
+        return await self.record(entry, given_up=None if self.undecided else ())
+
+    async def _after_refusal(self, error: CallFailed) -> State:
+        """Go on without the values that Twilio may refuse, if the step has any; else raise the error again."""
+        if error.failure.status == 404 and not self._is_gone():
+            await self.read()
+            return await self.once()
+        if error.failure.status != 400 or remedy_for(error.failure) is not Remedy.FAIL:
+            raise error
+        optional = self.kind.optional(self.step)
+        if not optional:
+            raise error
+        self._refusals += 1
+        if self._refusals > 1:
+            # A single 400 may have been about something else: only the second one is about these values.
+            self.step = self.kind.without(self.step, frozenset(optional))
+        return await self.once()
+
+    def _is_gone(self) -> bool:
+        """Whether a 404 on the write has been asked again for as long as it may pass."""
+        if self._missing_since is None:
+            self._missing_since = ticks()
+        return ticks() - self._missing_since > self.work.settle.seconds
+
+
+class Locate(Update):
+    """Sets values of something that Twilio makes by itself, and that has to be found by its name first."""
+
+    async def once(self) -> State:
+        """See `Attempt.once`. It is waited for, and never created."""
+        if self.step.target_sid is None:
+            found = await self._find()
+            if found is None:
+                message = f"{self.kind.name} {self.kind.title(self.step)!r} did not appear in the new Service."
+                return await self.record(Entry(State.FAILED, message))
+            counterpart = self.kind.counterpart(self.step, found.sid, FOUND)
+            self.step = replace(self.step, target_sid=found.sid)
+            self.as_found(found, counterpart)
+        return await super().once()
+
+    async def _find(self) -> Found | None:
+        async for _ in self.work.settle.looks():
+            found = await candidates(self, frozenset())
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+class Create(Attempt):
+    """Creates something, once. Creates that Twilio could not tell apart must be made one after the other."""
+
+    def __init__(self, work: Work, step: ReadyStep, state: StepState) -> None:
+        super().__init__(work, step, state)
+        self._known = frozenset(state.known) if state.known is not None else None
+        # A request of an earlier session may be under way until now.
+        self._under_way_until: float | None = ticks() if self.undecided else None
+        self._was_lost = self.undecided
+        self._there_already: Update | None = None
+
+    async def once(self) -> State:
+        """See `Attempt.once`."""
+        if self._there_already is not None:
+            return await self._update(self._there_already)
+        if self._under_way_until is not None:
+            state = await self._after_lost_answers()
+            if state is not None:
+                return state
+        found = await candidates(self, frozenset())
+        if self._known is None:
+            if found and self.kind.named:
+                return await self._take(found)
+            self._known = frozenset(each.sid for each in found)
+        try:
+            answer = await self.send(known=tuple(sorted(self._known)))
+        except CallFailed as error:
+            return await self._after_failure(error)
+        return await self._made(answer)
+
+    async def _take(self, found: list[Found]) -> State:
+        """Take what is there already under this name; from here on it is an update like any other."""
+        if len(found) > 1:
+            return await self.record(Entry(State.UNKNOWN, self._ambiguous(found)))
+        sid = found[0].sid
+        self._there_already = Update(self.work, replace(self.step, target_sid=sid), self.state)
+        self._there_already.as_found(found[0], self.kind.counterpart(self.step, sid, FOUND))
+        return await self._update(self._there_already)
+
+    async def _update(self, update: Update) -> State:
+        try:
+            return await update.once()
+        finally:
+            self.undecided = update.undecided
+
+    async def _after_lost_answers(self) -> State | None:
+        """Look for what lost answers may have made; None if nothing appeared within the settle time."""
+        async for _ in self.work.settle.looks(self._under_way_until):
+            found = await candidates(self, self._known or frozenset())
+            if len(found) > 1:
+                return await self.record(Entry(State.UNKNOWN, self._ambiguous(found)))
+            if found:
+                return await self._adopt(found[0])
+        self._under_way_until = None
         self.undecided = False
         return None
 
-    def _after_refusal(self, error: CallFailed) -> State:
-        """Go on without the values that Twilio may refuse, if the step has any; else raise the error again."""
-        if action_for(error.failure) is not Action.FAIL:
-            raise error
-        if error.failure.status == 400 and self._step.optional:
-            return self._without_optional(error)
-        if self._given_up:
-            # It was something else that Twilio refused: the next plan may try these again.
-            journal.forget_refusals(self._work.store, self._step.target_sid or "", self._given_up)
+    async def _adopt(self, found: Found) -> State:
+        """Take what a lost answer has made as this step's own."""
+        counterpart = self.kind.counterpart(self.step, found.sid, CREATED)
+        own = self._own(found.sid, found.values)
+        applied = Entry(State.APPLIED, "Found: an earlier request had created it.", seen={"sid": found.sid})
+        return await self.record(*self._verdict(applied, found.values), counterpart=counterpart, own_write=own)
+
+    async def _made(self, answer: Answer) -> State:
+        sid = self.kind.made(answer.payload)
+        held = self.kind.values(self.step, answer.payload)
+        self._under_way_until = None
+        applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
+        counterpart = self.kind.counterpart(self.step, sid, CREATED)
+        entries = self._verdict(applied, held)
+        return await self.record(*entries, counterpart=counterpart, own_write=self._own(sid, held))
+
+    def _own(self, sid: str, held: Values) -> OwnWrite:
+        own = self.written(sid, {}, held)
+        return replace(own, service_sid=self.kind.counterpart(self.step, sid, CREATED).target_service_sid)
+
+    def _verdict(self, applied: Entry, held: Values) -> tuple[Entry, Entry]:
+        if self.step.compare(held, self.kind.same) is Comparison.DONE:
+            return applied, Entry(State.VERIFIED)
+        return applied, Entry(State.ALTERED, f"Twilio keeps it as {dict(held)!r}.", seen=held)
+
+    async def _after_failure(self, error: CallFailed) -> State:
+        """An answer to one request decides nothing about another whose answer was lost."""
+        remedy = remedy_for(error.failure)
+        if remedy is Remedy.READ_BACK:
+            self._under_way_until, self._was_lost = ticks(), True
+        elif remedy is Remedy.FAIL and self._was_lost:
+            self._under_way_until = ticks()
+            state = await self._after_lost_answers()
+            if state is not None:
+                return state
         raise error
 
-    def _without_optional(self, error: CallFailed) -> State:
-        """Try once more without the values that Twilio may refuse.
+    async def give_up(self, error: CallFailed) -> State:
+        """See `Attempt.give_up`: patience may end in the middle of a settled look."""
+        if self._was_lost:
+            self._under_way_until = self._under_way_until or ticks()
+            try:
+                state = await self._after_lost_answers()
+            except CallFailed:
+                self.undecided = True
+            else:
+                if state is not None:
+                    return state
+        return await super().give_up(error)
 
-        They are remembered first: a resume must know which of the two requests it has to look for.
-        """
-        self._given_up = self._step.optional
-        refusal = Entry.of_failure(State.INTENT, error.failure)
-        target_sid, account_sid = self._step.target_sid or "", self._run.account_sid
-        journal.remember_refusals(self._work.store, account_sid, target_sid, self._given_up, refusal)
-        self._step = self._step.without(frozenset(self._given_up))
-        return self.once()
-
-
-class NewService(Attempt):
-    """Creates a Conversation Service, once. Services of one name must be created one after the other."""
-
-    def once(self) -> State:
-        """See `Attempt.once`."""
-        found = self._made_by_lost_answers() if self.undecided else []
-        if len(found) > max(1, self._lost_answers()):
-            return self.record(Entry(State.UNKNOWN, _ambiguous("services", self._name, found)))
-        if found:
-            return self.record(*already({"sid": found[0]}), became=self._became(found[0]))
-        answer = self._send(Entry(State.INTENT, seen={"since": self._work.writer.server_time()}))
-        return self._judge(answer, self._became(answer.payload["sid"]))
-
-    def _judge(self, answer: Answer, became: Became | None = None) -> State:
-        """A service that Twilio has named a little otherwise stands: nothing renames it, and a second is too many."""
-        held = kinds.values_of(self._step, answer.payload)
-        if self._step.compare(held) is Finding.DONE:
-            return super()._judge(answer, became)
-        message = f"Twilio has named the service {held['friendly_name']!r}."
-        entry = Entry(State.APPLIED, message, answer.status, request_id=answer.request_id, seen=held)
-        return self.record(entry, became=became)
-
-    @property
-    def _name(self) -> str:
-        return str(self._step.after["friendly_name"])
-
-    def _lost_answers(self) -> int:
-        """Return how many creates of this name are undecided: what they made is alike, so each may take any."""
-        names = journal.undecided_names(self._work.store, self._run)
-        return sum(name_key(name) == name_key(self._name) for name in names)
-
-    def _made_by_lost_answers(self) -> list[str]:
-        """Return services of this name, created since the first intent, that no other step has claimed."""
-        since = journal.first_intent(self._work.store, self._run, self._step.key)
-        claimed = sids.claimed(self._work.store, self._run.account_sid)
-        return [
-            service["sid"]
-            for service in kinds.services(self._work.writer)
-            if service["sid"] not in claimed
-            and name_key(service.get("friendly_name")) == name_key(self._name)
-            and _may_be_since(service.get("date_created"), since)
-        ]
-
-    def _became(self, target_sid: str) -> Became:
-        source_sid = self._step.source_sid
-        return Became(sids.SERVICE, sids.CREATED, self._name, source_sid, target_sid, source_sid, target_sid)
-
-
-def name_key(name: object) -> str:
-    """Return what two names have in common that Twilio might not tell apart."""
-    return str(name).strip()
-
-
-RoleList = Callable[[bool], tuple[dict[str, Json], ...]]
-"""Returns the roles of the target service; with True, as they are at this moment."""
-
-
-class NewRole(Attempt):
-    """Gives a role exactly its permissions, or creates it with them if the service has none like it."""
-
-    def __init__(self, work: Work, run: Run, step: Step, roles: RoleList, *, undecided: bool) -> None:
-        super().__init__(work, run, step, undecided=undecided)
-        self._roles = roles
-        self._adopted: Update | None = None
-
-    def once(self) -> State:
-        """See `Attempt.once`."""
-        return self._update(self._adopted) if self._adopted else self._find_or_create()
-
-    def _find_or_create(self) -> State:
-        role = self._step.role
-        if role is None or self._step.target_sid is None:
-            raise AssertionError("a role step that creates knows its role and its service")
-        live = self._roles(self.undecided)
-        taken = sids.roles_of(self._work.store, self._step.target_sid, self._step.source_sid)
-        found = fitting_roles(role, live, taken=frozenset(taken.values()))
-        if len(found) > 1:
-            return self.record(Entry(State.UNKNOWN, _ambiguous("roles", role.friendly_name, found)))
-        if found:
-            permissions = next(each.get("permissions") for each in live if each["sid"] == found[0])
-            return self._adopt(found[0], {"permissions": permissions})
-        self._step = replace(self._step, action=steps.Action.CREATE)
-        answer = self._send(Entry(State.INTENT))
-        return self._judge(answer, self._became(answer.payload["sid"], sids.CREATED))
-
-    def _adopt(self, role_sid: str, held: Values) -> State:
-        """Make an existing role the counterpart; from here on it is an update like any other."""
-        became = self._became(role_sid, sids.FOUND)
-        if self._step.compare(held) is Finding.DONE:
-            return self.record(*already(held), became=became)
-        step = replace(self._step, action=steps.Action.UPDATE, item=role_sid)
-        self._adopted = Update(self._work, self._run, step, became=became)
-        self._adopted.overwrites(held)
-        return self._update(self._adopted)
-
-    def _update(self, adopted: Update) -> State:
-        try:
-            return adopted.once()
-        finally:
-            self.undecided = adopted.undecided
-
-    def _became(self, role_sid: str, how: str) -> Became:
-        role, step = self._step.role, self._step
-        if role is None:
-            raise AssertionError("a role step that creates knows its role")
-        return Became(
-            sids.ROLE,
-            how,
-            role.friendly_name,
-            role.source_sid,
-            role_sid,
-            step.source_sid,
-            step.target_sid or "",
+    def _ambiguous(self, found: list[Found]) -> str:
+        sids = ", ".join(sorted(each.sid for each in found))
+        return (
+            f"Twilio has {len(found)} items named {self.kind.title(self.step)!r} ({sids}), and it is not certain which "
+            "of them this run has made. Look at them in the Console, delete what is not wanted, then run "
+            "`chat-migrate resume`."
         )
 
 
-def already(held: Values) -> tuple[Entry, Entry]:
-    """Return the entries on a step that needs no write (any more)."""
-    return Entry(State.APPLIED, "The target already holds these values.", seen=held), Entry(State.VERIFIED)
+async def candidates(attempt: Attempt, known: frozenset[str]) -> list[Found]:
+    """Return what may be a step's item: of its name, not known before, no source, and standing for nothing else."""
+    work, step = attempt.work, attempt.step
+    found = [each for each in await attempt.kind.look_for(work.writer, step) if each.sid not in known]
+    sids = [each.sid for each in found]
+    account_sid = work.run.target_account_sid
+    taken = counterparts.claimed(work.store, account_sid, sids) | counterparts.sources(work.store, sids)
+    return [each for each in found if each.sid not in taken]
 
 
-def _ambiguous(what: str, name: str, found: list[str]) -> str:
-    return (
-        f"Twilio has {len(found)} {what} named {name!r} ({', '.join(sorted(found))}), and it is not certain which of "
-        "them this run has made. Look at them in the Console, delete what is not wanted, then resume."
-    )
+def attempt_for(work: Work, step: ReadyStep, state: StepState | None) -> Attempt:
+    """Return how a step is attempted: by what it does, whatever its kind."""
+    if step.target_sid is not None or step.action is Action.MIGRATE:
+        return Update(work, step, state or FRESH)
+    made = Create if step.action is Action.CREATE else Locate if _has_a_name(step) else Update
+    return made(work, step, state or FRESH)
 
 
-def _may_be_since(date: object, since: str) -> bool:
-    """Whether a date is not before a moment; one that nobody understands might be any."""
-    try:
-        return _moment(date) >= _moment(since)
-    except (TypeError, ValueError):
-        return True
-
-
-def _moment(text: object) -> datetime:
-    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+def _has_a_name(step: ReadyStep) -> bool:
+    """Whether the item is one of many in its service, which has to be found; settings are the service's own."""
+    return step.item_sid != step.source_sid

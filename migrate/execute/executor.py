@@ -1,108 +1,161 @@
-"""Plan → Twilio: services side by side, the steps of each in order."""
+"""Plan → Twilio: whatever is ready, side by side; a step that fails stops only what needs it."""
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
 
-from mappings import Resource
-from migrate.core.pool import parallel
-from migrate.execute.attempts import Attempt, NewRole, NewService, RoleList, Update, Work, name_key
-from migrate.kinds import registry as kinds
-from migrate.model.step import Action, Step
-from migrate.store import journal, plans, sids
-from migrate.store.journal import SETTLED, UNDECIDED, Run, State
+from migrate.core.errors import Interrupted
+from migrate.execute.attempts import Create, attempt_for
+from migrate.execute.evidence import prove_by_roles
+from migrate.execute.work import Work
+from migrate.kinds.registry import kind_of
+from migrate.model.state import Entry, Record, State, StepState
+from migrate.model.step import ReadyStep, Step
+from migrate.store import counterparts
+from migrate.store.frontier import Frontier
 
-Json = Any
-
-STOPPING = frozenset({State.FAILED, State.UNKNOWN})
-"""States after which the later steps of the same service are left for a resume."""
-
-
-@dataclass(frozen=True)
-class _Execution:
-    """One run being executed; `turns` lets services of one name be created one after the other."""
-
-    work: Work
-    run: Run
-    turns: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+AHEAD = 4
+"""Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile."""
 
 
-def execute(work: Work, run: Run) -> Iterator[str]:
-    """Do what is left of a run; yield the source SID of each service when it has been worked on.
+class Told(Protocol):
+    """Is told how far the work is."""
 
-    Raises:
-        CredentialsRefused: Twilio refuses the credentials for good; what was done is recorded.
-        Interrupted: the retrier's `stop` was set; calls in flight have been finished and recorded.
+    def advance(self, key: str, state: State) -> None:
+        """One step has been worked on."""
+
+
+Take = Callable[[Step, "StepState | None"], Awaitable[State]]
+
+
+class Crew:
+    """As many tasks as Twilio lets in at once, each working on one ready step after the other.
+
+    A task that only waits for the settle time is parked, and does not count.
     """
-    execution = _Execution(work, run)
-    open_sids = journal.open_services(work.store, run)[: work.limits.services]
-    stop = work.retrier.stop.set
 
-    def work_on(sid: str) -> str:
-        return _Service(execution, sid).work_on()
+    def __init__(self, work: Work, frontier: Frontier, take: Take, told: Told) -> None:
+        self._work = work
+        self._frontier = frontier
+        self._take = take
+        self._told = told
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._parked = 0
+        self._wake = asyncio.Event()
+        self._error: BaseException | None = None
 
-    yield from parallel(work_on, open_sids, work.limits.concurrency, stop=stop)
-    if not journal.open_services(work.store, run):
-        journal.finish(work.store, run)
+    @contextmanager
+    def parked(self) -> Iterator[None]:
+        """Let another task work while this one waits."""
+        self._parked += 1
+        self._wake.set()
+        try:
+            yield
+        finally:
+            self._parked -= 1
 
+    async def work(self) -> None:
+        """Work until nothing is ready and nobody is at work.
 
-class _Service:
-    """The steps of one service, taken in order until one fails."""
-
-    def __init__(self, execution: _Execution, source_sid: str) -> None:
-        self._execution = execution
-        self._work = execution.work
-        self._run = execution.run
-        self._source_sid = source_sid
-        self._live_roles: tuple[dict[str, Json], ...] | None = None
-
-    def work_on(self) -> str:
-        """Do what is left, and return the source SID."""
-        last = journal.last_entries(self._work.store, self._run, self._source_sid)
-        for step in plans.steps_of(self._work.store, self._work.plan.number, self._source_sid):
-            state = last[step.key].state if step.key in last else State.PLANNED
-            if state in SETTLED or (state is State.DRIFTED and not self._work.limits.allow_drift):
-                continue
-            if self._take(step, undecided=state in UNDECIDED) in STOPPING:
+        Raises:
+            BaseException: the first error of a task, after those at work have ended.
+            Interrupted: the stop token was set.
+        """
+        while True:
+            self._wake.clear()
+            started = self._start_ready()
+            if not self._tasks:
                 break
-        return self._source_sid
+            if not started or self._places() <= 0:
+                await self._wake.wait()
+        if self._error is not None:
+            raise self._error
+        if self._work.settle.stop.is_set():
+            raise Interrupted("Interrupted.")
 
-    def _take(self, step: Step, *, undecided: bool) -> State:
+    def _places(self) -> int:
+        at_work = len(self._tasks) - self._parked
+        return self._work.writer.pace.limit + AHEAD - at_work
+
+    def _start_ready(self) -> bool:
+        places = self._places()
+        if places <= 0 or self._error is not None or self._work.settle.stop.is_set():
+            return False
+        ready = self._frontier.ready(places)
+        for step, state in ready:
+            task = asyncio.create_task(self._one(step, state))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return bool(ready)
+
+    async def _one(self, step: Step, state: StepState | None) -> None:
+        ended = await self._take(step, state)
+        self._frontier.ended(step.key, settled=ended in self._work.run.settled)
+        self._told.advance(step.key, ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = task.exception() if not task.cancelled() else None
+        if error is not None and (self._error is None or isinstance(self._error, Interrupted)):
+            self._error = error
+            self._work.settle.stop.set()
+        self._wake.set()
+
+
+class Execution:
+    """One session of a run."""
+
+    def __init__(self, work: Work, frontier: Frontier, told: Told) -> None:
+        self._crew = Crew(work, frontier, self._take, told)
+        self._work = replace(work, settle=replace(work.settle, parked=self._crew.parked))
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._first_create = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Do what is left of the run, as far as its bounds go; see `Crew.work` for what it raises."""
+        await self._crew.work()
+
+    async def _take(self, step: Step, state: StepState | None) -> State:
         """Take one step as far as it goes and return the state that was recorded last."""
-        if step.resource is Resource.SERVICE:
-            with self._execution.turns[name_key(step.after["friendly_name"])]:
-                return NewService(self._work, self._run, step, undecided=undecided).to_end()
-        return self._attempt(self._resolved(step), undecided=undecided).to_end()
+        known = self._counterparts(step)
+        try:
+            ready = step.resolved(known)
+        except KeyError as missing:
+            message = f"It needs the counterpart of {missing.args[0]}, which is not known."
+            return await self._record(step, Entry(State.FAILED, message))
+        attempt = attempt_for(self._work, ready, state)
+        if not isinstance(attempt, Create):
+            return await attempt.to_end()
+        with self._crew.parked():
+            turn = self._turns[kind_of(step.kind).create_group(ready)]
+            await turn.acquire()
+        try:
+            return await self._create(attempt, ready)
+        finally:
+            turn.release()
 
-    def _attempt(self, step: Step, *, undecided: bool) -> Attempt:
-        if step.resource is Resource.ROLES:
-            if step.item is None:
-                return NewRole(self._work, self._run, step, self._roles_of(step), undecided=undecided)
-            # The run has made or found it by now, whatever the plan had to expect.
-            step = replace(step, action=Action.UPDATE)
-        return Update(self._work, self._run, step, undecided=undecided)
+    async def _create(self, attempt: Create, step: ReadyStep) -> State:
+        """Create; while nothing proves whose account it is, alone, and look at what was made."""
+        if self._work.writer.account_proved:
+            return await attempt.to_end()
+        async with self._first_create:
+            state = await attempt.to_end()
+            if not self._work.writer.account_proved:
+                await prove_by_roles(self._work, step)
+            return state
 
-    def _resolved(self, step: Step) -> Step:
-        """Fill in the SIDs that the run has learnt by now."""
-        store = self._work.store
-        planned, counterparts = plans.target_of(store, self._work.plan.number, self._source_sid)
-        target_sid = planned or sids.created_by(store, self._run.id, self._source_sid)
-        if target_sid is None:
-            raise AssertionError(
-                "the service step comes first and has stopped the others unless it was settled"
-            )
-        return step.resolved(
-            target_sid, {**counterparts, **sids.roles_of(store, target_sid, self._source_sid)}
-        )
+    def _counterparts(self, step: Step) -> dict[str, str]:
+        if not step.refers_to:
+            return {}
+        work = self._work
+        return counterparts.lookup(work.store, work.run, step.source_sid, step.service_sid, step.refers_to)
 
-    def _roles_of(self, step: Step) -> RoleList:
-        def roles(fresh: bool) -> tuple[dict[str, Json], ...]:
-            if fresh or self._live_roles is None:
-                self._live_roles = tuple(kinds.roles(self._work.writer, str(step.target_sid)))
-            return self._live_roles
+    async def _record(self, step: Step, entry: Entry) -> State:
+        await self._work.journal.record(Record(step.key, (entry,)))
+        return entry.state
 
-        return roles

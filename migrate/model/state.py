@@ -45,7 +45,7 @@ class Entry:
         status: HTTP status, if an answer came.
         code: Twilio's error code.
         request_id: Twilio's request id.
-        seen: the values as read or answered, where they matter; with a create's intent, `{"known": [SIDs]}`.
+        seen: the values as read or answered, where they matter.
     """
 
     state: State
@@ -121,7 +121,10 @@ class Record:
         counterpart: a pair that the step has created or found.
         removed: SID of what a rollback has removed (a service goes with all that belongs to it).
         own_write: a write that took effect.
-        given_up: values that Twilio has refused, so that the step goes without them.
+        given_up: values that Twilio has refused, so that the step goes without them; None leaves what is known.
+        known: for a create: the SIDs of its name that were there before its first request; None leaves what is known.
+        overwritten: what the step is about to write over, where the plan did not know it; None leaves what is known.
+        decided: how many requests that were announced before are known to have had no effect.
     """
 
     key: str
@@ -130,6 +133,9 @@ class Record:
     removed: str | None = None
     own_write: OwnWrite | None = None
     given_up: tuple[str, ...] | None = None
+    known: tuple[str, ...] | None = None
+    overwritten: Mapping[str, Json] | None = None
+    decided: int = 0
 
 
 @dataclass(frozen=True)

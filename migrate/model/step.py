@@ -20,6 +20,8 @@ Same = Callable[[str, Json, Json], bool]
 """Says whether two values of a response path mean the same."""
 
 MARKER = "counterpart of "
+NOT_MADE = ""
+"""Stands for the SID of a service that is still to be created."""
 
 
 class Action(str, Enum):
@@ -71,6 +73,11 @@ class Step:
     reversible: bool = True
 
     @property
+    def makes_service(self) -> bool:
+        """Whether the step creates the Conversation Service itself."""
+        return self.action is Action.CREATE and self.item_sid == self.source_sid
+
+    @property
     def refers_to(self) -> frozenset[str]:
         """The Chat SIDs whose counterparts the step may have to learn from the run."""
         found = {marked for value in self.after.values() if (marked := marked_sid(value))}
@@ -99,7 +106,7 @@ class Step:
             action=self.action,
             source_sid=self.source_sid,
             item_sid=self.item_sid,
-            service_sid=self.service_sid or counterparts[self.source_sid],
+            service_sid=self.service_sid or (NOT_MADE if self.makes_service else counterparts[self.source_sid]),
             target_sid=self.target_sid or counterparts.get(self.item_sid),
             before=self.before,
             after=after,
@@ -109,7 +116,10 @@ class Step:
 
 @dataclass(frozen=True)
 class ReadyStep:
-    """One write with all SIDs that it needs; `target_sid` is None for what is still to be created or found."""
+    """One write with all SIDs that it needs.
+
+    `target_sid` is None for what is still to be created or found, and `service_sid` is `NOT_MADE` for a service itself.
+    """
 
     key: str
     kind: str

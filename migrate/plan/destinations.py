@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mappings import ChatService
-from migrate.api.gateway import Reader
-from migrate.api.retry import Retrier
 from migrate.core.errors import BadInput
-from migrate.execute.reading import read_target
-from migrate.model.target import TargetState
-from migrate.plan.planner import Destination
+from migrate.core.settle import Settle
+from migrate.kinds.base import Calls, Kind
+from migrate.kinds.reading import Knowledge, read_image
+from migrate.model.destination import Destination
+from migrate.model.image import TargetImage
 from migrate.plan.target_map import MapLine
-from migrate.store import Store, journal, sids
+from migrate.store import Store, counterparts, own_writes, refusals
 
 SAME = "same"
 NEW = "new"
@@ -22,103 +22,111 @@ MAP = "map"
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """How targets are looked at.
+class Surroundings:
+    """What the search for destinations needs.
 
     Attributes:
-        store: knows what earlier runs have created.
+        store: knows what earlier runs have created and written.
         account_sid: the account that is written to.
         source_account_sid: the account of the snapshot.
-        reader: reads the targets; None offline.
-        retrier: for the readings.
+        kinds: those that are planned.
+        calls: reads the targets, with retries; None offline.
+        settle: for readings that may be stale.
     """
 
     store: Store
     account_sid: str
     source_account_sid: str
-    reader: Reader | None
-    retrier: Retrier
+    kinds: tuple[Kind, ...]
+    calls: Calls | None
+    settle: Settle
 
 
 class Destinations(ABC):
     """Finds the destination of each service of a snapshot, and reads it."""
 
-    def __init__(self, outlook: Outlook) -> None:
-        self._outlook = outlook
-        self._copies = sids.created(outlook.store, outlook.source_account_sid)
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._copies = counterparts.created(surroundings.store, surroundings.source_account_sid)
 
     def _is_copy(self, service: ChatService) -> bool:
         """Whether an earlier run has created it as a target: nobody has configured its Chat side."""
         return service.sid in self._copies
 
     @abstractmethod
-    def of(self, service: ChatService) -> Destination | None:
+    async def of(self, service: ChatService) -> Destination | None:
         """Return where a service goes, read; None if it stays out of the plan."""
 
-    def _look(self, source_sid: str, sid: str) -> Destination:
-        outlook = self._outlook
+    async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
+        around = self._around
+        own = own_writes.of_service(around.store, around.account_sid, sid)
         return Destination(
-            account_sid=outlook.account_sid,
+            account_sid=around.account_sid,
             sid=sid,
-            in_place=sid == source_sid and outlook.account_sid == outlook.source_account_sid,
-            state=self._read(sid),
-            offline=outlook.reader is None,
-            refused=journal.refused(outlook.store, sid),
-            counterparts=sids.roles_of(outlook.store, sid, source_sid),
+            in_place=sid == source_sid and around.account_sid == around.source_account_sid,
+            image=await self._read(sid, Knowledge(own, exists)),
+            offline=around.calls is None,
+            refused=refusals.refused(around.store, sid),
+            counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid),
+            own_writes={(write.kind, write.target_sid): write for write in own},
         )
 
-    def _read(self, sid: str) -> TargetState | None:
-        reader = self._outlook.reader
-        return read_target(reader, self._outlook.retrier, sid) if reader else None
+    async def _read(self, sid: str, known: Knowledge) -> TargetImage | None:
+        around = self._around
+        if around.calls is None:
+            return None
+        return await read_image(around.calls, around.kinds, sid, known, around.settle)
 
 
 class InPlace(Destinations):
     """The Conversation Service with the Chat Service's own SID."""
 
-    def of(self, service: ChatService) -> Destination | None:
+    async def of(self, service: ChatService) -> Destination | None:
         """See `Destinations.of`."""
-        return None if self._is_copy(service) else self._look(service.sid, service.sid)
+        return None if self._is_copy(service) else await self._look(service.sid, service.sid)
 
 
 class Created(Destinations):
     """A service made for the purpose: the one that an earlier run has created, or one still to be created.
 
     Args:
-        outlook: how to look.
+        surroundings: what the search needs.
         again: ask for fresh services on purpose.
     """
 
-    def __init__(self, outlook: Outlook, *, again: bool) -> None:
-        super().__init__(outlook)
+    def __init__(self, surroundings: Surroundings, *, again: bool) -> None:
+        super().__init__(surroundings)
         self._again = again
 
-    def of(self, service: ChatService) -> Destination | None:
+    async def of(self, service: ChatService) -> Destination | None:
         """See `Destinations.of`. A service that was created earlier and is gone is to be created again."""
         if self._is_copy(service):
             return None
-        outlook = self._outlook
+        around = self._around
         earlier = (
-            None if self._again else sids.latest_created(outlook.store, outlook.account_sid, service.sid)
+            None
+            if self._again
+            else counterparts.latest_created(around.store, around.account_sid, service.sid)
         )
-        found = self._look(service.sid, earlier) if earlier else None
+        found = await self._look(service.sid, earlier, exists=True) if earlier else None
         if found is not None and not found.is_missing:
             return found
-        return Destination(outlook.account_sid, sid=None, in_place=False, offline=outlook.reader is None)
+        return Destination(around.account_sid, sid=None, in_place=False, offline=around.calls is None)
 
 
 class Mapped(Destinations):
     """Existing services, as a map file names them.
 
     Args:
-        outlook: how to look.
+        surroundings: what the search needs.
         lines: of the file, by source SID.
     """
 
-    def __init__(self, outlook: Outlook, lines: Mapping[str, MapLine]) -> None:
-        super().__init__(outlook)
+    def __init__(self, surroundings: Surroundings, lines: Mapping[str, MapLine]) -> None:
+        super().__init__(surroundings)
         self._lines = lines
 
-    def of(self, service: ChatService) -> Destination | None:
+    async def of(self, service: ChatService) -> Destination | None:
         """See `Destinations.of`.
 
         Raises:
@@ -127,9 +135,9 @@ class Mapped(Destinations):
         line = self._lines.get(service.sid)
         if line is None:
             return None
-        found = self._look(service.sid, line.target_sid)
+        found = await self._look(service.sid, line.target_sid)
         if found.is_missing:
             raise BadInput(
-                f"{line.place}: account {self._outlook.account_sid} has no Conversation Service {line.target_sid}."
+                f"{line.place}: account {self._around.account_sid} has no Conversation Service {line.target_sid}."
             )
         return found

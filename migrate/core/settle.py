@@ -1,0 +1,49 @@
+"""The settle time: how long what Twilio answers may lag behind what was done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from migrate.core.clock import ticks
+from migrate.core.errors import Interrupted
+from migrate.core.stop import StopToken
+
+DEFAULT_SECONDS = 60.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 8.0
+
+
+@dataclass(frozen=True)
+class Settle:
+    """How long, and how often, to look again before something counts as not there.
+
+    Attributes:
+        seconds: the settle time.
+        stop: ends every wait.
+        parked: what a task enters while it waits, so that others may work meanwhile.
+    """
+
+    seconds: float
+    stop: StopToken
+    parked: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    async def looks(self, since: float | None = None) -> AsyncIterator[bool]:
+        """Yield at once and then at growing intervals; True with the last look, after the settle time has passed.
+
+        Args:
+            since: `clock.ticks` of the moment from which the settle time counts; now if None.
+
+        Raises:
+            Interrupted: the stop token was set.
+        """
+        ends = (ticks() if since is None else since) + self.seconds
+        pause = FIRST_PAUSE
+        while (left := ends - ticks()) > 0:
+            yield False
+            with self.parked():
+                if await self.stop.wait(min(pause, max(left, 0.01))):
+                    raise Interrupted("Interrupted.")
+            pause = min(pause * 2, LONGEST_PAUSE)
+        yield True

@@ -1,0 +1,73 @@
+"""What writing to Twilio needs, shared by all tasks of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from migrate.api.gateway import Writer
+from migrate.api.retry import Retrier
+from migrate.core.clock import ticks
+from migrate.core.settle import Settle
+from migrate.model.plan import Plan
+from migrate.model.state import Run
+from migrate.store import Store
+from migrate.store.journal import Journal
+
+FRESH_SECONDS = 60.0
+"""A target that this very command has read so short a time ago is not read again before its write (DESIGN §8)."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How a run goes about its work.
+
+    Attributes:
+        concurrency: requests at once; None means as many as Twilio takes.
+        services: stop after this many services; None means all.
+        only: Chat Services to work on; empty means all.
+        allow_drift: overwrite values that changed since the plan was made.
+        consents: names of the options that allow what can't be undone.
+        limits: name of a kind → the most steps of it to send now.
+    """
+
+    concurrency: int | None = None
+    services: int | None = None
+    only: frozenset[str] = frozenset()
+    allow_drift: bool = False
+    consents: frozenset[str] = frozenset()
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One session of one run.
+
+    Attributes:
+        store: the database, to read from.
+        journal: records what is done.
+        writer: the target account.
+        retrier: the retry layer.
+        settle: how long Twilio's answers may lag.
+        plan: what is executed or undone.
+        run: as which run.
+        session: which start or resume of it this is.
+        bounds: how far it goes.
+        read_at: Chat Service → `clock.ticks` of this command's own reading of its target.
+    """
+
+    store: Store
+    journal: Journal
+    writer: Writer
+    retrier: Retrier
+    settle: Settle
+    plan: Plan
+    run: Run
+    session: int
+    bounds: Bounds = field(default_factory=Bounds)
+    read_at: Mapping[str, float] = field(default_factory=dict)
+
+    def is_fresh(self, source_sid: str) -> bool:
+        """Whether this command has read the target of a service moments ago."""
+        moment = self.read_at.get(source_sid)
+        return moment is not None and ticks() - moment < FRESH_SECONDS

@@ -1,0 +1,241 @@
+"""What every kind answers, so that the rest of the program names none.
+
+A kind is one sort of thing that is migrated. Adding one is a module beside this one and a row in `registry.KINDS`.
+Methods that plan are pure; those that are `async` ask Twilio, once each, and never retry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from mappings import ChatService, Outcome, Translation
+from mappings.reasons import Cause, Reason
+from migrate.api.gateway import Answer, Check, Request, Surface
+from migrate.model.destination import Destination
+from migrate.model.item import Item
+from migrate.model.plan import ItemCount
+from migrate.model.rows import FieldRow
+from migrate.model.state import Counterpart
+from migrate.model.step import ReadyStep, Step, Values
+
+Json = Any
+
+TARGET_MISSING = Cause(
+    "target_missing",
+    "The Service is not in Conversations",
+    "Conversations has no Service with this SID, so nothing can be set in place. Check that the snapshot belongs to "
+    "this account, or use `--target new` to create a Service.",
+)
+
+
+class Calls(Protocol):
+    """Reads from Twilio: a client, or one that retries."""
+
+    async def get(
+        self,
+        surface: Surface,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        check: Check | None = None,
+    ) -> Answer:
+        """Fetch one resource."""
+
+    async def page(
+        self, surface: Surface, where: str, key: str, *, query: Mapping[str, object]
+    ) -> tuple[list[Json], str | None]:
+        """Fetch one page of a list; return its items and where the next page is."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """One service that is being planned.
+
+    Attributes:
+        service: as read from Chat.
+        translation: of all its settings.
+        destination: where they go.
+        options: every option that shapes steps; those of one kind stand under its name.
+    """
+
+    service: ChatService
+    translation: Translation
+    destination: Destination
+    options: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one kind contributes to the plan of one service.
+
+    Attributes:
+        rows: one per outcome that the kind owns.
+        steps: its writes, in order; iterated once, and before `count` is called.
+        counterparts: Chat SID → SID of the item that stands for it in the target, as far as known.
+        count: returns the number of its items, for a kind with many; None for the others.
+    """
+
+    rows: tuple[FieldRow, ...] = ()
+    steps: Iterable[Step] = ()
+    counterparts: Mapping[str, str] = field(default_factory=dict)
+    count: Callable[[], ItemCount] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An item of the target that may be what a step is about: its SID and the values that the step would set."""
+
+    sid: str
+    values: Values
+
+
+class Kind(ABC):
+    """One sort of thing that is migrated.
+
+    Attributes:
+        name: its name in plans, reports and options.
+        phase: kinds of a lower phase are written first.
+        consent: the option without which its steps are never sent; None if none is needed.
+        inventory: whether its items are read from Chat on demand only.
+        many: whether a service may have any number of its items, so that they are counted and listed, not told
+            field by field.
+        named: whether a name stands for one item of a service, so that one that is there already is taken, not made
+            a second time.
+        not_clearable: paths that take no empty value, so that "not set" cannot be restored.
+    """
+
+    name: ClassVar[str]
+    phase: ClassVar[int] = 0
+    consent: ClassVar[str | None] = None
+    inventory: ClassVar[bool] = False
+    many: ClassVar[bool] = False
+    named: ClassVar[bool] = False
+    not_clearable: ClassVar[frozenset[str]] = frozenset()
+
+    # Source
+
+    def read_source(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]] | None:
+        """Return the pages of a service's items of this kind in Chat; None if it has none of its own."""
+        del calls, api, service_sid
+        return None
+
+    # Planning
+
+    def is_planned(self, options: Mapping[str, Json]) -> bool:
+        """Whether the options ask for this kind."""
+        del options
+        return True
+
+    @abstractmethod
+    def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
+        """Plan one service's items of this kind.
+
+        Args:
+            planning: the service.
+            outcomes: those of its outcomes that this kind's resource receives, sorted.
+            items: the snapshot's items of this kind, streamed.
+        """
+
+    # Target
+
+    async def read_target(self, calls: Calls, service_sid: str) -> Mapping[str, Json] | None:
+        """Read what the target holds of this kind, to compare with; None if there is nothing to compare.
+
+        Raises:
+            CallFailed: with status 404 if the service does not exist.
+        """
+        del calls, service_sid
+        return None
+
+    def part(self, payload: Mapping[str, Json], target_sid: str) -> Mapping[str, Json] | None:
+        """Return the resource of one item within what `read_target` has returned; None if it is not there."""
+        del target_sid
+        return payload
+
+    def agrees(self, path: str, expected: Json, live: Json, *, in_place: bool) -> bool:
+        """Whether the target holds what a plan expects there."""
+        del in_place
+        return self.same(path, expected, live)
+
+    # Execution
+
+    @abstractmethod
+    def same(self, path: str, a: Json, b: Json) -> bool:
+        """Whether two values of a response path mean the same."""
+
+    @abstractmethod
+    def request(self, step: ReadyStep) -> Request:
+        """Return the write that does a step."""
+
+    @abstractmethod
+    async def read(self, calls: Calls, step: ReadyStep) -> Mapping[str, Json]:
+        """Read the resource that an existing step writes to.
+
+        Raises:
+            CallFailed: status 404 if it is not there.
+        """
+
+    @abstractmethod
+    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
+        """Return a payload's values at all paths that the plan has compared."""
+
+    def made(self, payload: Mapping[str, Json]) -> str:
+        """Return the SID of what a create has answered."""
+        return str(payload["sid"])
+
+    async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:
+        """Return the items of the target that have the name (and type) of what a step creates or sets."""
+        del calls, step
+        return []
+
+    def create_group(self, step: ReadyStep) -> str:
+        """Return what creates that Twilio could not tell apart have in common."""
+        return f"{self.name} {step.service_sid} {step.item_sid}"
+
+    def counterpart(self, step: ReadyStep, target_sid: str, how: str) -> Counterpart:
+        """Return the pair of a step's item and what stands for it."""
+        return Counterpart(
+            self.name, how, self.title(step), step.item_sid, target_sid, step.source_sid, step.service_sid
+        )
+
+    def title(self, step: ReadyStep) -> str:
+        """Return the name of the step's item, for people."""
+        return step.item_sid
+
+    def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
+        """Return a step without optional values that Twilio refuses."""
+        del given_up
+        return step
+
+    def optional(self, step: ReadyStep) -> tuple[str, ...]:
+        """Return the values that Twilio may refuse, and that the step can do without."""
+        del step
+        return ()
+
+    def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
+        """Return a row as it stands after Twilio has refused some values."""
+        del given_up
+        return row
+
+    # Undoing
+
+    def acceptable(self, before: Values) -> Values:
+        """Put a before-image into words that Twilio takes."""
+        return before
+
+    def undo_notes(self, inverse: ReadyStep) -> tuple[Reason, ...]:
+        """Return what a person should know before a before-image is restored."""
+        del inverse
+        return ()
+
+    def removal(self, step: ReadyStep, sid: str) -> str:
+        """Return the path of what a create step has made."""
+        raise NotImplementedError(f"{self.name} creates nothing")
+
+    async def in_use(self, calls: Calls, sid: str) -> bool:
+        """Whether something that a run has created holds what removing it would destroy."""
+        del calls, sid
+        return False

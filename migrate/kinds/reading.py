@@ -1,0 +1,87 @@
+"""Reading what a Conversation Service holds, and telling a reading that may be stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.core.errors import CallFailed
+from migrate.core.settle import Settle
+from migrate.kinds.base import Calls, Kind
+from migrate.model.image import TargetImage
+from migrate.model.state import OwnWrite
+from migrate.model.step import lookup
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What this database knows of a target, whatever a reading shows.
+
+    Attributes:
+        own_writes: the last write to each of its resources.
+        exists: whether it was listed, created or written to.
+    """
+
+    own_writes: tuple[OwnWrite, ...] = ()
+    exists: bool = False
+
+
+async def read_image(
+    calls: Calls, kinds: Iterable[Kind], sid: str, known: Knowledge, settle: Settle
+) -> TargetImage:
+    """Read a Conversation Service; read again, up to the settle time, while what is shown may be stale.
+
+    Stale is a 404 on what is known to exist, and a value that this database has replaced.
+
+    Raises:
+        CallFailed: a request failed for good, other than "no such service".
+        Interrupted: the stop token was set.
+    """
+    by_name = {kind.name: kind for kind in kinds}
+    async for is_last in settle.looks():
+        image = await _read_once(calls, by_name, sid)
+        if is_last or not _is_doubtful(by_name, image, known):
+            break
+    return image
+
+
+async def _read_once(calls: Calls, kinds: Mapping[str, Kind], sid: str) -> TargetImage:
+    read_at = now()
+    payloads: dict[str, Mapping[str, Json]] = {}
+    try:
+        for name, kind in kinds.items():
+            payload = await kind.read_target(calls, sid)
+            if payload is not None:
+                payloads[name] = payload
+    except CallFailed as error:
+        if error.failure.status != 404:
+            raise
+        return TargetImage(sid, exists=False, payloads={}, read_at=read_at)
+    return TargetImage(sid, True, payloads, read_at)
+
+
+def _is_doubtful(kinds: Mapping[str, Kind], image: TargetImage, known: Knowledge) -> bool:
+    if not image.exists:
+        return known.exists or bool(known.own_writes)
+    return any(
+        own.kind in image.payloads
+        and is_stale(kinds[own.kind], own, kinds[own.kind].part(image.payloads[own.kind], own.target_sid))
+        for own in known.own_writes
+    )
+
+
+def is_stale(kind: Kind, own: OwnWrite, resource: Mapping[str, Json] | None) -> bool:
+    """Whether a reading may be older than the last write: it shows what that write has replaced, or nothing."""
+    if resource is None:
+        return True
+    return any(
+        kind.same(path, live := lookup(resource, path), before)
+        and not kind.same(path, live, own.sent.get(path))
+        and not kind.same(path, live, own.held.get(path))
+        for path, before in own.before.items()
+        if path in own.sent
+    )

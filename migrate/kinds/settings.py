@@ -1,0 +1,361 @@
+"""The three settings resources of a Conversation Service: configuration, notifications, webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from mappings import Outcome, Resource, Verdict, new_name, same
+from mappings.reasons import Cause, Reason
+from migrate.api.gateway import Request, Surface
+from migrate.kinds.base import TARGET_MISSING, Calls, Kind, Planning, Share
+from migrate.model.item import Item
+from migrate.model.rows import FieldRow
+from migrate.model.step import (
+    Action,
+    ReadyStep,
+    Step,
+    Values,
+    counterpart_of,
+    lookup,
+    marked_sid,
+    parameter_name,
+    wire,
+)
+
+Json = Any
+
+ONLY_CONVERSATIONS = Cause(
+    "only_conversations",
+    "Only Conversations has a value, which is kept",
+    "Chat holds no value here; only Conversations has one, which is kept. `--clear` empties it.",
+)
+HOLDS_ALTERED = Cause(
+    "holds_altered",
+    "Twilio keeps a value differently",
+    "Twilio accepted this value and holds {held} instead of {sent}. Check that this is what you want.",
+)
+FILTERS_REFUSED = Cause(
+    "filters_refused",
+    "Twilio refuses events about users for a Service",
+    "Twilio refused {filters} for this Service; receive these events through the account-level webhook.",
+)
+REPLACES_ACCOUNT_WEBHOOKS = Cause(
+    "replaces_account_webhooks",
+    "The account-level webhook is no longer called for the Service",
+    "The Service has had no webhook of its own in Conversations; from now on, the account-level webhook is not "
+    "called for it.",
+)
+URLS_EMPTIED = Cause(
+    "urls_emptied",
+    "There was no webhook before",
+    'There was no webhook before, and Twilio has no way back to "never set": the URLs are emptied. Whether the '
+    "account-level webhook is called again is not documented: test it.",
+)
+CONVERSATIONS_ONLY_FILTERS = frozenset({"onConversationStateUpdated", "onDeliveryUpdated"})
+"""Events without a Chat counterpart: where a target has them, someone has set them there for Conversations."""
+WEBHOOK_URLS = ("pre_webhook_url", "post_webhook_url")
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a value says "not set"; `false` and 0 are values."""
+    return value is None or value in ("", [], {}, [""])
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What becomes of one path: the value to hold, whether it takes a write, and what to say besides."""
+
+    before: Json
+    after: Json
+    change: bool = False
+    reason: Reason | None = None
+
+
+class SettingsKind(Kind):
+    """One settings resource: it exists as soon as its service does, and an update sets what it names."""
+
+    resource: ClassVar[Resource]
+    path: ClassVar[str]
+
+    def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
+        """See `Kind.plan`."""
+        del items
+        if planning.destination.is_missing:
+            return Share(
+                tuple(
+                    row_of(outcome, None, None, Verdict.MANUAL, (TARGET_MISSING(),)) for outcome in outcomes
+                )
+            )
+        decisions = {
+            path: self._decide(planning, path, value) for path, value in self._wanted(planning).items()
+        }
+        after = {path: decision.after for path, decision in decisions.items() if decision.change}
+        step = self._step(planning, decisions, after) if after else None
+        rows = tuple(self._row(planning, outcome, decisions, step) for outcome in outcomes)
+        return Share(rows, (step,) if step else ())
+
+    def _wanted(self, planning: Planning) -> Mapping[str, Json]:
+        """Return the values that the resource should hold."""
+        return planning.translation.settings.get(self.resource, {})
+
+    def _decide(self, planning: Planning, path: str, value: Json) -> _Decision:
+        before = lookup(planning.destination.payload(self.name), path)
+        if planning.destination.offline:
+            return _Decision(before, value, change=True)
+        if self.same(path, before, value):
+            return _Decision(before, before)
+        if is_empty(value) and not is_empty(before) and not planning.options.get("clear"):
+            return _Decision(before, before, reason=ONLY_CONVERSATIONS())
+        if self._is_altered(planning, path, before, value):
+            return _Decision(before, before, reason=HOLDS_ALTERED(held=shown(before), sent=shown(value)))
+        return _Decision(before, value, change=True)
+
+    def _is_altered(self, planning: Planning, path: str, before: Json, value: Json) -> bool:
+        """Whether Twilio has accepted this very value before, and holds what it has answered then."""
+        destination = planning.destination
+        own = destination.own_writes.get((self.name, destination.sid or ""))
+        return (
+            own is not None
+            and path in own.sent
+            and self.same(path, own.sent[path], value)
+            and self.same(path, own.held.get(path), before)
+        )
+
+    def _step(self, planning: Planning, decisions: Mapping[str, _Decision], after: Values) -> Step:
+        destination, source_sid = planning.destination, planning.service.sid
+        known = {path: decision.before for path, decision in decisions.items()}
+        return Step(
+            key=f"{source_sid}/{self.name}",
+            kind=self.name,
+            action=Action.UPDATE,
+            source_sid=source_sid,
+            item_sid=source_sid,
+            service_sid=destination.sid,
+            target_sid=destination.sid,
+            before=known if destination.image is not None else {},
+            after=after,
+            needs=self._needs(planning, after),
+            detail=self._detail(planning, after),
+        )
+
+    def _needs(self, planning: Planning, after: Values) -> tuple[str, ...]:
+        del after
+        return (f"{planning.service.sid}/service",) if planning.destination.sid is None else ()
+
+    def _detail(self, planning: Planning, after: Values) -> Mapping[str, Json]:
+        del planning, after
+        return {}
+
+    def _row(
+        self, planning: Planning, outcome: Outcome, decisions: Mapping[str, _Decision], step: Step | None
+    ) -> FieldRow:
+        decision = decisions.get(outcome.target or "")
+        if decision is None:
+            before = lookup(planning.destination.payload(self.name), outcome.target or "")
+            return row_of(outcome, before, before)
+        reasons = self._reasons(planning, outcome, decision)
+        verdict = Verdict.MANUAL if decision.reason is not None else outcome.verdict
+        return replace(
+            row_of(outcome, decision.before, decision.after, verdict, reasons),
+            change=decision.change,
+            step=step.key if step is not None and decision.change else None,
+        )
+
+    def _reasons(self, planning: Planning, outcome: Outcome, decision: _Decision) -> tuple[Reason, ...]:
+        del planning
+        return outcome.reasons if decision.reason is None else (decision.reason,)
+
+    async def read_target(self, calls: Calls, service_sid: str) -> Mapping[str, Json] | None:
+        """See `Kind.read_target`."""
+        answer = await calls.get(
+            Surface.CONVERSATIONS,
+            self.path.format(sid=service_sid),
+            check=lambda payload: payload.get("chat_service_sid") == service_sid,
+        )
+        return answer.payload
+
+    def same(self, path: str, a: Json, b: Json) -> bool:
+        """See `Kind.same`."""
+        return same(self.resource, path, a, b)
+
+    def request(self, step: ReadyStep) -> Request:
+        """See `Kind.request`."""
+        return Request(
+            "POST",
+            Surface.CONVERSATIONS,
+            self.path.format(sid=step.service_sid),
+            {parameter_name(path): wire(value) for path, value in sorted(step.after.items())},
+            check=lambda payload: payload.get("chat_service_sid") == step.service_sid,
+        )
+
+    async def read(self, calls: Calls, step: ReadyStep) -> Mapping[str, Json]:
+        """See `Kind.read`."""
+        return await self.read_target(calls, step.service_sid) or {}
+
+    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
+        """See `Kind.values`."""
+        return {path: lookup(payload, path) for path in {**step.before, **step.after}}
+
+
+class Notifications(SettingsKind):
+    """Push notifications."""
+
+    name = "notifications"
+    resource = Resource.NOTIFICATIONS
+    path = "/v1/Services/{sid}/Configuration/Notifications"
+
+
+class Configuration(SettingsKind):
+    """Default roles and reachability."""
+
+    name = "configuration"
+    resource = Resource.CONFIGURATION
+    path = "/v1/Services/{sid}/Configuration"
+    role_paths = frozenset(
+        {
+            "default_chat_service_role_sid",
+            "default_conversation_creator_role_sid",
+            "default_conversation_role_sid",
+        }
+    )
+    not_clearable = role_paths
+
+    def _wanted(self, planning: Planning) -> Mapping[str, Json]:
+        values = super()._wanted(planning)
+        if planning.destination.in_place:
+            return values
+        known = planning.destination.counterparts
+        return {
+            path: known.get(value) or counterpart_of(value) if path in self.role_paths else value
+            for path, value in values.items()
+        }
+
+    def _needs(self, planning: Planning, after: Values) -> tuple[str, ...]:
+        roles = sorted(sid for value in after.values() if (sid := marked_sid(value)))
+        return (
+            *super()._needs(planning, after),
+            *dict.fromkeys(f"{planning.service.sid}/roles/{sid}" for sid in roles),
+        )
+
+
+class Webhooks(SettingsKind):
+    """The URLs that Twilio calls, with their method and events."""
+
+    name = "webhooks"
+    resource = Resource.WEBHOOKS
+    path = "/v1/Services/{sid}/Configuration/Webhooks"
+    not_clearable = frozenset({"method"})
+
+    def _wanted(self, planning: Planning) -> Mapping[str, Json]:
+        """Keep events that only Conversations has, and leave out those that Twilio refuses here."""
+        values = dict(super()._wanted(planning))
+        if isinstance(values.get("filters"), list):
+            held = lookup(planning.destination.payload(self.name), "filters")
+            extra = [name for name in held if name in CONVERSATIONS_ONLY_FILTERS] if _is_names(held) else []
+            kept = [name for name in values["filters"] if name not in planning.destination.refused]
+            values["filters"] = list(dict.fromkeys(kept + extra))
+        return values
+
+    def _detail(self, planning: Planning, after: Values) -> Mapping[str, Json]:
+        if "filters" not in after:
+            return {}
+        refused = planning.destination.refused
+        uncertain = [name for name in planning.translation.uncertain_filters if name not in refused]
+        return {"optional": uncertain} if uncertain else {}
+
+    def _reasons(self, planning: Planning, outcome: Outcome, decision: _Decision) -> tuple[Reason, ...]:
+        reasons = super()._reasons(planning, outcome, decision)
+        refused = planning.destination.refused
+        lost = tuple(name for name in planning.translation.uncertain_filters if name in refused)
+        if outcome.target == "filters" and lost:
+            reasons += (FILTERS_REFUSED(filters=lost),)
+        if decision.change and self._has_no_webhooks(planning):
+            reasons += (REPLACES_ACCOUNT_WEBHOOKS(),)
+        return reasons
+
+    def _row(
+        self, planning: Planning, outcome: Outcome, decisions: Mapping[str, _Decision], step: Step | None
+    ) -> FieldRow:
+        row = super()._row(planning, outcome, decisions, step)
+        is_lost = any(reason.id == FILTERS_REFUSED.id for reason in row.reasons)
+        return replace(row, verdict=Verdict.MANUAL) if is_lost else row
+
+    def _has_no_webhooks(self, planning: Planning) -> bool:
+        held = planning.destination.payload(self.name)
+        return planning.destination.image is not None and not any(held.get(url) for url in WEBHOOK_URLS)
+
+    def agrees(self, path: str, expected: Json, live: Json, *, in_place: bool) -> bool:
+        """See `Kind.agrees`. Events that only Conversations has may have been added since."""
+        if path == "filters" and _is_names(expected) and _is_names(live):
+            return set(expected) - CONVERSATIONS_ONLY_FILTERS == set(live) - CONVERSATIONS_ONLY_FILTERS
+        return super().agrees(path, expected, live, in_place=in_place)
+
+    def optional(self, step: ReadyStep) -> tuple[str, ...]:
+        """See `Kind.optional`."""
+        filters = step.after.get("filters") or ()
+        return tuple(name for name in step.detail.get("optional", ()) if name in filters)
+
+    def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
+        """See `Kind.without`."""
+        if not given_up or "filters" not in step.after:
+            return step
+        filters = [name for name in step.after["filters"] if name not in given_up]
+        after = {**step.after, "filters": filters}
+        if self.same("filters", step.before.get("filters"), filters):
+            del after["filters"]
+        return replace(step, after=after)
+
+    def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
+        """See `Kind.told_after`."""
+        if row.target != "filters" or not given_up or not _is_names(row.after):
+            return row
+        after = [name for name in row.after if name not in given_up]
+        change = not self.same("filters", row.before, after)
+        reasons = (*row.reasons, FILTERS_REFUSED(filters=given_up))
+        return replace(row, after=after, change=change, verdict=Verdict.MANUAL, reasons=reasons)
+
+    def acceptable(self, before: Values) -> Values:
+        """See `Kind.acceptable`: a shared service may have shown Chat's event names."""
+        filters = before.get("filters")
+        if not isinstance(filters, list):
+            return before
+        return {**before, "filters": list(dict.fromkeys(new_name(name) for name in filters))}
+
+    def undo_notes(self, inverse: ReadyStep) -> tuple[Reason, ...]:
+        """See `Kind.undo_notes`."""
+        urls = [inverse.after[path] for path in WEBHOOK_URLS if path in inverse.after]
+        return (URLS_EMPTIED(),) if urls and not any(urls) else ()
+
+
+def _is_names(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def shown(value: Json) -> str:
+    """Return a value as a sentence names it."""
+    return "nothing" if is_empty(value) else ", ".join(map(str, value)) if isinstance(value, list) else repr(value)
+
+
+def row_of(
+    outcome: Outcome,
+    before: Json,
+    after: Json,
+    verdict: Verdict | None = None,
+    reasons: tuple[Reason, ...] | None = None,
+) -> FieldRow:
+    """Return the row on an outcome that takes no write."""
+    return FieldRow(
+        source=outcome.source,
+        api=outcome.api.value,
+        value=outcome.value,
+        resource=outcome.resource.value if outcome.resource else None,
+        target=outcome.target,
+        before=before,
+        after=after,
+        change=False,
+        verdict=verdict or outcome.verdict,
+        reasons=outcome.reasons if reasons is None else reasons,
+        item_sid=outcome.role_sid,
+    )
