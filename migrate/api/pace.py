@@ -1,65 +1,181 @@
 """How many requests may be under way at once: found out, not guessed.
 
-Additive increase, multiplicative decrease, as TCP does it. Until the first 429 the limit doubles per
-round trip; after it, it grows by about one per round trip and falls by a third at each new 429.
+Until the first 429 the limit doubles per round trip. After it, the limit grows by about one per round trip
+up to what is known to be accepted, and beyond that only now and then, as a trial: a trial that is refused costs
+one request, and a refusal of what was accepted before costs a tenth of the limit. Either counts once per round
+trip, however many requests were under way.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import deque
+from types import TracebackType
 
-FIRST_LIMIT = 4.0
-DECREASE = 0.7
+FIRST_LIMIT = 8
+DECREASE = 0.9
+SERVICE_DECREASE = 0.5
+TRIAL_EVERY = 100
+"""So many accepted requests come between a refused trial and the next one: about 1 % of them are refused."""
+MOST = 1_000_000.0
+SERVICE_CODES = frozenset({50063})
+"""Error codes that speak of the actions of one service; all others speak of the account."""
 
 
-class Pace:
-    """A gate that all requests of a run pass. Safe to share between threads.
+class Gate:
+    """Lets so many requests through at once as were found to be accepted.
 
     Args:
-        ceiling: the limit never exceeds this number of requests.
+        first: the limit at first.
+        ceiling: the limit never exceeds this number.
+        probing: whether nothing is known yet, so that the limit doubles per round trip.
     """
 
-    def __init__(self, ceiling: int) -> None:
-        self.ceiling = max(1, ceiling)
-        self._limit = min(FIRST_LIMIT, float(self.ceiling))
-        self._probing = True
-        self._busy = 0
+    def __init__(self, first: float, ceiling: float, *, probing: bool) -> None:
+        self._ceiling = ceiling
+        self._limit = max(1.0, min(first, ceiling))
+        self._known = 0
+        self._probing = probing
+        self._until_trial = 0
         self._epoch = 0
-        self._free = threading.Condition()
+        self._waiting: deque[asyncio.Future[tuple[int, int]]] = deque()
+        self.busy = 0
 
     @property
     def limit(self) -> int:
         """The number of requests allowed at once, at this moment."""
         return int(self._limit)
 
-    @contextmanager
-    def slot(self) -> Iterator[int]:
-        """Wait for a place and hold it; yields the epoch to hand to `throttled`."""
-        with self._free:
-            self._free.wait_for(lambda: self._busy < int(self._limit))
-            self._busy += 1
-            epoch = self._epoch
+    async def enter(self) -> tuple[int, int]:
+        """Wait for a place, and take it; return what `accepted` or `refused` asks for: epoch and number inside."""
+        if self._waiting or self.busy >= int(self._limit):
+            return await self._wait()
+        self.busy += 1
+        return self._epoch, self.busy
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.busy -= 1
+        self._admit()
+
+    def accepted(self, inside: int) -> None:
+        """A request that began as number `inside` was let in: allow a little more, if all is made use of."""
+        self._known = max(self._known, inside)
+        if self._until_trial:
+            self._until_trial -= 1
+        if inside < int(self._limit) - 1:
+            return
+        if self._probing:
+            self._limit += 1
+        elif self._limit < self._known or not self._until_trial:
+            self._limit += 1 / self._limit
+        self._limit = min(self._limit, self._ceiling)
+
+    def refused(self, epoch: int, inside: int) -> None:
+        """A request that began in `epoch` as number `inside` got a 429: allow less, once for all of that epoch."""
+        if epoch != self._epoch:
+            return
+        self._epoch += 1
+        if self._probing:
+            # At worst the limit has doubled since the server's was passed.
+            limit = max(inside - 1.0, self._limit / 2)
+        elif inside > self._known:
+            limit = float(self._known)
+        else:
+            limit = self._limit * DECREASE
+        self._known = max(1, min(self._known, inside - 1))
+        self._probing = False
+        self._until_trial = TRIAL_EVERY
+        self._limit = max(1.0, min(limit, self._limit))
+
+    async def _wait(self) -> tuple[int, int]:
+        place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
         try:
-            yield epoch
-        finally:
-            with self._free:
-                self._busy -= 1
-                self._free.notify()
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.leave()
+            raise
 
-    def accepted(self) -> None:
-        """A request was let in: allow a little more."""
-        with self._free:
-            step = 1.0 if self._probing else 1.0 / self._limit
-            self._limit = min(self._limit + step, float(self.ceiling))
-            self._free.notify()
+    def _admit(self) -> None:
+        while self._waiting and self.busy < int(self._limit):
+            place = self._waiting.popleft()
+            if not place.done():
+                self.busy += 1
+                place.set_result((self._epoch, self.busy))
 
-    def throttled(self, epoch: int) -> None:
-        """A request that began in `epoch` got a 429: allow less, once for all requests of that epoch."""
-        with self._free:
-            if epoch != self._epoch:
-                return
-            self._epoch += 1
-            self._probing = False
-            self._limit = max(1.0, self._limit * DECREASE)
+
+class Slot:
+    """One request's place, `async with`; a request that ends without an error counts as accepted."""
+
+    def __init__(self, pace: Pace, service_sid: str | None) -> None:
+        self._pace = pace
+        self._service_sid = service_sid
+        self._held: list[tuple[Gate, int, int]] = []
+        self._throttled = False
+
+    async def __aenter__(self) -> Slot:
+        try:
+            for gate in self._pace.gates(self._service_sid):
+                self._held.append((gate, *await gate.enter()))
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None and not self._throttled:
+            for gate, _, inside in self._held:
+                gate.accepted(inside)
+        self._leave()
+
+    def throttled(self, code: int | None = None) -> None:
+        """Tell that this request got a 429, with Twilio's error code if there was one."""
+        self._throttled = True
+        if code in SERVICE_CODES and self._service_sid is not None:
+            held = self._held[:-1]
+            if not held:
+                self._pace.part(self._service_sid)
+        else:
+            held = self._held[-1:]
+        for gate, epoch, inside in held:
+            gate.refused(epoch, inside)
+
+    def _leave(self) -> None:
+        for gate, _, _ in self._held:
+            gate.leave()
+        self._held.clear()
+
+
+class Pace:
+    """The gate that all requests of one account pass; may be handed from one phase of a run to the next.
+
+    Args:
+        ceiling: the limit never exceeds this number of requests; None: there is none.
+    """
+
+    def __init__(self, ceiling: int | None = None) -> None:
+        self._account = Gate(FIRST_LIMIT, MOST if ceiling is None else max(1, ceiling), probing=True)
+        self._services: dict[str, Gate] = {}
+
+    @property
+    def limit(self) -> int:
+        """The number of requests allowed at once, at this moment."""
+        return self._account.limit
+
+    def slot(self, service_sid: str | None = None) -> Slot:
+        """Return a place for one request to a service, or to the account."""
+        return Slot(self, service_sid)
+
+    def gates(self, service_sid: str | None) -> list[Gate]:
+        """Return the gates that a request passes, the account's last."""
+        own = self._services.get(service_sid) if service_sid is not None and self._services else None
+        return [self._account] if own is None else [own, self._account]
+
+    def part(self, service_sid: str) -> None:
+        """Give a service a gate of its own, at half of what all are allowed."""
+        first = max(1.0, self._account.limit * SERVICE_DECREASE)
+        self._services.setdefault(service_sid, Gate(first, MOST, probing=False))

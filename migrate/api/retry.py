@@ -1,4 +1,4 @@
-"""The one retry layer: a table of error → action, and tenacity built from it.
+"""The one retry layer: a table of error → remedy, and tenacity built from it.
 
 Sources for the table: Twilio's error catalogue (twilio.com/docs/api/errors/NNNNN) and, for 429, its
 promise that such a request "was never processed". What has no row here is never retried.
@@ -6,21 +6,21 @@ promise that such a request "was never processed". What has no row here is never
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from migrate.core.errors import CallFailed, CredentialsRefused, Failure, Interrupted, Trouble
+from migrate.core.stop import StopToken
 
 Result = TypeVar("Result")
 
 
-class Action(str, Enum):
+class Remedy(str, Enum):
     """What to do about a failed request."""
 
     RETRY = "retry"
@@ -33,32 +33,32 @@ class Action(str, Enum):
     """Sending it again would change nothing."""
 
 
-CODES: dict[int, Action] = {
-    20429: Action.RETRY,  # too many concurrent requests
-    50063: Action.RETRY,  # actions per second of the service
-    50074: Action.RETRY,  # global actions per second
-    50002: Action.RETRY,  # "resource is being deleted - try the same request again later"
-    50213: Action.RETRY,  # conflicting modification of a user
-    50349: Action.RETRY,  # conflicting modification of a conversation or channel
-    50391: Action.RETRY,
-    50419: Action.RETRY,
-    50449: Action.RETRY,
-    20003: Action.RETRY_BRIEFLY,  # authentication: one stray 401 among good answers has been seen
+CODES: dict[int, Remedy] = {
+    20429: Remedy.RETRY,  # too many concurrent requests
+    50063: Remedy.RETRY,  # actions per second of the service
+    50074: Remedy.RETRY,  # global actions per second
+    50002: Remedy.RETRY,  # "resource is being deleted - try the same request again later"
+    50213: Remedy.RETRY,  # conflicting modification of a user
+    50349: Remedy.RETRY,  # conflicting modification of a conversation or channel
+    50391: Remedy.RETRY,
+    50419: Remedy.RETRY,
+    50449: Remedy.RETRY,
+    20003: Remedy.RETRY_BRIEFLY,  # authentication: one stray 401 among good answers has been seen
 }
 """By Twilio's error code: the most specific word on the matter."""
 
-STATUSES: dict[int, Action] = {
-    401: Action.RETRY_BRIEFLY,
-    408: Action.READ_BACK,
-    429: Action.RETRY,
+STATUSES: dict[int, Remedy] = {
+    401: Remedy.RETRY_BRIEFLY,
+    408: Remedy.READ_BACK,
+    429: Remedy.RETRY,
 }
-"""By HTTP status, for answers without a known code. 5xx are added by `action_for`."""
+"""By HTTP status, for answers without a known code. 5xx are added by `remedy_for`."""
 
-TROUBLES: dict[Trouble, Action] = {
-    Trouble.NOT_SENT: Action.RETRY,
-    Trouble.LOST: Action.READ_BACK,
-    Trouble.GARBLED: Action.READ_BACK,
-    Trouble.REFUSED: Action.FAIL,
+TROUBLES: dict[Trouble, Remedy] = {
+    Trouble.NOT_SENT: Remedy.RETRY,
+    Trouble.LOST: Remedy.READ_BACK,
+    Trouble.GARBLED: Remedy.READ_BACK,
+    Trouble.REFUSED: Remedy.FAIL,
 }
 """By the client's own observation, for everything else."""
 
@@ -66,16 +66,16 @@ AUTHORITATIVE_STATUSES = frozenset({403})
 """Statuses that mean a lasting refusal, whatever the code: 20003 with 403 is a missing permission."""
 
 
-def action_for(failure: Failure) -> Action:
+def remedy_for(failure: Failure) -> Remedy:
     """Return what to do about a failed request."""
     if failure.status in AUTHORITATIVE_STATUSES:
-        return Action.FAIL
+        return Remedy.FAIL
     if failure.code in CODES:
         return CODES[failure.code]
     if failure.status in STATUSES:
         return STATUSES[failure.status]
     if failure.status is not None and failure.status >= 500:
-        return Action.READ_BACK
+        return Remedy.READ_BACK
     return TROUBLES[failure.trouble]
 
 
@@ -84,68 +84,75 @@ class Patience:
     """How long to go on trying.
 
     Attributes:
-        tries: how often each action may be taken for one call; throttling is bounded by time alone.
-        total_seconds: no new try starts later than this after the first one.
+        tries: how often each remedy may be taken for one call; throttling is bounded by time alone.
+        not_sent_tries: how often a call that made no connection is tried again.
+        total_seconds: no new try starts later than this after the first one, whatever Retry-After says.
         first_wait: the full-jitter wait before the first retry is at most this many seconds.
-        longest_wait: no single wait is longer, in seconds, whatever Retry-After says.
+        longest_wait: no jitter is longer, in seconds; what Retry-After asks for comes on top.
+        first_contact_tries: as `not_sent_tries`, for a host that has never answered.
+        first_contact_seconds: as `total_seconds`, for a host that has never answered.
     """
 
-    tries: tuple[tuple[Action, int], ...] = (
-        (Action.RETRY, 1_000),
-        (Action.RETRY_BRIEFLY, 2),
-        (Action.READ_BACK, 5),
-        (Action.FAIL, 0),
+    tries: tuple[tuple[Remedy, int], ...] = (
+        (Remedy.RETRY, 1_000),
+        (Remedy.RETRY_BRIEFLY, 2),
+        (Remedy.READ_BACK, 5),
+        (Remedy.FAIL, 0),
     )
     not_sent_tries: int = 5
     total_seconds: float = 600.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
+    first_contact_tries: int = 2
+    first_contact_seconds: float = 3.0
 
 
 class _Bounds:
     """Counts the failures of one call and says when it is time to give up."""
 
     def __init__(self, patience: Patience) -> None:
+        self._patience = patience
         self._tries = dict(patience.tries)
-        self._not_sent_tries = patience.not_sent_tries
-        self._total_seconds = patience.total_seconds
-        self._seen: Counter[Action] = Counter()
+        self._seen: Counter[Remedy] = Counter()
         self._not_sent = 0
 
     def __call__(self, state: RetryCallState) -> bool:
         """Tell tenacity whether to stop after the attempt that `state` describes."""
-        failure = _failure_of(state)
-        action = action_for(failure)
-        self._seen[action] += 1
+        failure, patience = _failure_of(state), self._patience
+        remedy = remedy_for(failure)
+        self._seen[remedy] += 1
         self._not_sent += failure.trouble is Trouble.NOT_SENT
+        tries, seconds = patience.not_sent_tries, patience.total_seconds
+        if failure.first_contact and failure.trouble is Trouble.NOT_SENT:
+            tries, seconds = patience.first_contact_tries, min(seconds, patience.first_contact_seconds)
         return (
-            self._seen[action] > self._tries[action]
-            or self._not_sent > self._not_sent_tries
-            or (state.seconds_since_start or 0.0) + state.upcoming_sleep > self._total_seconds
+            self._seen[remedy] > self._tries[remedy]
+            or self._not_sent > tries
+            or (state.seconds_since_start or 0.0) + state.upcoming_sleep > seconds
         )
 
 
 class Retrier:
-    """Runs calls under the table above. Safe to share between threads.
+    """Runs calls under the table above.
 
     Args:
         patience: the bounds of every call.
         stop: set it to end all waits; a call that would try again raises `Interrupted` instead.
-        on_retry: told of every failure that will be retried.
+        on_retry: told of every failure that will be retried, and of the seconds until then.
     """
 
     def __init__(
         self,
         patience: Patience | None = None,
         *,
-        stop: threading.Event | None = None,
-        on_retry: Callable[[Failure], None] | None = None,
+        stop: StopToken | None = None,
+        on_retry: Callable[[Failure, float], None] | None = None,
     ) -> None:
         self.patience = patience or Patience()
-        self.stop = stop or threading.Event()
+        self.stop = stop or StopToken()
         self._on_retry = on_retry
 
-    def call(self, function: Callable[[], Result]) -> Result:
+    async def call(self, function: Callable[[], Awaitable[Result]]) -> Result:
         """Call `function` until it returns, or until the table or the bounds say to give up.
 
         Raises:
@@ -154,13 +161,13 @@ class Retrier:
             Interrupted: `stop` was set before the next try.
         """
 
-        def attempt() -> Result:
+        async def attempt() -> Result:
             if self.stop.is_set():
                 raise Interrupted("Interrupted.")
-            return function()
+            return await function()
 
         try:
-            return self.retrying()(attempt)
+            return await self.retrying()(attempt)
         except CallFailed as error:
             if error.failure.status != 401:
                 raise
@@ -169,29 +176,38 @@ class Retrier:
                 "(TWILIO_TARGET_* for another target account)."
             ) from error
 
-    def retrying(self) -> Retrying:
+    def retrying(self) -> AsyncRetrying:
         """Build tenacity's loop for one call, always with a stop and a longest wait."""
-        return Retrying(
+        return AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
             stop=_Bounds(self.patience),
             wait=self._wait,
-            sleep=sleep_using_event(self.stop),
+            sleep=self._sleep,
             before_sleep=self._report,
             reraise=True,
         )
 
     def _wait(self, state: RetryCallState) -> float:
-        asked = _failure_of(state).retry_after or 0.0
-        jitter = wait_random_exponential(multiplier=self.patience.first_wait, max=self.patience.longest_wait)
-        return min(asked + jitter(state), self.patience.longest_wait)
+        failure = _failure_of(state)
+        patience = self.patience
+        if failure.first_contact and failure.trouble is Trouble.NOT_SENT:
+            # Evenly over the time that the few tries have.
+            return min(
+                patience.longest_wait, patience.first_contact_seconds / (patience.first_contact_tries + 1)
+            )
+        jitter = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+        return (failure.retry_after or 0.0) + jitter(state)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self.stop.wait(seconds)
 
     def _report(self, state: RetryCallState) -> None:
         if self._on_retry is not None:
-            self._on_retry(_failure_of(state))
+            self._on_retry(_failure_of(state), state.upcoming_sleep)
 
 
 def _worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, CallFailed) and action_for(error.failure) is not Action.FAIL
+    return isinstance(error, CallFailed) and remedy_for(error.failure) is not Remedy.FAIL
 
 
 def _failure_of(state: RetryCallState) -> Failure:

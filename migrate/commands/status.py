@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.commands.rollback import report_of as rollback_of
 from migrate.core.errors import BadInput, answer_facts
 from migrate.report.advice import advice_for
-from migrate.report.masking import mask_secrets
+from migrate.core.masking import mask_secrets
 from migrate.report.model import Report
 from migrate.report.reporting import diff_report, run_report
 from migrate.store import Store, journal, plans, snapshots

@@ -41,13 +41,15 @@ class Endpoints:
     Attributes:
         chat_url: replaces `https://chat.twilio.com`, or None. No slash at the end.
         conversations_url: replaces `https://conversations.twilio.com`, or None. No slash at the end.
+        accounts_url: replaces `https://api.twilio.com`, or None. No slash at the end.
         region: Twilio region (`ie1`), or None.
         edge: Twilio edge (`dublin`), or None.
-        timeout: seconds that one request may take to connect, and again to answer.
+        timeout: seconds that one request may take as a whole, from connecting to the end of the answer.
     """
 
     chat_url: str | None = None
     conversations_url: str | None = None
+    accounts_url: str | None = None
     region: str | None = None
     edge: str | None = None
     timeout: float = DEFAULT_TIMEOUT_SECONDS
@@ -62,6 +64,7 @@ def endpoints(environ: Mapping[str, str]) -> Endpoints:
     return Endpoints(
         chat_url=_base_url(environ, "TWILIO_CHAT_URL"),
         conversations_url=_base_url(environ, "TWILIO_CONVERSATIONS_URL"),
+        accounts_url=_base_url(environ, "TWILIO_API_URL"),
         region=environ.get("TWILIO_REGION") or None,
         edge=environ.get("TWILIO_EDGE") or None,
         timeout=_seconds(environ, "CHAT_MIGRATE_TIMEOUT", DEFAULT_TIMEOUT_SECONDS),

@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from migrate.core.masking import mask_text
+
 
 class MigrateError(Exception):
     """Anything that stops a command and that its user can understand and act upon."""
@@ -78,6 +80,33 @@ class Trouble(str, Enum):
     """An answer came that is not what Twilio's documents promise."""
 
 
+class Cause(str, Enum):
+    """Why no answer, or no whole answer, came."""
+
+    UNKNOWN_HOST = "unknown_host"
+    """DNS has no address for the host: a typing error, or no network."""
+    CONNECTION_REFUSED = "connection_refused"
+    """The host is there, and nobody listens on the port."""
+    UNREACHABLE = "unreachable"
+    """There is no way to the host from here."""
+    CONNECT_TIMEOUT = "connect_timeout"
+    """Nothing came back while connecting."""
+    CERTIFICATE = "certificate"
+    """The host's TLS certificate is not trusted."""
+    TLS = "tls"
+    """The TLS handshake failed in another way."""
+    PROXY = "proxy"
+    """The proxy from the environment cannot be reached, or refuses."""
+    NO_CONNECTION = "no_connection"
+    """No connection was made, for another reason."""
+    TIMEOUT = "timeout"
+    """The request left; the time allowed ran out before the whole answer had come."""
+    BROKEN = "broken"
+    """The request left; the connection broke before the whole answer had come."""
+    TOO_LARGE = "too_large"
+    """The answer is larger than anything that Twilio sends."""
+
+
 def answer_facts(status: int | None, code: int | None, request_id: str | None) -> str:
     """Return what is known of Twilio's answer, ` (HTTP 400, error 50077, request RQ…)`; "" if nothing is."""
     facts = [f"HTTP {status}"] if status is not None else []
@@ -94,11 +123,13 @@ class Failure:
         trouble: see `Trouble`.
         method: HTTP method.
         path: path below the API's base URL, without query string.
-        message: Twilio's words, or the transport's.
+        message: Twilio's words, or the transport's; may hold secrets that Twilio repeats.
         status: HTTP status, if an answer came.
         code: Twilio's error code, if the answer held one.
         request_id: the `Twilio-Request-Id` header, for Twilio's support team.
         retry_after: seconds that Twilio asks to wait, if it does.
+        cause: why no whole answer came, if none did.
+        first_contact: whether this client has never had an answer from the host of this request.
     """
 
     trouble: Trouble
@@ -109,6 +140,8 @@ class Failure:
     code: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
+    cause: Cause | None = None
+    first_contact: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -116,9 +149,9 @@ class Failure:
         return self.method != "GET"
 
     def __str__(self) -> str:
-        """One line: what was asked, what came, and the id to quote to Twilio."""
+        """One line, secrets masked: what was asked, what came, and the id to quote to Twilio."""
         detail = answer_facts(self.status, self.code, self.request_id)
-        return f"{self.method} {self.path}: {self.message}{detail}"
+        return f"{self.method} {self.path}: {mask_text(self.message)}{detail}"
 
 
 class CallFailed(MigrateError):

@@ -1,69 +1,17 @@
-"""The one place where secrets are hidden before anything is printed.
-
-Webhook URLs may carry credentials in their userinfo, their query or their fragment. The scheme, host, port
-and path stay, and so do the names of query parameters, so that people recognise the URL.
-"""
+"""Secrets hidden in everything that a report holds; see `migrate.core.masking` for how."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mappings.receivers import Receivers
-from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepError, StepRow
-
-MASK = "***"
-
-CONNECTION_OVERRIDES = frozenset({"ct", "rt", "tt", "rc", "rp", "e", "edge", "sni"})
-"""Fragment parameters that Twilio itself defines and that hold no secret (Twilio docs, webhook
-connection overrides)."""
-
-_SECRET_NAME = re.compile(
-    r"token|secret|passw(?:or)?d|pwd|api[_-]?key|credential|signature|authorization", re.IGNORECASE
-)
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2}[^\s\"<>`]*")
-_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]+")
-_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
-_PATH_PARAMETER = re.compile(r"(;[^=;/]*=)[^;/]*")
-_NESTED_USERINFO = re.compile(r"([/\\]{2})[^/\\?#]*@")
-"""A second URL in the path of the first, as a proxy or a list without blanks has it."""
-_BARE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[/\\]{2}\S*")
-_ASSIGNMENT = re.compile(r"(?P<name>[\w.\-]+)(?P<equals>\s*=\s*)(?P<value>[^\s&;,\"'<>`]+)")
-_PARAMETER_NAME = re.compile(r"[A-Za-z][\w.\-\[\]]{0,39}")
-_SEPARATORS = re.compile(r"([&;])")
-_CLOSING = ".,;:!?)]}'"
-
-
-def mask_secrets(value: Json) -> Json:
-    """Returns a JSON value with every secret in it replaced by `***`.
-
-    Strings are searched for URLs and for `name=value` with a name that looks secret; members of an object
-    are judged by their names as well. The shape of the value stays.
-    """
-    if isinstance(value, str):
-        return _mask_text(value)
-    if isinstance(value, Mapping):
-        return {mask_secrets(name): _mask_named(str(name), member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [mask_secrets(item) for item in value]
-    return value
-
-
-def mask_url(url: str) -> str:
-    """Returns the whole string, taken as one URL, without userinfo, query values and fragment values."""
-    found = _SCHEME.match(url)
-    start = found.end() if found else 0
-    address, fragment_mark, fragment = _mask_userinfo(url[start:]).partition("#")
-    address, query_mark, query = address.partition("?")
-    address = _NESTED_USERINFO.sub(rf"\1{MASK}@", address)
-    masked = url[:start] + _PATH_PARAMETER.sub(rf"\1{MASK}", address)
-    masked += query_mark + _mask_parameters(query, known=frozenset())
-    return masked + fragment_mark + _mask_parameters(fragment, known=CONNECTION_OVERRIDES)
+from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
+from migrate.report.model import FieldRow, Report, ServiceReport, StepError, StepRow
 
 
 def mask_report(report: Report) -> Report:
-    """Returns the report with secrets hidden; its services are masked one by one as they are read."""
+    """Return the report with secrets hidden; its services are masked one by one as they are read."""
     return replace(report, services=_MaskedServices(report.services))
 
 
@@ -78,7 +26,7 @@ class _MaskedServices:
 def _mask_service(service: ServiceReport) -> ServiceReport:
     return replace(
         service,
-        friendly_name=_mask_text(service.friendly_name),
+        friendly_name=mask_text(service.friendly_name),
         fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
         receivers=service.receivers and _mask_receivers(service.receivers),
@@ -95,85 +43,27 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 
 def mask_field(row: FieldRow) -> FieldRow:
-    """Returns a row with secrets hidden in its values and in its reason."""
+    """Return a row with secrets hidden in its values and in its reason."""
     return FieldRow(
-        source=_mask_text(row.source),
+        source=mask_text(row.source),
         api=row.api,
-        value=_mask_named(row.source, row.value),
+        value=mask_named(row.source, row.value),
         resource=row.resource,
         target=row.target,
-        before=_mask_named(row.source, row.before),
-        after=_mask_named(row.source, row.after),
+        before=mask_named(row.source, row.before),
+        after=mask_named(row.source, row.after),
         change=row.change,
         verdict=row.verdict,
-        reason=_mask_text(row.reason),
+        reason=mask_text(row.reason),
     )
 
 
 def _mask_step(step: StepRow) -> StepRow:
     error = step.error and StepError(
-        message=_mask_text(step.error.message),
+        message=mask_text(step.error.message),
         status=step.error.status,
         code=step.error.code,
         request_id=step.error.request_id,
-        advice=_mask_text(step.error.advice),
+        advice=mask_text(step.error.advice),
     )
-    return replace(step, key=_mask_text(step.key), params=mask_secrets(step.params), error=error)
-
-
-def _mask_named(name: str, value: Json) -> Json:
-    """Masks a value whose name says more about it than its own looks do."""
-    if isinstance(value, str) and value:
-        if name[-3:].lower() == "url":
-            return mask_url(value)
-        if _SECRET_NAME.search(name):
-            return MASK
-    return mask_secrets(value)
-
-
-def _mask_text(text: str) -> str:
-    if "//" not in text and "=" not in text and "\\\\" not in text:
-        return text
-    if _BARE_URL.fullmatch(text):
-        return mask_url(text)
-    pieces, end = [], 0
-    for found in _URL.finditer(text):
-        url = found.group().rstrip(_CLOSING)
-        pieces += [_mask_assignments(text[end : found.start()]), mask_url(url)]
-        end = found.start() + len(url)
-    return "".join([*pieces, _mask_assignments(text[end:])])
-
-
-def _mask_assignments(text: str) -> str:
-    def hide(found: re.Match[str]) -> str:
-        value = MASK if _SECRET_NAME.search(found["name"]) else found["value"]
-        return found["name"] + found["equals"] + value
-
-    return _ASSIGNMENT.sub(hide, text)
-
-
-def _mask_userinfo(address: str) -> str:
-    authority = re.split(r"[/\\?#]", address, maxsplit=1)[0]
-    end = -1
-    if "@" in authority:
-        end = re.split(r"[?#]", address, maxsplit=1)[0].rfind("@")
-    elif not _HOST.fullmatch(authority):
-        # A password that holds an unescaped "/", "?" or "#" has its "@" behind the seeming authority.
-        end = address.rfind("@")
-    return MASK + address[end:] if end >= 0 else address
-
-
-def _mask_parameters(text: str, known: frozenset[str]) -> str:
-    return "".join(
-        part if part in {"", "&", ";"} else _mask_parameter(part, known) for part in _SEPARATORS.split(text)
-    )
-
-
-def _mask_parameter(parameter: str, known: frozenset[str]) -> str:
-    name, equals, value = parameter.partition("=")
-    if equals and name in known:
-        return parameter
-    # `?c2VjcmV0==` has no name: what stands before the first "=" is the secret itself.
-    if value.strip("=") and _PARAMETER_NAME.fullmatch(name):
-        return name + equals + MASK
-    return MASK
+    return replace(step, key=mask_text(step.key), params=mask_secrets(step.params), error=error)

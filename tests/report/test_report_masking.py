@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.report import FORMATS, render
-from migrate.report.masking import MASK, mask_secrets, mask_url
+from migrate.core.masking import MASK, mask_secrets, mask_url
 
 SECRETS = st.text("ABCDEFGHJKMNPQRSTVWXYZ23456789-_.~%+", min_size=12, max_size=40).map(
     lambda text: f"Zq{text}"

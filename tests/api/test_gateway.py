@@ -177,7 +177,7 @@ BODIES = {
     "next page that is a number": '{"meta": {"next_page_url": 5}, "services": []}',
     "next page that is an object": '{"meta": {"next_page_url": {}}, "services": []}',
     "NaN": '{"meta": {}, "services": [], "x": NaN}',
-    "half a surrogate pair": '{"meta": {}, "services": [], "x": "\\ud83d"}',
+    "a lone surrogate": '{"meta": {}, "services": [], "x": "\\ud83d"}',
     "nested without end": '{"meta": {}, "services": ' + "[" * 99_999,
     "number without end": '{"meta": {}, "services": [], "x": 1e999}',
 }
