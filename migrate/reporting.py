@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mappings import Verdict
-from mappings.receivers import receivers
+from mappings.webhooks.receivers import receivers
 from migrate.advice import advice_for
 from migrate.planner import Destination, plan_service
 from migrate.report.model import (
