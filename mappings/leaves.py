@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mappings.model import Api, ChatService, Json
 from mappings.values import is_empty
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One value of the service.
 
     Attributes:
@@ -96,7 +96,7 @@ def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
     pending: list[tuple[str, Json]] = [(_escape(key), value) for key, value in view.items()]
     while pending:
         path, value = pending.pop()
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             pending.extend((f"{path}.{_escape(key)}", inner) for key, inner in value.items())
         else:
             leaves[path] = value
@@ -118,4 +118,6 @@ def _leaf(path: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Leaf:
 
 
 def _escape(key: str) -> str:
+    if "." not in key and "\\" not in key:
+        return key
     return key.replace("\\", "\\\\").replace(".", "\\.")

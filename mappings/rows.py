@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from mappings import reasons
 from mappings.leaves import Leaf, ServiceLeaves
@@ -19,8 +20,7 @@ UNSET: Final = object()
 """Marks a decision that sets nothing, since None is a value."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of one value.
 
     Attributes:
@@ -35,7 +35,7 @@ class Decision:
     reasons: tuple[Reason, ...]
     targeted: bool = False
     setting: Json = UNSET
-    also: Mapping[str, Json] = field(default_factory=dict)
+    also: Mapping[str, Json] = MappingProxyType({})
 
 
 def leave(verdict: Verdict, *why: Reason) -> Decision:
@@ -50,7 +50,7 @@ def keep(verdict: Verdict, *why: Reason) -> Decision:
 
 def put(verdict: Verdict, setting: Json, *why: Reason, also: Mapping[str, Json] | None = None) -> Decision:
     """Return the decision to set the target."""
-    return Decision(verdict, why, targeted=True, setting=setting, also=also or {})
+    return Decision(verdict, why, targeted=True, setting=setting, also=also or MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ class MappingRow(Generic[Facts]):
         return (source.leaves[path],) if path in source.leaves else ()
 
 
-@dataclass(frozen=True)
-class JudgedLeaf:
+class JudgedLeaf(NamedTuple):
     """A leaf, where it goes and what was decided."""
 
     leaf: Leaf

@@ -63,7 +63,9 @@ def fits(type_: ValueType, value: Json) -> bool:
 
 def is_empty(value: Json) -> bool:
     """Return whether a value says nothing: null, `""`, `[]`, `{}` or `[""]`, which Twilio uses alike."""
-    return value is None or (isinstance(value, (str, list, Mapping)) and (not value or value == [""]))
+    if value:
+        return isinstance(value, list) and value == [""]
+    return value is None or isinstance(value, (str, list, dict))
 
 
 def distinct(names: Iterable[str]) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ def _identical(left: Json, right: Json) -> bool:
         one, other = pending.pop()
         if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             pending.extend(zip(one, other, strict=True))
-        elif isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
+        elif isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
             pending.extend((one[key], other[key]) for key in one)
         elif not _same_scalar(one, other):
             return False
@@ -102,7 +104,7 @@ def _identical(left: Json, right: Json) -> bool:
 
 
 def _same_scalar(one: Json, other: Json) -> bool:
-    containers = (list, Mapping)
+    containers = (list, dict)
     if isinstance(one, containers) or isinstance(other, containers):
         return False
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
@@ -111,7 +113,7 @@ def _same_scalar(one: Json, other: Json) -> bool:
 def quote(value: Json) -> str:
     """Return the value as JSON for a sentence; a long one is cut, and a nested one only named."""
     items = value if isinstance(value, list) else ()
-    if isinstance(value, Mapping) or any(isinstance(item, (list, Mapping)) for item in items):
+    if isinstance(value, dict) or any(isinstance(item, (list, dict)) for item in items):
         return f"{_type_name(value)} with {len(value)} inside"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "…"
@@ -126,7 +128,7 @@ def describe(value: Json) -> str:
 def _type_name(value: Json) -> str:
     if value is None:
         return "null"
-    names = ((bool, "a boolean"), (str, "a string"), (list, "a list"), (Mapping, "an object"))
+    names = ((bool, "a boolean"), (str, "a string"), (list, "a list"), (dict, "an object"))
     return next((name for python_type, name in names if isinstance(value, python_type)), "a number")
 
 

@@ -83,6 +83,18 @@ def test_a_guess_is_called_a_guess(translated):
     assert "guess" in outcome.reason
 
 
+CHANGED_MEANING = {"${USER_SID}": "user_sid_variable", "${USER_IDENTITY}": "user_identity_variable"}
+
+
+@pytest.mark.parametrize(("variable", "reason"), CHANGED_MEANING.items())
+def test_a_variable_that_shows_something_else_is_told(translated, variable, reason):
+    """The participant's SID is not the user's, and the identity gives way to a friendly name."""
+    source = "notifications.new_message.template"
+    told = translated({source: variable}).outcome(source).reasons
+    assert [each.id for each in told] == [reason, "variables_renamed"]
+    assert variable in told[0].cause
+
+
 @pytest.mark.parametrize(
     ("template", "warned"), [("${USER}" + "x" * 170, True), ("${USER}", False), ("x" * 400, False)]
 )

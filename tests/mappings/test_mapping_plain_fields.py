@@ -94,3 +94,17 @@ def test_reachability_is_a_setting_of_the_configuration(translated):
     for value, setting in ((True, True), (False, False), (None, False)):
         settings = translated({"reachability_enabled": value}).settings(Resource.CONFIGURATION)
         assert settings == {"reachability_enabled": setting}
+
+
+def test_a_deprecated_interval_is_told_without_anybody_elses_number(translated):
+    """60 seconds are never explained with the 10 seconds of another service."""
+    reason = translated({"consumption_report_interval": 60}).outcome("consumption_report_interval").reason
+    assert reason == "Twilio has deprecated this setting and it has no effect, so nothing is lost."
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 retry is lost"), (2, "2 retries are lost")])
+def test_counts_are_told_in_the_right_number(translated, count, told):
+    """One retry is not "1 retries"."""
+    for phase in ("pre", "post"):
+        source = f"{phase}_webhook_retry_count"
+        assert told in translated({source: count}).outcome(source).reason
