@@ -56,7 +56,7 @@ def test_an_unknown_field_that_holds_something_needs_a_person(translated, value)
 
 def test_dots_in_keys_cannot_pass_for_nesting(translated):
     """A key with a dot is a leaf of its own, not the known field of that path."""
-    service = ChatService("IS1", None, {"limits.user_channels": 1, "limits": {"user_channels": 2}})
+    service = ChatService("IS1", {}, {"limits.user_channels": 1, "limits": {"user_channels": 2}})
     outcomes = translate(service, same_service=True).outcomes
     assert [(each.source, each.value) for each in outcomes] == [
         ("limits.user_channels", 2),
@@ -144,6 +144,6 @@ def test_a_translation_is_sorted_and_stable(translated):
     """The order of keys in a file does not change a report."""
     view = {"url": "u", "sid": "IS1", "limits": {"user_channels": 1, "channel_members": 2}}
     turned = json.loads(json.dumps(dict(reversed(view.items()))))
-    one, other = (translate(ChatService("IS1", None, each), same_service=True) for each in (view, turned))
+    one, other = (translate(ChatService("IS1", {}, each), same_service=True) for each in (view, turned))
     assert one.outcomes == other.outcomes
     assert [each.source for each in one.outcomes] == sorted(each.source for each in one.outcomes)
