@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from migrate.model.step import Form
 
@@ -61,3 +61,22 @@ class Answer:
     payload: Mapping[str, Json]
     status: int
     request_id: str | None
+
+
+class Calls(Protocol):
+    """Reads from Twilio: a client, or one that retries."""
+
+    async def get(
+        self,
+        surface: Surface,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        check: Check | None = None,
+    ) -> Answer:
+        """Fetch one resource."""
+
+    async def page(
+        self, surface: Surface, where: str, key: str, *, query: Mapping[str, object]
+    ) -> tuple[list[Json], str | None]:
+        """Fetch one page of a list; return its items and where the next page is."""

@@ -6,13 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
-from migrate.api.messages import Json, Surface
+from migrate.api.messages import Calls, Json, Surface
 from migrate.core.errors import CallFailed, Failure, Trouble
-
-if TYPE_CHECKING:
-    from migrate.api.gateway import Reader
 
 Page = tuple[list[Json], "str | None"]
 Call = Callable[[Callable[[], Awaitable[Page]]], Awaitable[Page]]
@@ -42,7 +38,7 @@ class Listing:
     query: Mapping[str, object] = field(default_factory=dict)
 
 
-async def pages(reader: Reader, listing: Listing, call: Call | None = None) -> AsyncIterator[list[Json]]:
+async def pages(reader: Calls, listing: Listing, call: Call | None = None) -> AsyncIterator[list[Json]]:
     """Yield the items of a list page by page, as Twilio names the next one; at least one page comes.
 
     The next page is fetched while the consumer works on the present one.
@@ -76,7 +72,7 @@ async def pages(reader: Reader, listing: Listing, call: Call | None = None) -> A
 
 
 async def _fetch(
-    reader: Reader, listing: Listing, where: str, query: Mapping[str, object], call: Call | None
+    reader: Calls, listing: Listing, where: str, query: Mapping[str, object], call: Call | None
 ) -> Page:
     fetch = partial(reader.page, listing.surface, where, listing.key, query=query)
     return await (call(fetch) if call is not None else fetch())

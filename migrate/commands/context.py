@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from typing import TypeVar
 
-from migrate.api.gateway import DEFAULT_CONCURRENCY, Reader, Remover, Writer
-from migrate.api.retry import Retrier
+from migrate.api.gateway import Reader, Remover, Writer
+from migrate.api.pace import Pace
+from migrate.api.retry import Patience, Retrier
 from migrate.core import config
-from migrate.core.errors import Failure, Interrupted
+from migrate.core.config import Credentials
+from migrate.core.errors import BadInput, Failure, Interrupted, RunInterrupted
 from migrate.core.progress import Progress
-from migrate.store import Store, lock, open_store
+from migrate.core.settle import Settle
+from migrate.core.stop import StopToken
+from migrate.store import Store, lock, open_store, snapshots
+from migrate.store.lock import Lock
 
-
-class RunInterrupted(Interrupted):
-    """Ctrl-C after a run has begun: there is something to resume."""
+Client = TypeVar("Client", bound=Reader)
+LONG_WAIT_SECONDS = 10
+"""A wait as long as this is told without being asked for."""
 
 
 @dataclass(frozen=True)
@@ -31,50 +33,98 @@ class Context:
         db: path of the database.
         environ: the environment variables.
         progress: bars and notices for people.
-        stop: set by the first Ctrl-C: no new request is begun.
+        stop: set to end gently: no new request is begun.
+        account_sid: the source account, where it is not the credentials'.
+        settle_seconds: the settle time; None: as the environment says.
+        patience: the bounds of every call's retries.
+        paces: account SID → what was learnt of its limits; phases of one command share it.
+        shared: whether the database is on a network file system.
     """
 
     db: Path
     environ: Mapping[str, str]
     progress: Progress
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: StopToken = field(default_factory=StopToken)
+    account_sid: str | None = None
+    settle_seconds: float | None = None
+    patience: Patience = field(default_factory=Patience)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    shared: bool = False
 
     def retrier(self) -> Retrier:
-        """Return the retry layer that Ctrl-C ends."""
-        return Retrier(stop=self.stop, on_retry=self._tell_of_retry)
+        """Return the retry layer that the stop token ends."""
+        return Retrier(self.patience, stop=self.stop, on_retry=self._tell_of_retry)
 
-    def source_reader(self, concurrency: int = DEFAULT_CONCURRENCY) -> Reader:
+    def settle(self) -> Settle:
+        """Return the settle time.
+
+        Raises:
+            BadInput: CHAT_MIGRATE_SETTLE is not a number of seconds.
+        """
+        seconds = self.settle_seconds
+        return Settle(config.settle_seconds(self.environ) if seconds is None else seconds, self.stop)
+
+    def source_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the source account that cannot write."""
-        return Reader(
-            config.source_credentials(self.environ), config.endpoints(self.environ), concurrency=concurrency
-        )
+        return self._client(Reader, config.source_credentials(self.environ), concurrency)
 
-    def target_reader(self, concurrency: int = DEFAULT_CONCURRENCY) -> Reader:
+    def target_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the target account that cannot write."""
-        return Reader(
-            config.target_credentials(self.environ), config.endpoints(self.environ), concurrency=concurrency
-        )
+        return self._client(Reader, config.target_credentials(self.environ), concurrency)
 
-    def target_writer(self, concurrency: int = DEFAULT_CONCURRENCY, *, deletes: bool = False) -> Writer:
+    def target_writer(self, concurrency: int | None = None, *, deletes: bool = False) -> Writer:
         """Return a client of the target account, one that can delete only if `deletes`."""
-        return (Remover if deletes else Writer)(
-            config.target_credentials(self.environ), config.endpoints(self.environ), concurrency=concurrency
+        made = Remover if deletes else Writer
+        return self._client(made, config.target_credentials(self.environ), concurrency)
+
+    def target_account(self) -> str:
+        """Return the account that the credentials write to.
+
+        Raises:
+            BadInput: there are no credentials.
+        """
+        return config.target_credentials(self.environ).account_sid
+
+    def _client(self, made: type[Client], credentials: Credentials, concurrency: int | None) -> Client:
+        pace = self.paces.setdefault(credentials.account_sid, Pace(concurrency))
+        return made(credentials, config.endpoints(self.environ), pace=pace)
+
+    def account(self, store: Store) -> str:
+        """Return the source account: the one that was named, else the credentials', else the database's only one.
+
+        Raises:
+            BadInput: there is none, or there are several to choose from.
+        """
+        named = self.account_sid or self.environ.get("TWILIO_ACCOUNT_SID")
+        if named:
+            return named
+        known = snapshots.accounts(store)
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise BadInput(f"There is no snapshot in {store.path}. Run `chat-migrate export` first.")
+        raise BadInput(
+            f"{store.path} holds {len(known)} accounts ({', '.join(known[:5])}): name one with --account, or set "
+            "TWILIO_ACCOUNT_SID."
         )
 
     @contextmanager
-    def locked_store(self, command: str, *, must_exist: bool = True) -> Iterator[Store]:
-        """Open the database and hold its lock, with Ctrl-C made gentle.
+    def opened(self, *, must_exist: bool = True) -> Iterator[Store]:
+        """Open the database."""
+        with open_store(self.db, must_exist=must_exist, shared=self.shared) as store:
+            yield store
+
+    @contextmanager
+    def locked(self, store: Store, command: str, account_sid: str) -> Iterator[Lock]:
+        """Hold an account's lock.
 
         Raises:
-            Interrupted: Ctrl-C; the message says what to type to go on.
+            LockHeld: another command works on the account.
+            Interrupted: the stop token was set; the message says what to type to go on.
         """
-        with (
-            open_store(self.db, must_exist=must_exist) as store,
-            lock.held(store, command, self.stop),
-            self._gentle_interrupt(),
-        ):
+        with lock.held(store, account_sid, command, self.stop, tell=self.progress.note) as held:
             try:
-                yield store
+                yield held
             except RunInterrupted:
                 raise
             except Interrupted as error:
@@ -82,24 +132,10 @@ class Context:
                     f"Interrupted before anything was written to Twilio. Run `chat-migrate {command}` again."
                 ) from error
 
-    def _tell_of_retry(self, failure: Failure) -> None:
-        self.progress.detail(f"Trying again: {failure}")
+    def _tell_of_retry(self, failure: Failure, seconds: float) -> None:
+        text = f"Waiting {seconds:.0f} s, then trying again: {failure}"
+        if seconds >= LONG_WAIT_SECONDS:
+            self.progress.note(text)
+        else:
+            self.progress.detail(text)
 
-    @contextmanager
-    def _gentle_interrupt(self) -> Iterator[None]:
-        """Let the first Ctrl-C finish what is in flight; the second one ends the process at once."""
-
-        def interrupted(_signal: int, _frame: FrameType | None) -> None:
-            if self.stop.is_set():
-                os._exit(130)
-            self.stop.set()
-            self.progress.note("Interrupted: finishing the calls in flight. Ctrl-C again stops at once.")
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = signal.signal(signal.SIGINT, interrupted)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrate.commands.context import Context
+from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
-from migrate.source.live import ExportRequest, export_files, export_live
+from migrate.model.item import Snapshot
+from migrate.source.files import export_files, owner_of
+from migrate.source.live import ExportRequest, export_live
 from migrate.store import Store
-from migrate.store.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to export: live with `request`, or from `files` where there are any."""
+    """What to export: live with `request`, or from `files` where there are any.
+
+    Attributes:
+        request: what to read.
+        files: saved files; `-` is standard input.
+        partial: accept files that name a next page that is not among them.
+        concurrency: requests at once; None means as many as Twilio takes.
+    """
 
     request: ExportRequest = field(default_factory=ExportRequest)
     files: tuple[Path, ...] = ()
+    partial: bool = False
+    concurrency: int | None = None
 
 
 def export(context: Context, options: ExportOptions) -> Snapshot:
     """Take a snapshot.
 
     Raises:
-        MigrateError: see `migrate.source.live`.
+        MigrateError: see `migrate.source.live` and `migrate.source.files`.
     """
     check_options(context, options)
-    with context.locked_store("export", must_exist=False) as store:
+    with context.opened(must_exist=False) as store, context.locked(store, "export", account_of(context, options)):
         return export_into(context, store, options)
 
 
@@ -43,15 +55,26 @@ def check_options(context: Context, options: ExportOptions) -> None:
             raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
     account_sid = context.environ.get("TWILIO_ACCOUNT_SID")
     if not options.files:
-        context.source_reader()
+        config.source_credentials(context.environ)
     elif account_sid and not is_sid("AC", account_sid):
         raise BadInput("TWILIO_ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected.")
+
+
+def account_of(context: Context, options: ExportOptions) -> str:
+    """Return the account that is exported, as far as it is known before anything is read."""
+    if not options.files:
+        return config.source_credentials(context.environ).account_sid
+    return context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or owner_of(options.files)
 
 
 def export_into(context: Context, store: Store, options: ExportOptions) -> Snapshot:
     """Take a snapshot into an open database."""
     if options.files:
-        account_sid = context.environ.get("TWILIO_ACCOUNT_SID") or None
-        return export_files(store, options.files, options.request, account_sid)
-    reader = context.source_reader(options.request.concurrency)
-    return export_live(store, reader, context.retrier(), options.request, context.progress)
+        account_sid = context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or None
+        return export_files(store, options.files, options.request, account_sid, partial=options.partial, progress=context.progress)
+    return asyncio.run(_export_live(context, store, options))
+
+
+async def _export_live(context: Context, store: Store, options: ExportOptions) -> Snapshot:
+    async with context.source_reader(options.concurrency) as reader:
+        return await export_live(store, reader, context.retrier(), options.request, context.progress)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
-Item = TypeVar("Item")
+from migrate.core.masking import mask_secrets
+
+
+class Bar:
+    """Counts what has been done."""
+
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar = bar
+
+    def advance(self, by: int = 1) -> None:
+        """Count some more."""
+        self._bar.update(by)
+
+    def describe(self, text: str) -> None:
+        """Show a few words behind the bar."""
+        self._bar.set_postfix_str(text)
 
 
 class Progress:
@@ -19,18 +35,22 @@ class Progress:
         self.verbose = verbose
         self._bars = not quiet and sys.stderr.isatty()
 
-    def track(self, items: Iterable[Item], label: str, *, total: int | None = None) -> Iterator[Item]:
-        """Yield the items and count them in a bar."""
-        yield from tqdm(
-            items, desc=label, total=total, unit="service", disable=not self._bars, file=sys.stderr
-        )
+    @contextmanager
+    def bar(self, label: str, *, total: int | None = None, unit: str = "service") -> Iterator[Bar]:
+        """Show a bar while the block runs."""
+        with tqdm(desc=label, total=total, unit=unit, disable=not self._bars, file=sys.stderr) as bar:
+            yield Bar(bar)
 
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless `quiet`."""
         if not self.quiet:
-            tqdm.write(text, file=sys.stderr)
+            self.warn(text)
 
     def detail(self, text: str) -> None:
         """Tell something that only `verbose` asks for."""
         if self.verbose:
-            tqdm.write(text, file=sys.stderr)
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Tell something that a person must know, also with `quiet`; secrets in it are masked."""
+        tqdm.write(mask_secrets(text), file=sys.stderr)

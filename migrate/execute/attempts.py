@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
-from migrate.api.gateway import Answer
+from migrate.api.messages import Answer
 from migrate.api.retry import Remedy, remedy_for
 from migrate.core.clock import ticks
 from migrate.core.errors import CallFailed, CredentialsRefused
@@ -217,11 +217,11 @@ class Update(Attempt):
                 continue
             if is_last or own is None or not is_stale(self.kind, own, payload):
                 break
-        return self.kind.values(self.step, payload)
+        return self.kind.values(payload)
 
     async def _judge(self, answer: Answer) -> State:
         """The answer to a write is its first verification."""
-        held = self.kind.values(self.step, answer.payload)
+        held = self.kind.values(answer.payload)
         applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
         if self.step.compare(held, self.kind.same) is Comparison.DONE:
             own = self.written(self.target_sid, self.step.before, held)
@@ -239,10 +239,11 @@ class Update(Attempt):
         own = self.written(self.target_sid, self.step.before, held)
         if self.step.compare(held, self.kind.same) is Comparison.DONE:
             return await self.record(Entry(State.VERIFIED), own_write=own)
-        message = f"Twilio accepted the write and holds other values: {self._differences(held)}."
+        message = f"Twilio accepted the write and holds other values: {self.differences(held)}."
         return await self.record(Entry(State.ALTERED, message, seen=held), own_write=own)
 
-    def _differences(self, held: Values) -> str:
+    def differences(self, held: Values) -> str:
+        """Return what is held instead of what was sent, for a sentence."""
         return "; ".join(
             f"{path} is {held.get(path)!r} instead of {sent!r}"
             for path, sent in sorted(self.step.after.items())
@@ -371,7 +372,7 @@ class Create(Attempt):
 
     async def _made(self, answer: Answer) -> State:
         sid = self.kind.made(answer.payload)
-        held = self.kind.values(self.step, answer.payload)
+        held = self.kind.values(answer.payload)
         self._under_way_until = None
         applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
         counterpart = self.kind.counterpart(self.step, sid, CREATED)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from mappings import ChatService, Outcome, Translation
 from mappings.reasons import Cause, Reason
-from migrate.api.gateway import Answer, Check, Request, Surface
+from migrate.api.messages import Calls, Request
 from migrate.model.destination import Destination
 from migrate.model.item import Item
 from migrate.model.plan import ItemCount
@@ -29,25 +29,6 @@ TARGET_MISSING = Cause(
     "Conversations has no Service with this SID, so nothing can be set in place. Check that the snapshot belongs to "
     "this account, or use `--target new` to create a Service.",
 )
-
-
-class Calls(Protocol):
-    """Reads from Twilio: a client, or one that retries."""
-
-    async def get(
-        self,
-        surface: Surface,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        check: Check | None = None,
-    ) -> Answer:
-        """Fetch one resource."""
-
-    async def page(
-        self, surface: Surface, where: str, key: str, *, query: Mapping[str, object]
-    ) -> tuple[list[Json], str | None]:
-        """Fetch one page of a list; return its items and where the next page is."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +160,8 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
-        """Return a payload's values at all paths that the plan has compared."""
+    def values(self, payload: Mapping[str, Json]) -> Values:
+        """Return a payload's values at all paths that this kind knows."""
 
     def made(self, payload: Mapping[str, Json]) -> str:
         """Return the SID of what a create has answered."""
@@ -225,6 +206,16 @@ class Kind(ABC):
     def acceptable(self, before: Values) -> Values:
         """Put a before-image into words that Twilio takes."""
         return before
+
+    def is_touched(self, payload: Mapping[str, Json], known: frozenset[str]) -> bool:
+        """Whether a service that a run has made holds more of this kind than Twilio puts there.
+
+        Args:
+            payload: as `read_target` has returned it.
+            known: SIDs in the target that this database has written to or found; they do not count.
+        """
+        del payload, known
+        return False
 
     def undo_notes(self, inverse: ReadyStep) -> tuple[Reason, ...]:
         """Return what a person should know before a before-image is restored."""

@@ -9,7 +9,8 @@ from typing import Any
 from migrate.core.clock import now
 from migrate.core.errors import CallFailed
 from migrate.core.settle import Settle
-from migrate.kinds.base import Calls, Kind
+from migrate.api.messages import Calls
+from migrate.kinds.base import Kind
 from migrate.model.image import TargetImage
 from migrate.model.state import OwnWrite
 from migrate.model.step import lookup

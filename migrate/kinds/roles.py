@@ -8,10 +8,10 @@ from typing import Any
 
 from mappings import Outcome, Resource, RoleTranslation, Verdict, same
 from mappings.reasons import Cause
-from migrate.api.gateway import Request, Surface
+from migrate.api.messages import Calls, Request, Surface
 from migrate.api.pages import Listing, pages
 from migrate.core.config import is_sid
-from migrate.kinds.base import TARGET_MISSING, Calls, Found, Kind, Planning, Share
+from migrate.kinds.base import TARGET_MISSING, Found, Kind, Planning, Share
 from migrate.kinds.settings import row_of
 from migrate.model.destination import Destination
 from migrate.model.item import Item
@@ -123,9 +123,8 @@ class Roles(Kind):
         )
         return answer.payload
 
-    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
+    def values(self, payload: Mapping[str, Json]) -> Values:
         """See `Kind.values`."""
-        del step
         return {"permissions": payload.get("permissions")}
 
     async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:
@@ -137,6 +136,14 @@ class Roles(Kind):
             for role in live["roles"]
             if _key(role.get("type"), role.get("friendly_name")) == wanted
         ]
+
+    def is_touched(self, payload: Mapping[str, Json], known: frozenset[str]) -> bool:
+        """See `Kind.is_touched`."""
+        return any(
+            role["sid"] not in known
+            and _key(role.get("type"), role.get("friendly_name")) not in MADE_WITH_SERVICE
+            for role in payload.get("roles", ())
+        )
 
     def create_group(self, step: ReadyStep) -> str:
         """See `Kind.create_group`."""
@@ -187,7 +194,7 @@ class _InPlace:
             return row_of(outcome, None, None, Verdict.MANUAL, (ROLE_NOT_SHOWN(role=sid),))
         before = _permissions(live, sid)
         missing = _missing(roles[sid], live) if sid in roles else []
-        row = row_of(outcome, before, before + missing)
+        row = replace(row_of(outcome, before, before + missing), held_to=sid in roles)
         return replace(row, change=True, step=steps[sid].key) if sid in steps else row
 
 
@@ -235,9 +242,9 @@ class _Elsewhere:
         sid = outcome.role_sid or ""
         before = _permissions(live, live_sid) if live_sid else None
         if sid not in steps:
-            return row_of(outcome, before, before)
+            return replace(row_of(outcome, before, before), held_to=sid in roles)
         row = row_of(outcome, before, list(roles[sid].permissions))
-        return replace(row, change=True, step=steps[sid].key)
+        return replace(row, change=True, held_to=True, step=steps[sid].key)
 
 
 def match_roles(

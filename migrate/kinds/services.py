@@ -8,10 +8,10 @@ from typing import Any
 
 from mappings import Outcome, Resource, Verdict
 from mappings.reasons import Cause
-from migrate.api.gateway import Request, Surface
+from migrate.api.messages import Calls, Request, Surface
 from migrate.api.pages import Listing, pages
 from migrate.core.config import is_sid
-from migrate.kinds.base import Calls, Found, Kind, Planning, Share
+from migrate.kinds.base import Found, Kind, Planning, Share
 from migrate.kinds.settings import row_of
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
@@ -93,9 +93,8 @@ class Services(Kind):
         )
         return answer.payload
 
-    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
+    def values(self, payload: Mapping[str, Json]) -> Values:
         """See `Kind.values`."""
-        del step
         return {"friendly_name": payload.get("friendly_name")}
 
     async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:

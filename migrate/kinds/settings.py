@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar
 
-from mappings import Outcome, Resource, Verdict, new_name, same
+from mappings import FIELDS, Outcome, Resource, Verdict, new_name, same
 from mappings.reasons import Cause, Reason
-from migrate.api.gateway import Request, Surface
-from migrate.kinds.base import TARGET_MISSING, Calls, Kind, Planning, Share
+from migrate.api.messages import Calls, Request, Surface
+from migrate.kinds.base import TARGET_MISSING, Kind, Planning, Share
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
 from migrate.model.step import (
@@ -160,6 +161,7 @@ class SettingsKind(Kind):
         return replace(
             row_of(outcome, decision.before, decision.after, verdict, reasons),
             change=decision.change,
+            held_to=decision.reason is None or decision.reason.id != ONLY_CONVERSATIONS.id,
             step=step.key if step is not None and decision.change else None,
         )
 
@@ -194,9 +196,21 @@ class SettingsKind(Kind):
         """See `Kind.read`."""
         return await self.read_target(calls, step.service_sid) or {}
 
-    def values(self, step: ReadyStep, payload: Mapping[str, Json]) -> Values:
+    def values(self, payload: Mapping[str, Json]) -> Values:
         """See `Kind.values`."""
-        return {path: lookup(payload, path) for path in {**step.before, **step.after}}
+        return {path: lookup(payload, path) for path in self.paths()}
+
+    @classmethod
+    @cache
+    def paths(cls) -> frozenset[str]:
+        """Return all response paths that the mappings know."""
+        return frozenset(field.target for field in FIELDS if field.resource is cls.resource and field.target)
+
+    def is_touched(self, payload: Mapping[str, Json], known: frozenset[str]) -> bool:
+        """See `Kind.is_touched`. What Twilio sets by itself takes no empty value."""
+        if payload.get("chat_service_sid") in known:
+            return False
+        return any(lookup(payload, path) not in (None, "", [], False) for path in self.paths() - self.not_clearable)
 
 
 class Notifications(SettingsKind):

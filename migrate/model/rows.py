@@ -27,6 +27,7 @@ class FieldRow:
         reasons: why, and what to do.
         item_sid: the Chat SID of the item, where a service has many of the kind (a role); else None.
         step: the key of the step that writes it, or None.
+        held_to: whether the target is expected to hold `after`, so that `verify` compares it.
     """
 
     source: str
@@ -41,6 +42,7 @@ class FieldRow:
     reasons: tuple[Reason, ...] = ()
     item_sid: str | None = None
     step: str | None = None
+    held_to: bool = False
 
     @property
     def reason(self) -> str:

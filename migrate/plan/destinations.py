@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mappings import ChatService
 from migrate.core.errors import BadInput
 from migrate.core.settle import Settle
-from migrate.kinds.base import Calls, Kind
+from migrate.api.messages import Calls
+from migrate.kinds.base import Kind
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.model.destination import Destination
 from migrate.model.image import TargetImage

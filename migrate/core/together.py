@@ -1,0 +1,58 @@
+"""Work on many things at once, without ever holding many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from migrate.core.errors import Interrupted
+from migrate.core.stop import StopToken
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 256
+"""How many things are under way: more than Twilio ever lets in at once. The pace bounds the requests."""
+
+
+async def in_order(
+    work: Callable[[Item], Awaitable[Result]], items: Iterable[Item] | AsyncIterable[Item], stop: StopToken
+) -> AsyncIterator[Result]:
+    """Yield the results of `work` in the order of the items, a bounded number of which are under way.
+
+    Args:
+        work: done once per item, as a task of its own.
+        items: taken one by one.
+        stop: set at the first error, so that those under way need not wait out their retries.
+
+    Raises:
+        Exception: the first error that `work` raised, after those under way have ended.
+        Interrupted: the stop token was set by somebody else.
+    """
+    under_way: deque[asyncio.Task[Result]] = deque()
+    try:
+        async for item in _each(items):
+            if stop.is_set():
+                raise Interrupted("Interrupted.")
+            under_way.append(asyncio.ensure_future(work(item)))
+            if len(under_way) >= AHEAD:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        if under_way:
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+        return
+    for item in items:
+        yield item
