@@ -52,14 +52,14 @@ ROWS = (
         "sid",
         ValueType.STAMP,
         _sid,
-        "exact in place; converted elsewhere, where the service has a new SID",
+        "exact in place; converted elsewhere, where the service has a new SID; not_needed if null",
         to=(Resource.SERVICE, "sid"),
     ),
     row(
         "account_sid",
         ValueType.TEXT,
         _account_sid,
-        "exact in place; converted elsewhere",
+        "exact in place; converted elsewhere; not_needed if null",
         to=(Resource.SERVICE, "account_sid"),
     ),
     row(

@@ -175,7 +175,10 @@ def _default_role(value: Json, defaults: _Defaults) -> Decision:
     return put(Verdict.CONVERTED, value, reasons.COUNTERPART())
 
 
-_DEFAULT_RULE = "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none"
+_DEFAULT_RULE = (
+    "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none; "
+    "not_needed if null"
+)
 
 ROWS = (
     row(

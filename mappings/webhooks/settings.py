@@ -109,7 +109,7 @@ ROWS = (
             f"{phase.value}_webhook_url",
             ValueType.TEXT,
             partial(_url, phase),
-            "exact; converted if per-event URLs are merged in",
+            "exact; converted if per-event URLs are merged in; not_needed if empty and those were not examined",
             to=(Resource.WEBHOOKS, f"{phase.value}_webhook_url"),
         )
         for phase in Phase
