@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Json, Resource, Verdict
 from mappings.rows import Decision, JudgedLeaf, fields_of, judge, keep, leave, put, row
@@ -16,33 +16,33 @@ LONGEST_NAME = 256
 
 def _sid(value: Json, source: ServiceLeaves) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if source.same_service:
-        return keep(Verdict.EXACT, reasons.SAME_SERVICE())
-    return keep(Verdict.CONVERTED, reasons.NEW_SERVICE_SID())
+        return keep(Verdict.EXACT, causes.SAME_SERVICE())
+    return keep(Verdict.CONVERTED, causes.NEW_SERVICE_SID())
 
 
 def _account_sid(value: Json, source: ServiceLeaves) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if source.same_service:
-        return keep(Verdict.EXACT, reasons.SAME_ACCOUNT())
-    return keep(Verdict.CONVERTED, reasons.TARGET_ACCOUNT())
+        return keep(Verdict.EXACT, causes.SAME_ACCOUNT())
+    return keep(Verdict.CONVERTED, causes.TARGET_ACCOUNT())
 
 
 def _friendly_name(value: Json, source: ServiceLeaves) -> Decision:
     if source.same_service:
-        return keep(Verdict.EXACT, reasons.SAME_NAME())
+        return keep(Verdict.EXACT, causes.SAME_NAME())
     if value is None:
-        return put(Verdict.CONVERTED, source.sid, reasons.NAMED_AFTER_SID())
+        return put(Verdict.CONVERTED, source.sid, causes.NAMED_AFTER_SID())
     if len(value) > LONGEST_NAME:
-        reason = reasons.NAME_CUT(length=len(value), longest=LONGEST_NAME)
+        reason = causes.NAME_CUT(length=len(value), longest=LONGEST_NAME)
         return put(Verdict.LOSSY, value[:LONGEST_NAME], reason)
-    return put(Verdict.EXACT, value, reasons.NAME_GIVEN())
+    return put(Verdict.EXACT, value, causes.NAME_GIVEN())
 
 
 def _no_setting(_: Json, __: ServiceLeaves) -> Decision:
-    return leave(Verdict.NOT_NEEDED, reasons.NOT_A_SETTING())
+    return leave(Verdict.NOT_NEEDED, causes.NOT_A_SETTING())
 
 
 _NO_SETTING_RULE = "not_needed: not a setting"
@@ -52,14 +52,14 @@ ROWS = (
         "sid",
         ValueType.STAMP,
         _sid,
-        "exact in place; converted elsewhere, where the service has a new SID",
+        "exact in place; converted elsewhere, where the service has a new SID; not_needed if null",
         to=(Resource.SERVICE, "sid"),
     ),
     row(
         "account_sid",
         ValueType.TEXT,
         _account_sid,
-        "exact in place; converted elsewhere",
+        "exact in place; converted elsewhere; not_needed if null",
         to=(Resource.SERVICE, "account_sid"),
     ),
     row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Verdict
 from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, row
@@ -24,19 +24,19 @@ DEFAULT_USER_CHANNELS = 250
 
 def _limit(what: str, default: int, value: Json, same_service: bool) -> Decision:
     if value is None or value == default:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_LIMIT())
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_LIMIT())
     if same_service:
-        return leave(Verdict.CARRIED, reasons.LIMIT_KEPT(limit=value, what=what))
-    return leave(Verdict.MANUAL, reasons.LIMIT_UNSETTABLE(limit=value, what=what))
+        return leave(Verdict.CARRIED, causes.LIMIT_KEPT(limit=value, what=what))
+    return leave(Verdict.MANUAL, causes.LIMIT_UNSETTABLE(limit=value, what=what))
 
 
 def _actions_per_second(value: Json, same_service: bool) -> Decision:
     default = DEFAULT_ACTIONS_PER_SECOND
     if value is None or value == default:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_ACTION_LIMIT(limit=default))
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_ACTION_LIMIT(limit=default))
     if same_service:
-        return leave(Verdict.CARRIED, reasons.ACTION_LIMIT_KEPT(limit=value))
-    return leave(Verdict.DROPPED, reasons.ACTION_LIMIT_LOST(limit=value, default=default))
+        return leave(Verdict.CARRIED, causes.ACTION_LIMIT_KEPT(limit=value))
+    return leave(Verdict.DROPPED, causes.ACTION_LIMIT_LOST(limit=value, default=default))
 
 
 ROWS = (

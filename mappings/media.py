@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Verdict
 from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, row
@@ -22,16 +22,16 @@ does not document it)."""
 
 def _size_limit(value: Json, _: None) -> Decision:
     if value is None or value == SIZE_LIMIT_MB:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_MEDIA_SIZE(limit=SIZE_LIMIT_MB))
-    return leave(Verdict.DROPPED, reasons.MEDIA_SIZE_LOST(limit=value, default=SIZE_LIMIT_MB))
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_MEDIA_SIZE(limit=SIZE_LIMIT_MB))
+    return leave(Verdict.DROPPED, causes.MEDIA_SIZE_LOST(limit=value, default=SIZE_LIMIT_MB))
 
 
 def _compatibility_message(value: Json, _: None) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if value.strip().rstrip(".").lower() in DEFAULT_TEXTS:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_MEDIA_TEXT())
-    return leave(Verdict.DROPPED, reasons.MEDIA_TEXT_LOST())
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_MEDIA_TEXT())
+    return leave(Verdict.DROPPED, causes.MEDIA_TEXT_LOST())
 
 
 ROWS = (

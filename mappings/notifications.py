@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.reasons import Reason
@@ -42,8 +42,8 @@ def _keep(same_name: bool, default: Json, value: Json, _: bool) -> Decision:
     """Return the decision to set the value as it is; Chat's null stands for the default."""
     setting = default if value is None else value
     if same_name:
-        return put(Verdict.EXACT, setting, reasons.SAME_SETTING())
-    return put(Verdict.RENAMED, setting, reasons.RENAMED_SETTING())
+        return put(Verdict.EXACT, setting, causes.SAME_SETTING())
+    return put(Verdict.RENAMED, setting, causes.RENAMED_SETTING())
 
 
 def _template(same_name: bool, value: Json, invited: bool) -> Decision:
@@ -59,19 +59,19 @@ def _template(same_name: bool, value: Json, invited: bool) -> Decision:
 
 def _template_reasons(before: str, translated: TemplateTranslation) -> Iterator[Reason]:
     if translated.unknown:
-        yield reasons.VARIABLES_UNKNOWN(variables=tuple(map(_variable, translated.unknown)))
+        yield causes.VARIABLES_UNKNOWN(variables=tuple(map(_variable, translated.unknown)))
     if "USER_SID" in translated.renamed:
-        yield reasons.USER_SID_VARIABLE()
+        yield causes.USER_SID_VARIABLE()
     if "USER_IDENTITY" in translated.renamed:
-        yield reasons.USER_IDENTITY_VARIABLE()
+        yield causes.USER_IDENTITY_VARIABLE()
     guessed = tuple(_variable(name) for name in translated.renamed if name in GUESSED)
     if guessed:
-        yield reasons.VARIABLES_GUESSED(variables=guessed)
+        yield causes.VARIABLES_GUESSED(variables=guessed)
     if translated.renamed:
         renames = (f"{_variable(name)} → {_variable(RENAMED[name])}" for name in translated.renamed)
-        yield reasons.VARIABLES_RENAMED(renames=tuple(renames))
+        yield causes.VARIABLES_RENAMED(renames=tuple(renames))
     if len(translated.text) > max(RENDERED_LIMIT, len(before)):
-        yield reasons.TEMPLATE_GREW(before=len(before), after=len(translated.text), limit=RENDERED_LIMIT)
+        yield causes.TEMPLATE_GREW(before=len(before), after=len(translated.text), limit=RENDERED_LIMIT)
 
 
 def _variable(name: str) -> str:
@@ -80,10 +80,10 @@ def _variable(name: str) -> str:
 
 def _invited(lost: str, value: Json, enabled: bool) -> Decision:
     if not enabled:
-        return leave(Verdict.NOT_NEEDED, reasons.INVITATIONS_OFF())
+        return leave(Verdict.NOT_NEEDED, causes.INVITATIONS_OFF())
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.INVITATION_PART_EMPTY())
-    return leave(Verdict.DROPPED, reasons.INVITATION_LOST(part=lost))
+        return leave(Verdict.NOT_NEEDED, causes.INVITATION_PART_EMPTY())
+    return leave(Verdict.DROPPED, causes.INVITATION_LOST(part=lost))
 
 
 def _rows() -> Iterator[MappingRow[bool]]:

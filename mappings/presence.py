@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Json, Resource, Verdict
 from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, put, row
@@ -15,27 +15,27 @@ DEFAULT_TYPING_TIMEOUT = 5
 
 
 def _reachability(value: Json, _: bool) -> Decision:
-    reason = reasons.DEFAULT_FALSE() if value is None else reasons.SAME_SETTING()
+    reason = causes.DEFAULT_FALSE() if value is None else causes.SAME_SETTING()
     return put(Verdict.EXACT, bool(value), reason)
 
 
 def _read_status(value: Json, _: bool) -> Decision:
     if value is False:
-        return leave(Verdict.DROPPED, reasons.READ_STATUS_OFF_LOST())
-    return leave(Verdict.NOT_NEEDED, reasons.READ_HORIZON_REMAINS())
+        return leave(Verdict.DROPPED, causes.READ_STATUS_OFF_LOST())
+    return leave(Verdict.NOT_NEEDED, causes.READ_HORIZON_REMAINS())
 
 
 def _typing_timeout(value: Json, same_service: bool) -> Decision:
     if not value or value == DEFAULT_TYPING_TIMEOUT:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_TYPING_TIMEOUT(seconds=DEFAULT_TYPING_TIMEOUT))
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_TYPING_TIMEOUT(seconds=DEFAULT_TYPING_TIMEOUT))
     if same_service:
-        return leave(Verdict.CARRIED, reasons.TYPING_TIMEOUT_KEPT(seconds=value))
-    return leave(Verdict.MANUAL, reasons.TYPING_TIMEOUT_UNSETTABLE(seconds=value))
+        return leave(Verdict.CARRIED, causes.TYPING_TIMEOUT_KEPT(seconds=value))
+    return leave(Verdict.MANUAL, causes.TYPING_TIMEOUT_UNSETTABLE(seconds=value))
 
 
 def _consumption_interval(value: Json, _: bool) -> Decision:
     """Decide on a setting that Twilio calls deprecated (OpenAPI document of Chat v2), whatever it holds."""
-    reason = reasons.NOT_SET() if value is None else reasons.DEPRECATED_WITHOUT_EFFECT()
+    reason = causes.NOT_SET() if value is None else causes.DEPRECATED_WITHOUT_EFFECT()
     return leave(Verdict.NOT_NEEDED, reason)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Field, Json, Outcome, Resource, RoleTranslation, Verdict
 from mappings.permissions import RENAMED, PermissionTranslation, translate_permissions
@@ -56,7 +56,7 @@ def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
     obstacle = _obstacle(role, translation, same_service=same_service)
     if obstacle:
         return JudgedRole(role, translation, False, Verdict.MANUAL, (obstacle,))
-    why = tuple(_permission_reasons(permissions, translation.type)) or (reasons.SAME_PERMISSIONS(),)
+    why = tuple(_permission_reasons(permissions, translation.type)) or (causes.SAME_PERMISSIONS(),)
     return JudgedRole(role, translation, True, _verdict(permissions), why)
 
 
@@ -78,29 +78,29 @@ def _obstacle(role: Mapping[str, Json], translation: RoleTranslation, *, same_se
     """Return why Conversations cannot hold the role; None if it can."""
     permissions = role.get("permissions")
     if not translation.source_sid:
-        return reasons.ROLE_WITHOUT_SID()
+        return causes.ROLE_WITHOUT_SID()
     if not translation.type:
-        return reasons.ROLE_TYPE_UNKNOWN(type=quote(role.get("type")))
+        return causes.ROLE_TYPE_UNKNOWN(type=quote(role.get("type")))
     if permissions is not None and not fits(ValueType.NAMES, permissions):
-        return reasons.PERMISSIONS_UNREADABLE(expected=EXPECTED[ValueType.NAMES], found=describe(permissions))
+        return causes.PERMISSIONS_UNREADABLE(expected=EXPECTED[ValueType.NAMES], found=describe(permissions))
     if not translation.permissions:
         lost = translation.lost
-        return reasons.NO_PERMISSION_LEFT(lost=lost) if lost else reasons.NO_PERMISSION()
+        return causes.NO_PERMISSION_LEFT(lost=lost) if lost else causes.NO_PERMISSION()
     if not same_service and not translation.friendly_name:
-        return reasons.ROLE_WITHOUT_NAME()
+        return causes.ROLE_WITHOUT_NAME()
     return None
 
 
 def _permission_reasons(permissions: PermissionTranslation, type_: str) -> Iterator[Reason]:
     if permissions.unknown:
-        yield reasons.PERMISSION_UNKNOWN(permissions=permissions.unknown)
+        yield causes.PERMISSION_UNKNOWN(permissions=permissions.unknown)
     if permissions.lost:
-        yield reasons.PERMISSION_LOST(permissions=permissions.lost)
+        yield causes.PERMISSION_LOST(permissions=permissions.lost)
     if permissions.misplaced:
-        yield reasons.PERMISSION_NOT_OF_TYPE(permissions=permissions.misplaced, type=type_)
+        yield causes.PERMISSION_NOT_OF_TYPE(permissions=permissions.misplaced, type=type_)
     if permissions.renamed:
         renames = tuple(f"{name} → {RENAMED[name]}" for name in permissions.renamed)
-        yield reasons.PERMISSIONS_RENAMED(renames=renames)
+        yield causes.PERMISSIONS_RENAMED(renames=renames)
 
 
 def _verdict(permissions: PermissionTranslation) -> Verdict:
@@ -137,7 +137,7 @@ def outcomes(judged: tuple[JudgedRole, ...], source: ServiceLeaves) -> Iterator[
         )
     why = source.not_examined.get("roles")
     if why and not judged:
-        reason = reasons.NOT_EXAMINED(field="roles", why=why)
+        reason = causes.NOT_EXAMINED(field="roles", why=why)
         yield Outcome(ANY_ROLE, api, None, None, None, Verdict.MANUAL, (reason,))
 
 
@@ -167,15 +167,18 @@ class _Defaults:
 
 def _default_role(value: Json, defaults: _Defaults) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if defaults.same_service:
-        return put(Verdict.RENAMED, value, reasons.SHARED_ROLES())
+        return put(Verdict.RENAMED, value, causes.SHARED_ROLES())
     if value not in defaults.representable:
-        return leave(Verdict.MANUAL, reasons.NO_COUNTERPART(role=value))
-    return put(Verdict.CONVERTED, value, reasons.COUNTERPART())
+        return leave(Verdict.MANUAL, causes.NO_COUNTERPART(role=value))
+    return put(Verdict.CONVERTED, value, causes.COUNTERPART())
 
 
-_DEFAULT_RULE = "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none"
+_DEFAULT_RULE = (
+    "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none; "
+    "not_needed if null"
+)
 
 ROWS = (
     row(

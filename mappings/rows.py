@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import Leaf, ServiceLeaves
 from mappings.model import Api, Field, Json, Resource, Verdict
 from mappings.reasons import Reason
@@ -119,7 +119,7 @@ def judge(rows: Iterable[MappingRow[Facts]], source: ServiceLeaves, facts: Facts
 
 
 def _unexamined(unknown: Field, why: str) -> JudgedLeaf:
-    decision = leave(Verdict.MANUAL, reasons.NOT_EXAMINED(field=unknown.source, why=why))
+    decision = leave(Verdict.MANUAL, causes.NOT_EXAMINED(field=unknown.source, why=why))
     return JudgedLeaf(Leaf(unknown.source, unknown.api, None, None), None, None, decision, conflict=False)
 
 
@@ -140,4 +140,4 @@ def conflicting(leaf: Leaf, type_: ValueType | None) -> bool:
 
 def misfit(expected: str, found: Json) -> Decision:
     """Return the decision not to write a value of the wrong JSON type, whatever it was meant to be."""
-    return leave(Verdict.MANUAL, reasons.UNEXPECTED_VALUE(expected=expected, found=describe(found)))
+    return leave(Verdict.MANUAL, causes.UNEXPECTED_VALUE(expected=expected, found=describe(found)))

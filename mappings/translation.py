@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter
 
-from mappings import reasons, roles
+from mappings import causes, roles
 from mappings.leaves import Leaf, ServiceLeaves
 from mappings.model import ChatService, Json, Outcome, Resource, Translation, Verdict
 from mappings.registry import CONCERNS, CONTAINERS
@@ -57,17 +57,17 @@ def _unowned(leaf: Leaf) -> JudgedLeaf:
 
 def _decide_unowned(leaf: Leaf) -> Decision:
     if is_empty(leaf.value) or leaf.value is False:
-        return leave(Verdict.NOT_NEEDED, reasons.HOLDS_NOTHING())
+        return leave(Verdict.NOT_NEEDED, causes.HOLDS_NOTHING())
     if leaf.path in CONTAINERS:
         return misfit("an object", leaf.value)
-    return leave(Verdict.MANUAL, reasons.UNKNOWN_FIELD())
+    return leave(Verdict.MANUAL, causes.UNKNOWN_FIELD())
 
 
 def _outcome(judged: JudgedLeaf) -> Outcome:
     leaf, decision = judged.leaf, judged.decision
     why = decision.reasons
     if judged.conflict:
-        why = (*why, reasons.VIEWS_DIFFER(v1_value=quote(leaf.v1_value)))
+        why = (*why, causes.VIEWS_DIFFER(v1_value=quote(leaf.v1_value)))
     return Outcome(leaf.path, leaf.api, leaf.value, judged.resource, judged.target, decision.verdict, why)
 
 

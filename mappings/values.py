@@ -126,8 +126,6 @@ def describe(value: Json) -> str:
 
 
 def _type_name(value: Json) -> str:
-    if value is None:
-        return "null"
     names = ((bool, "a boolean"), (str, "a string"), (list, "a list"), (dict, "an object"))
     return next((name for python_type, name in names if isinstance(value, python_type)), "a number")
 

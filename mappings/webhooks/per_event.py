@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.rows import Decision, JudgedLeaf, MappingRow, fields_of, judge, leave, put, row
@@ -34,44 +34,44 @@ def _url(event: str, value: Json, events: _Events) -> Decision:
     phase, merge = PHASES[event], events.merge
     target, new_event = _target(event), CHAT[EVENTS[event]]
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if phase in merge.obstacles:
-        reason = reasons.EVENT_NOT_MERGED(
+        reason = causes.EVENT_NOT_MERGED(
             obstacle=merge.obstacles[phase], phase=phase.value, target=target, event=new_event, url=value
         )
         return leave(Verdict.MANUAL, reason)
-    why = [reasons.EVENT_MERGED(phase=phase.value, target=target, event=new_event)]
+    why = [causes.EVENT_MERGED(phase=phase.value, target=target, event=new_event)]
     if not merge.shared.in_use:
-        why.append(reasons.LEAVES_ACCOUNT_WEBHOOK())
+        why.append(causes.LEAVES_ACCOUNT_WEBHOOK())
     also = {"method": merge.merged_method, "filters": list(merge.filters.names)}
     return put(Verdict.CONVERTED, value, *why, also=also)
 
 
 def _method(event: str, value: Json, events: _Events) -> Decision:
     if event not in events.with_url:
-        return leave(Verdict.NOT_NEEDED, reasons.EVENT_WITHOUT_URL())
+        return leave(Verdict.NOT_NEEDED, causes.EVENT_WITHOUT_URL())
     if PHASES[event] in events.merge.obstacles:
         return _method_unmerged(value)
     method = events.merge.merged_method or ""
     if value == method:
-        return put(Verdict.RENAMED, method, reasons.EVENT_METHOD_SHARED())
-    return put(Verdict.CONVERTED, method, reasons.EVENT_METHOD_REPLACED(method=method))
+        return put(Verdict.RENAMED, method, causes.EVENT_METHOD_SHARED())
+    return put(Verdict.CONVERTED, method, causes.EVENT_METHOD_REPLACED(method=method))
 
 
 def _method_unmerged(value: Json) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
-    return leave(Verdict.MANUAL, reasons.EVENT_METHOD_NOT_MERGED(method=value))
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
+    return leave(Verdict.MANUAL, causes.EVENT_METHOD_NOT_MERGED(method=value))
 
 
 def _format(event: str, value: Json, events: _Events) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, reasons.NOT_SET())
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if event not in events.with_url:
-        return leave(Verdict.NOT_NEEDED, reasons.EVENT_WITHOUT_URL())
+        return leave(Verdict.NOT_NEEDED, causes.EVENT_WITHOUT_URL())
     if value.lower() in FORM_FORMATS:
-        return leave(Verdict.NOT_NEEDED, reasons.FORM_FORMAT())
-    return leave(Verdict.DROPPED, reasons.FORMAT_LOST(format=value))
+        return leave(Verdict.NOT_NEEDED, causes.FORM_FORMAT())
+    return leave(Verdict.DROPPED, causes.FORMAT_LOST(format=value))
 
 
 def _event_rows(event: str) -> tuple[MappingRow[_Events], ...]:

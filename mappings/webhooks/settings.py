@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mappings import reasons
+from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.reasons import Reason
@@ -19,12 +19,12 @@ def _url(phase: Phase, value: Json, merge: WebhookMerge) -> Decision:
     if phase in merge.merged:
         url = merge.urls[phase]
         verdict = Verdict.EXACT if value == url else Verdict.CONVERTED
-        return put(verdict, url, reasons.EVENTS_MERGED(events=merge.merged_events))
+        return put(verdict, url, causes.EVENTS_MERGED(events=merge.merged_events))
     if value is None and not merge.events_examined:
-        return leave(Verdict.NOT_NEEDED, reasons.EMPTY_URL_UNCERTAIN())
+        return leave(Verdict.NOT_NEEDED, causes.EMPTY_URL_UNCERTAIN())
     if value is None:
-        return put(Verdict.EXACT, "", reasons.NOT_SET())
-    return put(Verdict.EXACT, value, reasons.SAME_URL())
+        return put(Verdict.EXACT, "", causes.NOT_SET())
+    return put(Verdict.EXACT, value, causes.SAME_URL())
 
 
 def _without_url(merge: WebhookMerge) -> Decision:
@@ -32,35 +32,35 @@ def _without_url(merge: WebhookMerge) -> Decision:
     unknown = [(name, why) for name, why in merge.shared.not_examined.items() if name.endswith("_url")]
     if unknown:
         name, why = unknown[0]
-        return leave(Verdict.MANUAL, reasons.NOT_EXAMINED(field=name, why=why))
-    return leave(Verdict.NOT_NEEDED, reasons.NO_URL())
+        return leave(Verdict.MANUAL, causes.NOT_EXAMINED(field=name, why=why))
+    return leave(Verdict.NOT_NEEDED, causes.NO_URL())
 
 
 def _method(value: Json, merge: WebhookMerge) -> Decision:
     if not merge.in_use:
         return _without_url(merge)
     if not merge.shared.in_use:
-        return leave(Verdict.NOT_NEEDED, reasons.METHOD_UNUSED())
+        return leave(Verdict.NOT_NEEDED, causes.METHOD_UNUSED())
     return _used_method(value, merge)
 
 
 def _used_method(value: Json, merge: WebhookMerge) -> Decision:
     method = method_of(value)
     if method is None:
-        return leave(Verdict.MANUAL, reasons.METHOD_REFUSED(method=value))
+        return leave(Verdict.MANUAL, causes.METHOD_REFUSED(method=value))
     if value is None and merge.same_service and not merge.merged:
-        return leave(Verdict.NOT_NEEDED, reasons.DEFAULT_METHOD_KEPT(method=DEFAULT_METHOD))
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_METHOD_KEPT(method=DEFAULT_METHOD))
     if value is None:
-        return put(Verdict.CONVERTED, method, reasons.DEFAULT_METHOD_WRITTEN(method=DEFAULT_METHOD))
+        return put(Verdict.CONVERTED, method, causes.DEFAULT_METHOD_WRITTEN(method=DEFAULT_METHOD))
     if value == method:
-        return put(Verdict.RENAMED, method, reasons.RENAMED_SETTING())
-    return put(Verdict.CONVERTED, method, reasons.METHOD_UPPER_CASE(method=value))
+        return put(Verdict.RENAMED, method, causes.RENAMED_SETTING())
+    return put(Verdict.CONVERTED, method, causes.METHOD_UPPER_CASE(method=value))
 
 
 def _filters(value: Json, merge: WebhookMerge) -> Decision:
     if not merge.in_use:
         return _without_url(merge)
-    why = tuple(_filter_reasons(merge)) or (reasons.SAME_EVENTS(),)
+    why = tuple(_filter_reasons(merge)) or (causes.SAME_EVENTS(),)
     if merge.filters.unknown and not merge.filters.names:
         return leave(Verdict.MANUAL, *why)
     return put(_filter_verdict(value or [], merge), list(merge.filters.names), *why)
@@ -78,26 +78,26 @@ def _filter_verdict(value: list[str], merge: WebhookMerge) -> Verdict:
 def _filter_reasons(merge: WebhookMerge) -> Iterator[Reason]:
     filters = merge.filters
     if filters.unknown:
-        yield reasons.FILTERS_UNKNOWN(filters=filters.unknown)
+        yield causes.FILTERS_UNKNOWN(filters=filters.unknown)
     for name in filters.widened:
-        yield reasons.FILTER_WIDENED(old=name, new=CHAT[name])
+        yield causes.FILTER_WIDENED(old=name, new=CHAT[name])
     if filters.renamed:
-        yield reasons.FILTERS_RENAMED(renames=tuple(f"{name} → {CHAT[name]}" for name in filters.renamed))
+        yield causes.FILTERS_RENAMED(renames=tuple(f"{name} → {CHAT[name]}" for name in filters.renamed))
     for name in filters.grown:
-        yield reasons.FILTER_GROWN(new=CHAT[name])
+        yield causes.FILTER_GROWN(new=CHAT[name])
     if merge.merged:
-        yield reasons.EVENTS_MERGED(events=merge.merged_events)
+        yield causes.EVENTS_MERGED(events=merge.merged_events)
     uncertain = tuple(name for name in filters.names if name in UNCERTAIN)
     if uncertain:
-        yield reasons.FILTERS_UNCERTAIN(filters=uncertain)
+        yield causes.FILTERS_UNCERTAIN(filters=uncertain)
 
 
-_RETRIES_LOST = {Phase.PRE: reasons.PRE_RETRIES_LOST, Phase.POST: reasons.POST_RETRIES_LOST}
+_RETRIES_LOST = {Phase.PRE: causes.PRE_RETRIES_LOST, Phase.POST: causes.POST_RETRIES_LOST}
 
 
 def _retries(phase: Phase, value: Json, _: WebhookMerge) -> Decision:
     if value is None or value <= 0:
-        return leave(Verdict.NOT_NEEDED, reasons.NO_RETRIES())
+        return leave(Verdict.NOT_NEEDED, causes.NO_RETRIES())
     return leave(Verdict.DROPPED, _RETRIES_LOST[phase](count=value))
 
 
@@ -109,7 +109,7 @@ ROWS = (
             f"{phase.value}_webhook_url",
             ValueType.TEXT,
             partial(_url, phase),
-            "exact; converted if per-event URLs are merged in",
+            "exact; converted if per-event URLs are merged in; not_needed if empty and those were not examined",
             to=(Resource.WEBHOOKS, f"{phase.value}_webhook_url"),
         )
         for phase in Phase

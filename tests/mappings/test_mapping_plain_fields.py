@@ -9,6 +9,7 @@ from mappings import Resource
 # source, value, verdict in place, verdict in a new service
 PLAIN = [
     ("sid", "IS1", "exact", "converted"),
+    ("sid", None, "not_needed", "not_needed"),
     ("account_sid", "AC1", "exact", "converted"),
     ("account_sid", None, "not_needed", "not_needed"),
     ("friendly_name", "Support", "exact", "exact"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings import Cause, Reason, reason_text, reasons
+from mappings import Cause, Reason, causes, reason_text
 
-CAUSES = {name: value for name, value in vars(reasons).items() if isinstance(value, Cause)}
+CAUSES = {name: value for name, value in vars(causes).items() if isinstance(value, Cause)}
 LOST = Cause("channels_lost", "Channels are lost", "{names} and {count:channel is|channels are} lost, {way}.")
 
 
@@ -28,7 +28,7 @@ def test_a_reason_speaks_of_its_arguments_and_its_cause_does_not():
 
 def test_a_heading_may_tell_causes_apart():
     """Where an argument is the cause, reasons of one id have several."""
-    found = {reasons.NOT_EXAMINED(field=field, why="v1 was not read").cause for field in ("a", "b")}
+    found = {causes.NOT_EXAMINED(field=field, why="v1 was not read").cause for field in ("a", "b")}
     assert found == {"Not examined (v1 was not read)"}
 
 
@@ -40,7 +40,7 @@ def test_a_missing_argument_is_an_error():
 
 def test_reasons_become_one_paragraph():
     """Several reasons of one field are read one after the other."""
-    assert reason_text([reasons.NOT_SET(), reasons.HOLDS_NOTHING()]) == "Not set. Holds nothing."
+    assert reason_text([causes.NOT_SET(), causes.HOLDS_NOTHING()]) == "Not set. Holds nothing."
     assert reason_text([]) == ""
 
 

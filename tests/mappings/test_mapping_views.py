@@ -84,6 +84,13 @@ def test_a_value_in_the_place_of_an_object_is_left_to_a_person(translated, sourc
     assert translated({source: 5}).outcome(source).reason.startswith("Expected an object, found a number: 5.")
 
 
+@pytest.mark.parametrize(("length", "told"), [(298, '"' + "x" * 298 + '"'), (299, '"' + "x" * 299 + "…")])
+def test_a_long_value_is_cut_in_a_sentence(translated, length, told):
+    """A reason quotes at most 300 characters of what was found."""
+    reason = translated({"reachability_enabled": "x" * length}).outcome("reachability_enabled").reason
+    assert f"found a string: {told}. Nothing is written." in reason
+
+
 def test_booleans_are_no_numbers(translated):
     """JSON's true does not pass for 1, nor 1 for true."""
     assert translated({"limits.user_channels": True}).verdict("limits.user_channels") == "manual"
