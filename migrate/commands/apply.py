@@ -1,78 +1,194 @@
-"""`apply` and `resume`: plan → Twilio."""
+"""`apply`: plan → Twilio, exactly as reviewed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from migrate.api.patient import Patient
 from migrate.commands.context import Context
-from migrate.commands.finishing import finish
-from migrate.commands.rollback import continue_rollback
-from migrate.core.errors import BadInput, SafetyRefusal
-from migrate.execute.attempts import Limits, Work
-from migrate.execute.executor import execute
-from migrate.execute.guards import AGAIN, Thresholds, check_fresh, check_plan, check_targets, check_thresholds
-from migrate.store import Store, journal, plans
-from migrate.store.journal import Run
-from migrate.store.plans import Plan
+from migrate.core.errors import BadInput, Interrupted, RunInterrupted
+from migrate.core.jsonable import to_json
+from migrate.execute.evidence import prove_account
+from migrate.execute.executor import Execution
+from migrate.execute.guards import (
+    Thresholds,
+    check_fresh,
+    check_not_rolled_back,
+    check_plan,
+    check_targets,
+    check_thresholds,
+)
+from migrate.execute.leftovers import look_for_leftovers
+from migrate.execute.pairs import pairs_of
+from migrate.execute.undo import plan_of
+from migrate.execute.work import Bounds, Work
+from migrate.kinds.registry import KINDS
+from migrate.model.plan import Plan
+from migrate.model.state import Run
+from migrate.store import Store, plans, runs
+from migrate.store.frontier import Frontier, Scope, skip_all
+from migrate.store.journal import Journal
+from migrate.store.lock import Lock
 
-Confirm = Callable[[Plan], None]
-"""Asks a person whether to go on; raises to refuse."""
+Json = Any
+Confirm = Callable[[Store, Plan, frozenset[str]], None]
+"""Asks a person whether to go on, naming what can't be undone among the consents; raises to refuse."""
+
+NOT_OPTED_IN = "skipped (not opted in)"
 
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """How to apply a plan: bounds, and what is allowed."""
+    """How to apply a plan: which one, bounds, and what is allowed."""
 
-    limits: Limits = field(default_factory=Limits)
+    plan_id: str | None = None
+    bounds: Bounds = field(default_factory=Bounds)
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
-def apply(context: Context, store: Store, plan: Plan, options: ApplyOptions, confirm: Confirm) -> Run:
+def apply(context: Context, options: ApplyOptions, confirm: Confirm) -> Run:
     """Execute a plan exactly as reviewed; return the run, finished or not.
 
     A plan that a run has finished already is not executed again: that run is returned.
 
     Raises:
-        BadInput: a run of this plan is unfinished.
+        BadInput: there is no such plan, or a run of it is unfinished.
         SafetyRefusal: a guard says no; nothing was sent.
-        Interrupted: Ctrl-C; what was done is recorded.
+        Interrupted: what was done is recorded.
     """
-    writer = context.target_writer(options.limits.concurrency)
-    check_plan(plan, writer.account_sid)
-    check_fresh(store, plan)
-    check_thresholds(store, plan, options.thresholds)
-    before = journal.find_latest_of(store, plan)
-    if before is not None:
-        return _applied_before(store, before)
-    work = Work(store, writer, context.retrier(), plan, options.limits)
-    if not options.limits.allow_drift:
-        work = replace(work, checked_at=check_targets(work))
-    confirm(plan)
-    return finish(context, work, journal.start(store, plan), execute)
+    with context.opened() as store:
+        account_sid = context.account(store)
+        with context.locked(store, "apply", account_sid) as lock:
+            plan = find_plan(store, account_sid, options.plan_id)
+            return apply_in(context, store, lock, plan, options, confirm)
 
 
-def resume(context: Context, store: Store, limits: Limits) -> Run | None:
-    """Continue the last run if it is unfinished; return it, or None if there is nothing to continue.
+def find_plan(store: Store, account_sid: str, plan_id: str | None) -> Plan:
+    """Return the plan with an id that begins so, or the account's newest.
 
     Raises:
-        SafetyRefusal: the credentials are for another account.
-        Interrupted: Ctrl-C; what was done is recorded.
+        BadInput: there is none.
     """
-    writer = context.target_writer(limits.concurrency)
-    run = journal.find_unfinished(store, writer.account_sid)
-    if run is None:
-        return None
-    if run.undoes is not None:
-        return continue_rollback(context, store, run, limits)
-    plan = plans.by_number(store, run.plan)
-    check_plan(plan, writer.account_sid)
-    return finish(context, Work(store, writer, context.retrier(), plan, limits), run, execute)
+    return plans.get(store, account_sid, plan_id) if plan_id else plans.latest(store, account_sid)
+
+
+def apply_in(  # noqa: PLR0913, PLR0917 - where, what, how, and who is asked
+    context: Context,
+    store: Store,
+    lock: Lock,
+    plan: Plan,
+    options: ApplyOptions,
+    confirm: Confirm,
+    *,
+    run: Run | None = None,
+    read_at: Mapping[str, float] | None = None,
+) -> Run:
+    """Execute a plan in an open, locked database; see `apply`.
+
+    Args:
+        context: where and with which credentials.
+        store: the database.
+        lock: of the account.
+        plan: to be executed.
+        options: bounds and thresholds.
+        confirm: asks a person, after the guards have passed.
+        run: that this plan was made for, by the command `run`.
+        read_at: when that command has read the targets; None: they are read again first.
+    """
+    check_plan(plan, context.target_account())
+    check_fresh(store, plan)
+    check_thresholds(plan, options.thresholds)
+    before = runs.find_latest_of(store, plan)
+    if before is not None and (run is None or before.id != run.id):
+        return _applied_before(store, before)
+    if read_at is None and not options.bounds.allow_drift:
+        asyncio.run(_check_targets(context, store, plan, options.bounds))
+    confirm(store, plan, options.bounds.consents)
+    begun = _begin(store, plan, options, run)
+    return asyncio.run(execute(context, store, lock, begun, options.bounds, read_at or {}))
+
+
+def _begin(store: Store, plan: Plan, options: ApplyOptions, run: Run | None) -> Run:
+    if run is not None:
+        begun = runs.set_phase(store, run, "apply", plan=plan)
+    else:
+        begun = runs.start(
+            store,
+            account_sid=plan.account_sid,
+            target_account_sid=plan.target_account_sid,
+            command="apply",
+            phase="apply",
+            plan=plan,
+            options={"apply": to_json(options)},
+        )
+    runs.known_pairs(store, begun, pairs_of(store, plan))
+    return begun
 
 
 def _applied_before(store: Store, run: Run) -> Run:
-    if journal.find_rollback_of(store, run) is not None:
-        raise SafetyRefusal(f"Run {run.id} of this plan was rolled back, so the plan is stale. {AGAIN}")
+    check_not_rolled_back(store, run)
     if run.finished_at is None:
         raise BadInput(f"Run {run.id} of this plan is unfinished. `chat-migrate resume` continues it.")
     return run
+
+
+async def _check_targets(context: Context, store: Store, plan: Plan, bounds: Bounds) -> None:
+    async with context.target_reader(bounds.concurrency) as reader:
+        retrier = context.retrier()
+        await prove_account(reader, retrier)
+        await check_targets(store, Patient(reader, retrier), plan, context.settle(), bounds.only)
+
+
+async def execute(
+    context: Context, store: Store, lock: Lock, run: Run, bounds: Bounds, read_at: Mapping[str, float]
+) -> Run:
+    """Do what is left of a run, as far as its bounds go; return it as it stands afterwards.
+
+    Raises:
+        CredentialsRefused: Twilio refuses the credentials for good; what was done is recorded.
+        RunInterrupted: the stop token was set; what was in flight is finished and recorded.
+    """
+    session = runs.new_session(store, run)
+    plan = plans.by_number(store, plan_of(run))
+    missing = {kind.name for kind in KINDS.values() if kind.consent and kind.consent not in bounds.consents}
+    skip_all(store, run, missing, NOT_OPTED_IN)
+    scope = Scope(bounds.only or None, bounds.services, allow_drift=bounds.allow_drift, most=bounds.limits)
+    frontier = Frontier(store, run, session, scope)
+    async with (
+        context.target_writer(bounds.concurrency) as writer,
+        Journal(store, run, lock) as journal,
+    ):
+        await prove_account(writer, context.retrier())
+        work = Work(
+            store, journal, writer, context.retrier(), context.settle(), plan, run, session, bounds, read_at
+        )
+        with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
+            await ending_well(Execution(work, frontier, bar.advance).run())
+        leftovers = await look_for_leftovers(work)
+    runs.note_leftovers(store, run, leftovers)
+    return finished_if_done(store, run)
+
+
+async def ending_well(work: Awaitable[None]) -> None:
+    """Await a run's work, and say after an interruption how to go on.
+
+    Raises:
+        RunInterrupted: the stop token was set.
+    """
+    try:
+        await work
+    except RunInterrupted:
+        raise
+    except Interrupted as error:
+        raise RunInterrupted("Interrupted. What was done is recorded; `chat-migrate resume` continues.") from error
+
+
+def finished_if_done(store: Store, run: Run) -> Run:
+    """Mark a run as finished if nothing is left of it; return it as it stands."""
+    settled = {state.value for state in run.settled}
+    if set(runs.counts(store, run)) <= settled:
+        runs.finish(store, run)
+    return runs.get(store, run.id)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mappings import ChatService
-from migrate.api.gateway import DEFAULT_CONCURRENCY
-from migrate.commands.accounts import check_accounts
+from migrate.api.gateway import Reader
+from migrate.api.patient import Patient
 from migrate.commands.context import Context
-from migrate.core.errors import BadInput
-from migrate.core.pool import parallel
+from migrate.core.clock import ticks
+from migrate.core.config import is_sid
+from migrate.core.errors import BadInput, SafetyRefusal
+from migrate.core.together import in_order
+from migrate.execute.evidence import prove_account
 from migrate.execute.guards import check_undecided
-from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Outlook
-from migrate.plan.planner import Destination, plan_service
+from migrate.kinds.registry import planned_kinds
+from migrate.model.destination import Destination
+from migrate.model.item import Snapshot
+from migrate.model.plan import Plan, PlannedService
+from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Surroundings
+from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
-from migrate.report.findings import noteworthy
 from migrate.store import Store, plans, snapshots
-from migrate.store.plans import Plan, PlannedService
-from migrate.store.snapshots import Snapshot
+
+Json = Any
+BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -30,15 +41,23 @@ class DiffOptions:
         target: `same`, `new` or `map`.
         target_map: the CSV file, for `map`.
         again: for `new`: do not use what earlier runs have created.
+        clear: empty what only Conversations has.
+        services: Chat Services to plan; empty means all.
+        kinds: name of a kind that is planned on demand only → its own options.
         offline: compare with nothing live.
-        concurrency: targets read at once.
+        snapshot: the snapshot to plan; None means the newest of the account.
+        concurrency: requests at once; None means as many as Twilio takes.
     """
 
     target: str = SAME
     target_map: Path | None = None
     again: bool = False
+    clear: bool = False
+    services: tuple[str, ...] = ()
+    kinds: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     offline: bool = False
-    concurrency: int = DEFAULT_CONCURRENCY
+    snapshot: int | None = None
+    concurrency: int | None = None
 
     def lines(self) -> dict[str, MapLine]:
         """Read the map file, if the options name one.
@@ -52,10 +71,28 @@ class DiffOptions:
             raise BadInput("--target map needs --target-map FILE, a CSV file with source_sid,target_sid.")
         if self.target_map is not None and self.target != MAP:
             raise BadInput("--target-map goes with --target map only.")
+        for name in self.kinds:
+            if self.target != SAME:
+                raise BadInput(f"--{name} goes with --target same only: it changes what the account itself holds.")
+        for sid in self.services:
+            if not is_sid("IS", sid):
+                raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
         return read_target_map(self.target_map) if self.target_map else {}
 
+    def shaping(self) -> dict[str, Json]:
+        """Return what shapes the steps, as the plan keeps it."""
+        return {"clear": self.clear, "again": self.again, "services": sorted(self.services), **self.kinds}
 
-def diff(context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> Plan:
+
+@dataclass(frozen=True)
+class Compared:
+    """A plan, and when its targets were read: Chat Service → `clock.ticks`."""
+
+    plan: Plan
+    read_at: Mapping[str, float]
+
+
+def diff(context: Context, options: DiffOptions) -> Plan:
     """Plan a snapshot against its targets, and store the plan.
 
     Raises:
@@ -63,60 +100,146 @@ def diff(context: Context, store: Store, snapshot: Snapshot, options: DiffOption
         SafetyRefusal: the accounts do not fit together, or an earlier create is undecided.
         MigrateError: a target cannot be read.
     """
-    lines = options.lines()
-    _check_sources(store, snapshot, lines)
-    reader = None if options.offline else context.target_reader(options.concurrency)
-    if reader is not None:
-        check_accounts(context.environ, snapshot, options.target, reader.account_sid)
-    account_sid = reader.account_sid if reader else snapshot.account_sid
-    if options.target == NEW:
-        check_undecided(store, account_sid)
-    outlook = Outlook(store, account_sid, snapshot.account_sid, reader, context.retrier())
-    number = plans.begin(
-        store, snapshot, target=options.target, target_account_sid=account_sid, offline=options.offline
-    )
-    destinations = _destinations(outlook, options, lines)
-
-    def look(service: ChatService) -> tuple[ChatService, Destination | None]:
-        return service, destinations.of(service)
-
-    pairs = parallel(look, snapshots.services_of(store, snapshot.id), options.concurrency)
-    for service, destination in context.progress.track(pairs, "Reading targets", total=snapshot.services):
-        if destination is not None:
-            _add(store, number, snapshot.account_sid, service, destination)
-    _tell_of_left_out(context, snapshot, plans.service_count(store, number), options)
-    return plans.finish(store, number, snapshot)
+    with context.opened() as store:
+        account_sid = context.account(store)
+        with context.locked(store, "diff", account_sid):
+            return diff_in(context, store, snapshot_of(store, account_sid, options), options).plan
 
 
-def _destinations(outlook: Outlook, options: DiffOptions, lines: dict[str, MapLine]) -> Destinations:
-    if options.target == NEW:
-        return Created(outlook, again=options.again)
-    return Mapped(outlook, lines) if options.target == MAP else InPlace(outlook)
+def snapshot_of(store: Store, account_sid: str, options: DiffOptions) -> Snapshot:
+    """Return the snapshot that the options name, or the account's newest.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if options.snapshot is None:
+        return snapshots.latest(store, account_sid)
+    return snapshots.get(store, options.snapshot)
 
 
-def _check_sources(store: Store, snapshot: Snapshot, lines: dict[str, MapLine]) -> None:
-    known = set(snapshots.sids_of(store, snapshot.id)) if lines else set()
-    for line in lines.values():
-        if line.source_sid not in known:
-            raise BadInput(f"{line.place}: snapshot {snapshot.id} holds no Chat Service {line.source_sid}.")
+def diff_in(context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> Compared:
+    """Plan a snapshot in an open, locked database; see `diff`."""
+    return asyncio.run(_Comparison(context, store, snapshot, options).run())
 
 
-def _tell_of_left_out(context: Context, snapshot: Snapshot, planned: int, options: DiffOptions) -> None:
-    left_out = snapshot.services - planned
-    why = "are not in the map" if options.target == MAP else "were created by earlier runs as targets"
-    if left_out:
-        context.progress.note(f"{left_out} of {snapshot.services} services {why} and stay as they are.")
+class _Comparison:
+    """One diff: targets are read side by side, and planned in the order of their services."""
+
+    def __init__(self, context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> None:
+        self._context = context
+        self._store = store
+        self._snapshot = snapshot
+        self._options = options
+        self._lines = options.lines()
+        self._read_at: dict[str, float] = {}
+        self._left_out = 0
+
+    async def run(self) -> Compared:
+        self._check_sources()
+        if self._options.offline:
+            return await self._compare(None)
+        async with self._context.target_reader(self._options.concurrency) as reader:
+            check_accounts(self._context, self._snapshot, self._options.target, reader.account_sid)
+            await prove_account(reader, self._context.retrier())
+            return await self._compare(reader)
+
+    async def _compare(self, reader: Reader | None) -> Compared:
+        account_sid = reader.account_sid if reader else self._snapshot.account_sid
+        if self._options.target == NEW:
+            check_undecided(self._store, account_sid)
+        shaping = self._options.shaping()
+        number = plans.begin(
+            self._store,
+            snapshot=self._snapshot,
+            target=self._options.target,
+            target_account_sid=account_sid,
+            offline=reader is None,
+            options=shaping,
+        )
+        batch: list[PlannedService] = []
+        async for service, destination in self._destinations(reader, account_sid):
+            if destination is None:
+                self._left_out += 1
+                continue
+            batch.append(self._plan(number, service, destination, shaping))
+            if len(batch) == BATCH:
+                plans.add_services(self._store, number, self._snapshot.account_sid, batch)
+                batch = []
+        plans.add_services(self._store, number, self._snapshot.account_sid, batch)
+        self._tell_of_left_out()
+        return Compared(plans.finish(self._store, number), self._read_at)
+
+    def _plan(
+        self, number: int, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
+    ) -> PlannedService:
+        items = partial(snapshots.items, self._store, self._snapshot.id, parent=service.sid)
+        planned = plan_service(service, destination, shaping, lambda kind: items(kind=kind))
+        plans.add_steps(self._store, number, self._snapshot.account_sid, planned.steps)
+        return planned.told()
+
+    async def _destinations(
+        self, reader: Reader | None, account_sid: str
+    ) -> AsyncIterator[tuple[ChatService, Destination | None]]:
+        found = self._search(reader, account_sid)
+
+        async def look(service: ChatService) -> tuple[ChatService, Destination | None]:
+            destination = await found.of(service)
+            self._read_at[service.sid] = ticks()
+            return service, destination
+
+        services = snapshots.services(self._store, self._snapshot.id, only=frozenset(self._options.services))
+        context = self._context
+        bar = context.progress.bar("Reading targets", total=self._snapshot.services) if reader else nullcontext()
+        with bar as shown:
+            async for pair in in_order(look, services, context.stop):
+                if shown is not None:
+                    shown.advance()
+                yield pair
+
+    def _search(self, reader: Reader | None, account_sid: str) -> Destinations:
+        around = Surroundings(
+            self._store,
+            account_sid,
+            self._snapshot.account_sid,
+            planned_kinds(self._options.shaping()),
+            Patient(reader, self._context.retrier()) if reader else None,
+            self._context.settle(),
+        )
+        if self._options.target == NEW:
+            return Created(around, again=self._options.again)
+        return Mapped(around, self._lines) if self._options.target == MAP else InPlace(around)
+
+    def _check_sources(self) -> None:
+        wanted = {line.source_sid: line.place for line in self._lines.values()}
+        wanted |= {sid: "--service" for sid in self._options.services}
+        known = set(snapshots.service_sids(self._store, self._snapshot.id)) if wanted else set()
+        for sid, place in wanted.items():
+            if sid not in known:
+                raise BadInput(f"{place}: snapshot {self._snapshot.id} holds no Chat Service {sid}.")
+
+    def _tell_of_left_out(self) -> None:
+        why = "are not in the map" if self._options.target == MAP else "were created by earlier runs as targets"
+        if self._left_out:
+            self._context.progress.note(
+                f"{self._left_out} of {self._snapshot.services} services {why} and are left unchanged."
+            )
 
 
-def _add(store: Store, number: int, account_sid: str, service: ChatService, destination: Destination) -> None:
-    plan = plan_service(service, destination)
-    planned = PlannedService(
-        source_sid=plan.source_sid,
-        target_sid=None if destination.is_missing else destination.sid,
-        friendly_name=plan.friendly_name,
-        state=destination.state,
-        refused=destination.refused,
-        counterparts=plan.counterparts,
-        verdicts=Counter(row.verdict for row in plan.fields),
-    )
-    plans.add_service(store, number, account_sid, planned, plan.steps, noteworthy(plan.fields))
+def check_accounts(context: Context, snapshot: Snapshot, target: str, target_account_sid: str) -> None:
+    """Check the snapshot's account, the source credentials (if there are any) and the target's against each other.
+
+    Raises:
+        SafetyRefusal: they do not fit; the message names all of them.
+    """
+    source_account_sid = context.environ.get("TWILIO_ACCOUNT_SID") or snapshot.account_sid
+    if source_account_sid != snapshot.account_sid:
+        raise SafetyRefusal(
+            f"Snapshot {snapshot.id} is of account {snapshot.account_sid}, but TWILIO_ACCOUNT_SID is "
+            f"{source_account_sid}. To write to another account, leave TWILIO_* as it is and set TWILIO_TARGET_*."
+        )
+    if target == SAME and target_account_sid != snapshot.account_sid:
+        raise SafetyRefusal(
+            f"Snapshot {snapshot.id} is of account {snapshot.account_sid}, but the target credentials are for "
+            f"{target_account_sid}; a Service can be changed in place in its own account only. "
+            "Use --target new or map."
+        )

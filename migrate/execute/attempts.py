@@ -205,7 +205,7 @@ class Update(Attempt):
         Raises:
             CallFailed: as `Kind.read`; a 404 only after the settle time.
         """
-        own = own_writes.of_item(
+        own = own_writes.own_write(
             self.work.store, self.work.run.target_account_sid, self.kind.name, self.target_sid
         )
         async for is_last in self.work.settle.looks():
@@ -300,7 +300,7 @@ class Locate(Update):
 
     async def _find(self) -> Found | None:
         async for _ in self.work.settle.looks():
-            found = await candidates(self, frozenset())
+            found = await candidates(self.work, self.step, frozenset())
             if len(found) == 1:
                 return found[0]
         return None
@@ -325,7 +325,7 @@ class Create(Attempt):
             state = await self._after_lost_answers()
             if state is not None:
                 return state
-        found = await candidates(self, frozenset())
+        found = await candidates(self.work, self.step, frozenset())
         if self._known is None:
             if found and self.kind.named:
                 return await self._take(found)
@@ -354,7 +354,7 @@ class Create(Attempt):
     async def _after_lost_answers(self) -> State | None:
         """Look for what lost answers may have made; None if nothing appeared within the settle time."""
         async for _ in self.work.settle.looks(self._under_way_until):
-            found = await candidates(self, self._known or frozenset())
+            found = await candidates(self.work, self.step, self._known or frozenset())
             if len(found) > 1:
                 return await self.record(Entry(State.UNKNOWN, self._ambiguous(found)))
             if found:
@@ -422,13 +422,12 @@ class Create(Attempt):
         )
 
 
-async def candidates(attempt: Attempt, known: frozenset[str]) -> list[Found]:
+async def candidates(work: Work, step: ReadyStep, known: frozenset[str]) -> list[Found]:
     """Return what may be a step's item: of its name, not known before, no source, and standing for nothing else."""
-    work, step = attempt.work, attempt.step
-    found = [each for each in await attempt.kind.look_for(work.writer, step) if each.sid not in known]
+    found = [each for each in await kind_of(step.kind).look_for(work.writer, step) if each.sid not in known]
     sids = [each.sid for each in found]
-    account_sid = work.run.target_account_sid
-    taken = counterparts.claimed(work.store, account_sid, sids) | counterparts.sources(work.store, sids)
+    taken = counterparts.is_claimed(work.store, work.run.target_account_sid, sids)
+    taken |= counterparts.are_sources(work.store, sids)
     return [each for each in found if each.sid not in taken]
 
 

@@ -16,6 +16,10 @@ KINDS: dict[str, Kind] = {
 """By name; the order is that of writing: what is needed comes before what needs it."""
 
 
+SERVICE = Services.name
+"""The kind of which all others are parts."""
+
+
 def kind_of(name: str) -> Kind:
     """Return a kind by its name.
 

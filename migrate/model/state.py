@@ -195,3 +195,20 @@ class Run:
     def settled(self) -> frozenset[State]:
         """The states in which nothing is left to do about a step."""
         return SETTLED if self.undoes is None else UNDONE
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something in the target that a lost answer may have made, and that stands for nothing.
+
+    Attributes:
+        kind: the name of its kind.
+        sid: its SID.
+        service_sid: the Conversation Service that it belongs to; "" for a service itself.
+        values: what it holds, its name among them.
+    """
+
+    kind: str
+    sid: str
+    service_sid: str
+    values: Mapping[str, Json]

@@ -1,0 +1,28 @@
+"""The last look of a run: what lost answers may have made, and nobody claims."""
+
+from __future__ import annotations
+
+from migrate.execute.attempts import candidates
+from migrate.execute.work import Work
+from migrate.model.state import Leftover
+from migrate.store import counterparts, runs
+
+
+async def look_for_leftovers(work: Work) -> tuple[Leftover, ...]:
+    """Return what has the name of something that the run created more than once, and stands for nothing.
+
+    Raises:
+        CallFailed: Twilio does not answer; then nothing is known.
+    """
+    found: dict[str, Leftover] = {}
+    for step, state in runs.lost_creates(work.store, work.run):
+        known = counterparts.lookup(
+            work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
+        )
+        try:
+            ready = step.resolved(known)
+        except KeyError:
+            continue
+        for each in await work.retrier.call(lambda: candidates(work, ready, frozenset(state.known or ()))):
+            found[each.sid] = Leftover(ready.kind, each.sid, ready.service_sid, dict(each.values))
+    return tuple(found[sid] for sid in sorted(found))
