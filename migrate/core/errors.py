@@ -6,6 +6,7 @@
     ├── SafetyRefusal            6   going on might damage something
     ├── ChatUnavailable          7   the Chat API does not answer any more
     ├── LockHeld                 8   another run works on this database
+    │   └── LockLost             8   another run has taken this one's lock
     ├── Interrupted            130   Ctrl-C
     ├── Declined                 1   a person was asked and said no
     └── CallFailed               1   one request to Twilio did not succeed
@@ -55,6 +56,10 @@ class LockHeld(MigrateError):
     """Another run works on this database."""
 
     exit_code = 8
+
+
+class LockLost(LockHeld):
+    """Another run has taken this one for dead and holds its lock: nothing more may be sent."""
 
 
 class Interrupted(MigrateError):

@@ -178,6 +178,7 @@ class Run:
         started_at: ISO 8601, UTC.
         finished_at: likewise; None while something is left to do.
         undoes: the run that this one rolls back, or None.
+        snapshot: the snapshot that a `run` makes or has made, once it has begun one.
     """
 
     id: int
@@ -190,6 +191,7 @@ class Run:
     started_at: str
     finished_at: str | None = None
     undoes: int | None = None
+    snapshot: int | None = None
 
     @property
     def settled(self) -> frozenset[State]:

@@ -1,14 +1,14 @@
-"""Opening the database safely, and one connection that threads share."""
+"""Opening the database safely, and its main connection."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
 import stat
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from migrate.core.errors import BadInput, MigrateError, SafetyRefusal
+from migrate.store import files
 from migrate.store.schema import APPLICATION_ID, migrations
 
 PRIVATE = 0o600
 OTHERS = 0o077
 BUSY_TIMEOUT_MS = 10_000
-LOCK_POLL_SECONDS = 0.02
+CHUNK = 200
+UNRELEASED = "0001_snapshots"
+"""A migration that only databases from before the first release have."""
+
+Parameters = Mapping[str, Any]
 
 
 def to_json(value: object) -> str:
@@ -29,21 +34,28 @@ def to_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
+def storable(text: str) -> str:
+    """Spell what JSON may hold and SQLite may not as JSON does: lone surrogates, and the character 0."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\u0000")
+
+
 class Store:
-    """The database of one migration. One connection, shared by all threads under one lock.
+    """The database of one or several migrations, and the connection that all but the writers share.
 
     Args:
         path: the database file; it must have been prepared by `open_store`.
+        database: the open connection.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
         self.path = path
         self._database = database
         self._mutex = threading.RLock()
+        self._identity = files.identity(path)
 
     @contextmanager
     def reading(self) -> Iterator[Database]:
-        """Hold the connection for queries that see one state of the database."""
+        """Hold the connection for queries."""
         with self._mutex:
             yield self._database
 
@@ -52,36 +64,84 @@ class Store:
         """Hold the connection for one transaction: all of it is committed, and on disk, or nothing is.
 
         Raises:
-            MigrateError: the file cannot be written (disk full, read-only).
+            MigrateError: the file cannot be written (disk full, read-only), or it was deleted or replaced.
         """
-        with self._mutex:
-            try:
-                # IMMEDIATE: two processes that both read before writing must not deadlock half-way.
-                self._database.conn.execute("BEGIN IMMEDIATE")
-                with self._database.atomic():
-                    yield self._database
-                self._database.conn.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._database.rollback()
-                raise _write_error(self.path, error) from error
-            except BaseException:
-                self._database.rollback()
-                raise
+        with self._mutex, self.transaction(self._database.conn):
+            yield self._database
 
-    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    @contextmanager
+    def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Run one transaction on a connection to this database; raises as `writing` does."""
+        try:
+            # IMMEDIATE: two processes that both read before writing must not deadlock half-way.
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            self.check_in_place()
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(connection)
+            self.check_in_place()
+            raise write_error(self.path, error) from error
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+    def check_in_place(self) -> None:
+        """Raise MigrateError if the path names another file, or none, by now."""
+        if files.identity(self.path) != self._identity:
+            raise MigrateError(
+                f"The database {self.path} was deleted or replaced while this command was using it. What this "
+                "command recorded is lost, and with it the values from before each change: a rollback of its "
+                "changes is no longer possible. Restore the file from a backup if you have one, then run "
+                "`chat-migrate diff` to see how the services stand."
+            )
+
+    def connect(self) -> sqlite3.Connection:
+        """Return another connection to this database, usable in any one thread at a time, in autocommit mode."""
+        return connect(self.path)
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query, as dictionaries."""
-        with self.reading() as db:
-            return list(db.query(sql, parameters or {}))
+        with self._mutex:
+            cursor = self._database.conn.execute(sql, parameters or {})
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def row(self, sql: str, parameters: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    def row(self, sql: str, parameters: Parameters | None = None) -> dict[str, Any] | None:
         """Return the first row of a query, or None."""
         found = self.rows(sql, parameters)
         return found[0] if found else None
 
-    def value(self, sql: str, parameters: dict[str, Any] | None = None) -> Any:
+    def value(self, sql: str, parameters: Parameters | None = None) -> Any:
         """Return the first column of the first row of a query, or None."""
-        found = self.row(sql, parameters)
-        return next(iter(found.values())) if found else None
+        with self._mutex:
+            found = self._database.conn.execute(sql, parameters or {}).fetchall()
+        return found[0][0] if found else None
+
+    def scan(
+        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a query batch by batch; nothing stays open in between.
+
+        Args:
+            sql: a query in the order of some columns, for the `:limit` rows that stand behind the values that have
+                the names of these columns: `WHERE id > :id ORDER BY id LIMIT :limit`.
+            parameters: all its other values.
+            after: these columns, with what stands before their first values.
+            chunk: rows in a batch.
+        """
+        for rows in self.batches(sql, parameters, after=after, chunk=chunk):
+            yield from rows
+
+    def batches(
+        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield what `scan` yields, in lists of at most `chunk` rows."""
+        while rows := self.rows(sql, {**parameters, **after, "limit": chunk}):
+            after = {column: rows[-1][column] for column in after}
+            yield rows
+            if len(rows) < chunk:
+                return
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -89,15 +149,44 @@ class Store:
             self._database.close()
 
 
-def _write_error(path: Path, error: sqlite3.Error) -> MigrateError:
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection in autocommit mode: a transaction begins and ends where the code says so."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    # The journal's promise is "on disk before the request leaves", through a power cut too.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def write_error(path: Path, error: sqlite3.Error) -> MigrateError:
+    """Return what to tell a person about a transaction that failed."""
+    if is_full(path, error):
+        return MigrateError(
+            f"The disk is full: {path} cannot grow. Everything recorded so far is safe. "
+            "Free some space, then run `chat-migrate resume`."
+        )
     return MigrateError(
-        f"The database {path} cannot be written: {error}. What was recorded before is safe; mend this and "
+        f"The database {path} cannot be written: {error}. Everything recorded so far is safe. Fix this, then "
         "run `chat-migrate resume`."
     )
 
 
+def is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Whether an error comes from a full disk; SQLite tells some of these as an I/O error."""
+    if "database or disk is full" in str(error):
+        return True
+    return "disk I/O error" in str(error) and files.free_bytes(path) < files.SCARCE_BYTES
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # Some errors end the transaction by themselves.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 @contextmanager
-def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
+def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) -> Iterator[Store]:
     """Open the database, make or upgrade its tables, and close it at the end.
 
     A file that this call made is removed again if the command fails before it finished a snapshot.
@@ -105,9 +194,12 @@ def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
     Args:
         path: the database file; created with mode 0600 if it is absent.
         must_exist: refuse to create it.
+        shared: it lies where several hosts reach it, so that a write-ahead log, which lives in one host's memory,
+            would damage it. A network file system is recognised without this.
 
     Raises:
-        BadInput: it cannot be opened, belongs to another program, or was made by a newer version.
+        BadInput: it cannot be opened, belongs to another program, was made by a newer version or before the first
+            release, or lies where file locks don't work.
         SafetyRefusal: others may read it.
     """
     existed = _exists(path)
@@ -115,9 +207,13 @@ def open_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
         raise BadInput(
             f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db."
         )
-    store = Store(path, _open(path))
+    shared = shared or files.is_on_network(path)
+    if shared:
+        files.try_locks(path)
+    database = _open(path)
+    store = Store(path, database)
     try:
-        _prepare(store)
+        _prepare(store, shared=shared)
         yield store
     except BaseException:
         forget = not existed and _holds_nothing(store)
@@ -141,37 +237,40 @@ def _open(path: Path) -> Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
     except OSError as error:
         raise _not_opened(path, error) from error
-    # Threads share the connection; `Store` lets one of them in at a time.
-    database = Database(sqlite3.connect(path, check_same_thread=False))
+    connection = connect(path)
     try:
-        database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        database.close()
+        connection.close()
+        if is_full(path, error):
+            raise write_error(path, error) from error
         raise BadInput(
             f"{path} cannot be used as a chat-migrate database: {error}. Choose another file with --db."
         ) from error
-    return database
+    return Database(connection)
 
 
-def _not_opened(path: Path, error: OSError) -> BadInput:
+def _not_opened(path: Path, error: OSError) -> MigrateError:
+    if error.errno == errno.ENOSPC:
+        return MigrateError(f"The disk is full: {path} cannot be created. Free some space, then try again.")
     return BadInput(
         f"The database {path} cannot be opened for writing: {error.strerror}. Choose another place with --db."
     )
 
 
-def _prepare(store: Store) -> None:
+def _prepare(store: Store, *, shared: bool) -> None:
     with store.reading() as db:
         try:
             # One state of the file: another process may be making the tables.
             with db.atomic():
                 _check_owner(store.path, db)
             _check_private(store.path, db)
-            db.execute("PRAGMA foreign_keys = ON")
             if migrations.pending(db):
-                _upgrade(store, db)
+                _upgrade(store, db, "delete" if shared else "wal")
+            elif shared:
+                _use_journal(db, "delete")
         except sqlite3.Error as error:
-            raise _write_error(store.path, error) from error
+            raise write_error(store.path, error) from error
 
 
 def _check_owner(path: Path, db: Database) -> None:
@@ -182,8 +281,13 @@ def _check_owner(path: Path, db: Database) -> None:
         )
     with Database(memory=True) as empty:
         ours = {migration.name for migration in migrations.pending(empty)}
-    newer = {migration.name for migration in migrations.applied(db)} - ours
-    if newer:
+    applied = {migration.name for migration in migrations.applied(db)}
+    if UNRELEASED in applied:
+        raise BadInput(
+            f"{path} was made by chat-migrate from before its first release and cannot be read any more; nothing "
+            "was changed. Choose another file with --db and run `chat-migrate export` again."
+        )
+    if newer := applied - ours:
         raise BadInput(
             f"{path} was made by a newer version of chat-migrate (it has {max(newer)}); nothing was changed. "
             "Upgrade chat-migrate."
@@ -204,27 +308,35 @@ def _check_private(path: Path, db: Database) -> None:
     )
 
 
-def _upgrade(store: Store, db: Database) -> None:
-    # The journal's promise is "on disk before the request leaves": WAL with synchronous=FULL, which is
-    # SQLite's default, keeps it through a power cut.
-    _enable_wal(db)
+def _upgrade(store: Store, db: Database, journal: str) -> None:
+    _use_journal(db, journal)
     with store.writing():
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrations.apply(db)
 
 
-def _enable_wal(db: Database) -> None:
-    """Switch to WAL; for the lock that this takes SQLite does not wait by itself."""
-    last_try = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
+def _use_journal(db: Database, mode: str) -> None:
+    """Switch to a journal mode; SQLite does not wait by itself for the lock that this takes."""
+
+    def switch() -> bool:
         try:
-            db.enable_wal()
+            return bool(db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode)
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > last_try:
+            if "locked" not in str(error):
                 raise
-            time.sleep(LOCK_POLL_SECONDS)
-        else:
-            return
+            return False
+
+    if not _until(switch, BUSY_TIMEOUT_MS / 1000):
+        raise sqlite3.OperationalError("database is locked")
+
+
+def _until(succeeds: Callable[[], bool], seconds: float) -> bool:
+    waiting = threading.Event()
+    for _ in range(int(seconds / 0.02) + 1):
+        if succeeds():
+            return True
+        waiting.wait(0.02)
+    return False
 
 
 def _holds_nothing(store: Store) -> bool:

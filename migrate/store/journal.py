@@ -1,370 +1,201 @@
-"""Runs and their journal: what each step was about to do and what came of it, append-only."""
+"""The journal: what each step was about to do and what came of it, append-only, committed in groups by one writer.
+
+Tasks hand their records in and wait; the writer takes all that wait and commits them at once. The same transaction
+renews the lock, so that nothing is recorded, and therefore nothing sent, by a run that was taken for dead.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now
-from migrate.core.errors import BadInput, Failure
-from migrate.store import plans, sids
-from migrate.store.database import Store
-from migrate.store.plans import Plan, PlannedService
-from migrate.store.sids import Became
+from migrate.core.errors import LockLost
+from migrate.model.state import Entry, Record, Run, State
+from migrate.store import counterparts, own_writes
+from migrate.store.database import Store, storable
+from migrate.store.lock import Lock
 
 Json = Any
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+KNOWN = "known"
+"""What a create's intent has seen: SIDs of that name that were there before."""
+
+RENEW = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
+LAST = "SELECT coalesce(max(id), 0) FROM journal"
+# One statement for all entries of a group: each one waits for Python's interpreter lock once.
+APPEND = """
+INSERT INTO journal (id, run, account_sid, key, state, at, status, code, request_id, message, seen)
+SELECT :last + 1 + key, :run, :account, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :at,
+    json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
+    json_extract(value, '$[5]'), json_extract(value, '$[6]')
+FROM json_each(:entries)
+"""
+UPDATE = """
+INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attempts, undecided, wrote, known,
+    overwritten, given_up)
+SELECT :run, p.key, p.kind, p.source_sid, json_extract(e.value, '$[1]'), :last + 1 + e.key, :session,
+    json_extract(e.value, '$[1]') = 'intent', json_extract(e.value, '$[1]') = 'intent', 0,
+    json_extract(e.value, '$[7]'), json_extract(e.value, '$[8]'), json_extract(e.value, '$[9]')
+FROM json_each(:entries) e
+CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = json_extract(e.value, '$[0]')
+WHERE true
+ON CONFLICT (run, key) DO UPDATE SET
+    state = excluded.state,
+    last = excluded.last,
+    session = excluded.session,
+    attempts = attempts + excluded.attempts,
+    wrote = wrote OR (undecided > 0 AND excluded.state IN ('applied', 'verified', 'altered', 'drifted', 'rolled_back')),
+    undecided = CASE excluded.state WHEN 'intent' THEN undecided + 1 WHEN 'unknown' THEN undecided ELSE 0 END,
+    known = coalesce(known, excluded.known),
+    overwritten = coalesce(overwritten, excluded.overwritten),
+    given_up = coalesce(excluded.given_up, given_up)
+"""
 
 
-class State(str, Enum):
-    """Where a step stands."""
-
-    PLANNED = "planned"
-    INTENT = "intent"
-    APPLIED = "applied"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    SKIPPED = "skipped"
-    DRIFTED = "drifted"
-    VERIFIED = "verified"
-    ROLLED_BACK = "rolled_back"
+def elapsed() -> float:
+    """Return seconds on a clock that no one sets and that goes on while the machine sleeps."""
+    return time.clock_gettime(CLOCK)
 
 
-SETTLED = frozenset({State.APPLIED, State.SKIPPED, State.VERIFIED})
-"""States that need no more work."""
-UNDONE = frozenset({State.ROLLED_BACK, State.SKIPPED, State.DRIFTED})
-"""States in which a rollback has done what it may: what drifted is left as it is."""
-UNDECIDED = frozenset({State.INTENT, State.UNKNOWN})
-"""States in which a request may have had an effect that nobody has seen."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One execution of one plan, or the rollback of one.
-
-    Attributes:
-        id: its number in this database.
-        plan: number of the plan.
-        account_sid: the account that is written to.
-        started_at: ISO 8601, UTC.
-        finished_at: likewise; None while something is left to do.
-        undoes: the run that this one rolls back, or None.
-        delete_created: for a rollback: whether to remove what that run has created.
-    """
-
-    id: int
-    plan: int
-    account_sid: str
-    started_at: str
-    finished_at: str | None
-    undoes: int | None = None
-    delete_created: bool = False
-
-    @property
-    def settled(self) -> frozenset[State]:
-        """The states in which nothing is left to do about a step."""
-        return SETTLED if self.undoes is None else UNDONE
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the journal.
-
-    Attributes:
-        state: what the step came to.
-        message: one sentence for people, or "".
-        status: HTTP status, if an answer came.
-        code: Twilio's error code.
-        request_id: Twilio's request id.
-        seen: the target's values as read or answered, where they matter.
-    """
-
-    state: State
-    message: str = ""
-    status: int | None = None
-    code: int | None = None
-    request_id: str | None = None
-    seen: Mapping[str, Json] | None = None
-
-    @classmethod
-    def of_failure(cls, state: State, failure: Failure) -> Entry:
-        """Return the entry on a failed request."""
-        return cls(state, failure.message, failure.status, failure.code, failure.request_id)
-
-
-def start(store: Store, plan: Plan) -> Run:
-    """Begin a run of a plan, and note which SIDs stand for which as far as the plan knows."""
-    with store.writing() as db:
-        row = {"plan": plan.number, "account_sid": plan.target_account_sid, "started_at": now()}
-        run_id = int(db.table("runs").insert(row).last_pk or 0)
-        for service in plans.services_of(store, plan.number):
-            for became in _known_pairs(service):
-                sids.insert(db, plan.target_account_sid, run_id, became)
-    return get(store, run_id)
-
-
-def _known_pairs(service: PlannedService) -> Iterator[Became]:
-    """Yield what the plan knows to stand for what; in place, everything stands for itself."""
-    target_sid = service.target_sid
-    if target_sid is None or target_sid == service.source_sid:
-        return
-    where = (service.source_sid, target_sid)
-    yield Became(sids.SERVICE, sids.MAPPED, service.friendly_name, *where, *where)
-    for old, new in service.counterparts.items():
-        yield Became(sids.ROLE, sids.FOUND, "", old, new, *where)
-
-
-def get(store: Store, run_id: int) -> Run:
-    """Return a run.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
-    found = _find(store, "id = :id", {"id": run_id})
-    if found is None:
-        raise BadInput(f"There is no run {run_id} in {store.path}. `chat-migrate status` lists the runs.")
-    return found
-
-
-def find_latest(store: Store) -> Run | None:
-    """Return the newest run, or None."""
-    return _find(store, "1", {})
-
-
-def find_unfinished(store: Store, account_sid: str) -> Run | None:
-    """Return the newest run if something is left of it, else one that may have created what nobody knows of."""
-    newest = find_latest(store)
-    if newest is not None and newest.finished_at is None:
-        return newest
-    return undecided_create(store, account_sid)
-
-
-def find_latest_of(store: Store, plan: Plan) -> Run | None:
-    """Return the newest run that executes a plan, or None."""
-    return _find(store, "plan = :plan AND undoes IS NULL", {"plan": plan.number})
-
-
-def find_rollback_of(store: Store, run: Run) -> Run | None:
-    """Return the newest rollback of a run, or None."""
-    return _find(store, "undoes = :run", {"run": run.id})
-
-
-def find_latest_to_undo(store: Store) -> Run | None:
-    """Return the newest run that wrote something and that no finished rollback has undone, or None."""
-    return _find(
-        store,
-        "undoes IS NULL AND id IN (SELECT run FROM journal WHERE state = 'intent') AND id NOT IN "
-        "(SELECT undoes FROM runs WHERE undoes IS NOT NULL AND finished_at IS NOT NULL)",
-        {},
-    )
-
-
-def start_rollback(store: Store, run: Run, *, delete_created: bool) -> Run:
-    """Begin the rollback of a run."""
-    row = {
-        "plan": run.plan,
-        "undoes": run.id,
-        "delete_created": int(delete_created),
-        "account_sid": run.account_sid,
-        "started_at": now(),
-    }
-    with store.writing() as db:
-        run_id = int(db.table("runs").insert(row).last_pk or 0)
-    return get(store, run_id)
-
-
-def history(store: Store, run_id: int, key: str) -> list[Entry]:
-    """Return all entries of a run on one step, oldest first."""
-    rows = store.rows(
-        "SELECT * FROM journal WHERE run = :run AND key = :key ORDER BY id", {"run": run_id, "key": key}
-    )
-    return [_entry(row) for row in rows]
-
-
-def finish(store: Store, run: Run) -> None:
-    """Mark a run as finished: nothing is left to do."""
-    with store.writing() as db:
-        db.table("runs").update(run.id, {"finished_at": now()})
-
-
-def record(
-    store: Store,
-    run: Run,
-    key: str,
-    *entries: Entry,
-    became: Became | None = None,
-    removed: tuple[str, str] | None = None,
-) -> None:
-    """Append entries on one step, and what it has created or removed, in one transaction; on disk at return.
+class Journal:
+    """The one writer of a run's journal, as an asynchronous context manager.
 
     Args:
         store: the database.
-        run: the run or rollback.
-        key: of the step.
-        entries: in order.
-        became: what the step has created or found.
-        removed: the Conversation Service, and what was removed: itself, or a role in it.
+        run: the run or rollback; it must have a plan. Its newest session is the one that records.
+        lock: what this run holds.
     """
-    rows = [
-        {
-            "run": run.id,
-            "account_sid": run.account_sid,
-            "key": key,
-            "state": entry.state.value,
+
+    def __init__(self, store: Store, run: Run, lock: Lock) -> None:
+        self._store = store
+        self._nonce = lock.nonce
+        self._run = run
+        self._session = store.value("SELECT sessions FROM runs WHERE id = :run", {"run": run.id})
+        self._connection = store.connect()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._waiting: list[tuple[asyncio.Future[float], Sequence[Record]]] = []
+        self._writing: asyncio.Future[float] | None = None
+        self._is_due = False
+
+    async def __aenter__(self) -> Journal:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def record(self, *records: Record) -> float:
+        """Record what is known of some steps, all at once; it is on disk at return.
+
+        Returns:
+            `elapsed()` right after the commit.
+
+        Raises:
+            LockLost: another run has taken the lock; nothing was recorded, and nothing may be sent.
+            MigrateError: the database cannot be written; nothing was recorded.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[float] = loop.create_future()
+        self._waiting.append((done, records))
+        if self._writing is None and not self._is_due:
+            # At the end of this turn of the loop: with it goes all that its other tasks record.
+            self._is_due = True
+            loop.call_soon(self._write)
+        return await done
+
+    async def close(self) -> None:
+        """Wait until all that was handed in is on disk, and end the writer."""
+        while self._is_due or self._writing is not None:
+            await (asyncio.wait([self._writing]) if self._writing is not None else asyncio.sleep(0))
+        self._thread.shutdown()
+        self._connection.close()
+
+    def _write(self) -> None:
+        self._is_due = False
+        group, self._waiting = self._waiting, []
+        records = [record for _, several in group for record in several]
+        self._writing = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, records)
+        self._writing.add_done_callback(partial(self._tell, [done for done, _ in group]))
+
+    def _tell(self, group: Sequence[asyncio.Future[float]], writing: asyncio.Future[float]) -> None:
+        self._writing = None
+        error = writing.exception()
+        for done in group:
+            if done.done():  # the task that waited was cancelled; what it recorded is on disk all the same
+                continue
+            if error is None:
+                done.set_result(writing.result())
+            else:
+                done.set_exception(error)
+        if self._waiting:
+            self._write()
+
+    def _commit(self, records: Sequence[Record]) -> float:
+        """Commit a group; runs in the writer's thread."""
+        with self._store.transaction(self._connection):
+            if not self._connection.execute(RENEW, [self._nonce]).rowcount:
+                raise LockLost(
+                    f"Another run has taken over the lock of {self._store.path}: this one stopped answering for "
+                    "too long. Nothing more was sent. `chat-migrate status` shows how things stand."
+                )
+            self._append(records)
+        return elapsed()
+
+    def _append(self, records: Sequence[Record]) -> None:
+        entries = [values for record in records for values in _entry_values(record)]
+        facts = {
+            "run": self._run.id,
+            "account": self._run.target_account_sid,
+            "plan": self._run.plan,
+            "session": self._session,
             "at": now(),
-            "status": entry.status,
-            "code": entry.code,
-            "request_id": entry.request_id,
-            "message": entry.message,
-            "seen": json.dumps(entry.seen) if entry.seen is not None else None,
+            "last": self._connection.execute(LAST).fetchone()[0],
+            "entries": json.dumps(entries),
         }
-        for entry in entries
+        self._connection.execute(APPEND, facts)
+        updated = self._connection.execute(UPDATE, facts).rowcount
+        if updated != len(entries):
+            raise AssertionError(
+                f"{len(entries) - updated} of {len(entries)} entries are of no step of the plan"
+            )
+        account, run = self._run.target_account_sid, self._run.id
+        if pairs := [record.counterpart for record in records if record.counterpart]:
+            counterparts.add(self._connection, account, run, pairs)
+        if writes := [record.own_write for record in records if record.own_write]:
+            own_writes.save(self._connection, account, run, writes)
+        for sid in [record.removed for record in records if record.removed]:
+            counterparts.mark_removed(self._connection, account, sid)
+
+
+def _entry_values(record: Record) -> list[list[Json]]:
+    """Return for each entry what the statements take: nested JSON as text, so that SQLite takes it as it is."""
+    given_up = None if record.given_up is None else json.dumps(record.given_up)
+    return [_values(record.key, entry, given_up) for entry in record.entries]
+
+
+def _values(key: str, entry: Entry, given_up: str | None) -> list[Json]:
+    seen = None if entry.seen is None else json.dumps(entry.seen)
+    known = overwritten = None
+    if entry.state is State.INTENT and entry.seen is not None:
+        known = json.dumps(entry.seen[KNOWN]) if KNOWN in entry.seen else None
+        overwritten = seen if known is None else None
+    return [
+        key,
+        entry.state.value,
+        entry.status,
+        entry.code,
+        entry.request_id,
+        storable(entry.message),
+        seen,
+        known,
+        overwritten,
+        given_up,
     ]
-    with store.writing() as db:
-        db.table("journal").insert_all(rows)
-        if became is not None:
-            sids.insert(db, run.account_sid, run.id, became)
-        if removed is not None:
-            sids.mark_removed(db, *removed)
-
-
-def last_entries(store: Store, run: Run, source_sid: str) -> dict[str, Entry]:
-    """Return the last entry of each step of one service that has any, by step key."""
-    # All keys of a service begin with its SID and a slash; a zero is what follows a slash. So the index
-    # finds them without a look at the other services, which the view `step_states` would take.
-    rows = store.rows(
-        "SELECT *, max(id) FROM journal WHERE run = :run AND key >= :first AND key < :behind GROUP BY key",
-        {"run": run.id, "first": f"{source_sid}/", "behind": f"{source_sid}0"},
-    )
-    return {row["key"]: _entry(row) for row in rows}
-
-
-def first_intent(store: Store, run: Run, key: str) -> str:
-    """Return the server's time at which a create was first about to be sent, ISO 8601."""
-    seen = store.value(
-        "SELECT seen FROM journal WHERE run = :run AND key = :key AND state = 'intent' AND seen IS NOT NULL "
-        "ORDER BY id LIMIT 1",
-        {"run": run.id, "key": key},
-    )
-    return str(json.loads(seen)["since"])
-
-
-def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
-    """Return the newest run, or the given one, if the outcome of creating a service in it is not known; else None."""
-    run_id = store.value(
-        "SELECT max(s.run) FROM step_states s JOIN runs r ON r.id = s.run WHERE s.account_sid = :account "
-        f"AND s.state IN ({_sql_list(UNDECIDED)}) AND s.key GLOB '*/service' AND r.undoes IS NULL "
-        "AND (:run IS NULL OR s.run = :run)",
-        {"account": account_sid, "run": run.id if run else None},
-    )
-    return get(store, int(run_id)) if run_id else None
-
-
-def undecided_names(store: Store, run: Run) -> list[str]:
-    """Return the names of the services that a run may have created without knowing of it, one per step."""
-    rows = store.rows(
-        "SELECT p.after FROM step_states s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
-        f"WHERE s.run = :run AND p.resource = 'service' AND s.state IN ({_sql_list(UNDECIDED)})",
-        {"run": run.id, "plan": run.plan},
-    )
-    return [json.loads(row["after"])["friendly_name"] for row in rows]
-
-
-def last_troubles(store: Store, run: Run, limit: int) -> list[tuple[str, Entry]]:
-    """Return the newest steps that did not end well, newest first: step key and last entry."""
-    settled = _sql_list(run.settled)
-    rows = store.rows(
-        f"SELECT * FROM step_states WHERE run = :run AND state NOT IN ({settled}) ORDER BY id DESC LIMIT :limit",
-        {"run": run.id, "limit": limit},
-    )
-    return [(row["key"], _entry(row)) for row in rows]
-
-
-def counts(store: Store, run: Run) -> dict[str, int]:
-    """Return how many steps of the run's plan are in each state; steps without an entry are planned."""
-    rows = store.rows(
-        "SELECT coalesce(s.state, 'planned') AS state, count(*) AS steps FROM plan_steps p "
-        "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key WHERE p.plan = :plan GROUP BY 1 ORDER BY 1",
-        {"run": run.id, "plan": run.plan},
-    )
-    return {row["state"]: row["steps"] for row in rows}
-
-
-def open_services(store: Store, run: Run) -> list[str]:
-    """Return the source SIDs of services with steps that are not settled, sorted."""
-    settled = _sql_list(run.settled)
-    rows = store.rows(
-        "SELECT DISTINCT p.source_sid FROM plan_steps p "
-        "LEFT JOIN step_states s ON s.run = :run AND s.key = p.key "
-        f"WHERE p.plan = :plan AND coalesce(s.state, 'planned') NOT IN ({settled}) ORDER BY 1",
-        {"run": run.id, "plan": run.plan},
-    )
-    return [row["source_sid"] for row in rows]
-
-
-def remember_refusals(
-    store: Store, account_sid: str, target_sid: str, values: tuple[str, ...], entry: Entry
-) -> None:
-    """Remember filters that Twilio refuses for a service, so that no later plan tries them again."""
-    rows = [
-        {
-            "account_sid": account_sid,
-            "target_sid": target_sid,
-            "resource": "webhooks",
-            "value": value,
-            "code": entry.code,
-            "message": entry.message,
-            "at": now(),
-        }
-        for value in values
-    ]
-    with store.writing() as db:
-        db.table("refusals").upsert_all(rows, pk=("target_sid", "resource", "value"))
-
-
-def forget_refusals(store: Store, target_sid: str, values: tuple[str, ...]) -> None:
-    """Forget filters that turned out not to be what Twilio refused."""
-    with store.writing() as db:
-        for value in values:
-            db.table("refusals").delete_where("target_sid = ? AND value = ?", [target_sid, value])
-
-
-def refused(store: Store, target_sid: str) -> frozenset[str]:
-    """Return the filters that Twilio has refused for a service."""
-    rows = store.rows("SELECT value FROM refusals WHERE target_sid = :sid", {"sid": target_sid})
-    return frozenset(row["value"] for row in rows)
-
-
-def refusals_since(store: Store, account_sid: str, moment: str) -> int:
-    """Return how many filters Twilio has refused in an account since a moment, as far as they are remembered."""
-    count = store.value(
-        "SELECT count(*) FROM refusals WHERE account_sid = :account AND at >= :moment",
-        {"account": account_sid, "moment": moment},
-    )
-    return int(count)
-
-
-def _sql_list(states: Iterable[State]) -> str:
-    return ", ".join(sorted(f"'{state.value}'" for state in states))
-
-
-def _find(store: Store, where: str, parameters: dict[str, Any]) -> Run | None:
-    row = store.row(
-        "SELECT id, plan, account_sid, started_at, finished_at, undoes, delete_created FROM runs "
-        f"WHERE {where} ORDER BY id DESC LIMIT 1",
-        parameters,
-    )
-    return Run(**{**row, "delete_created": bool(row["delete_created"])}) if row else None
-
-
-def _entry(row: Mapping[str, Any]) -> Entry:
-    return Entry(
-        state=State(row["state"]),
-        message=row["message"] or "",
-        status=row["status"],
-        code=row["code"],
-        request_id=row["request_id"],
-        seen=json.loads(row["seen"]) if row["seen"] else None,
-    )

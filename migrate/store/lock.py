@@ -1,93 +1,221 @@
-"""One run at a time per database: a row with nonce, host, pid and heartbeat."""
+"""One run at a time per account and database: a row with a nonce, its holder, and a count that moves while it lives.
+
+No clock of two hosts is compared. Whether a holder whose process can't be looked for is alive shows in its beat:
+it moves, or it does not.
+"""
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from migrate.core.clock import now
-from migrate.core.errors import LockHeld, MigrateError
+from migrate.core.errors import BadInput, Interrupted, LockHeld
 from migrate.store.database import Store
+from migrate.store.processes import Process, is_alive, this_process
 
-HEARTBEAT_SECONDS = 5.0
+BEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 60.0
-"""A holder whose process cannot be looked for is taken for dead when its heartbeat is older than this."""
+"""So long a holder that can't be looked for is watched before its lock is taken over."""
+LOOK_SECONDS = 0.5
+
+TAKE = """
+INSERT INTO lock (account_sid, nonce, id, host, boot, namespace, pid, process_started, command, started_at, beat)
+VALUES (:account_sid, :nonce, :id, :host, :boot, :namespace, :pid, :started, :command, :started_at, 0)
+"""
+BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
+
+
+class Stoppable(Protocol):
+    """What asks a command to end, and says whether that was done."""
+
+    def set(self) -> None:
+        """Ask for the end."""
+
+    def is_set(self) -> bool:
+        """Return whether the end was asked for."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that is held: `nonce` fences what its holder writes, `id` is what people type."""
+
+    nonce: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        id: what `unlock` takes.
+        command: what it does.
+        host: where.
+        pid: its process id there.
+        started_at: since when, ISO 8601, UTC, by its own clock.
+        alive: whether its process is there; None if that can't be told from here.
+    """
+
+    id: str
+    command: str
+    host: str
+    pid: int
+    started_at: str
+    alive: bool | None
+
+    def __str__(self) -> str:
+        return (
+            f"`chat-migrate {self.command}` (process {self.pid} on {self.host}, since {self.started_at}, "
+            f"lock {self.id})"
+        )
 
 
 @contextmanager
-def held(store: Store, command: str, stop: threading.Event | None = None) -> Iterator[None]:
-    """Hold the database's lock; a dead holder's is taken over.
+def held(
+    store: Store,
+    account_sid: str,
+    command: str,
+    stop: Stoppable,
+    *,
+    watching: Callable[[Holder], None] | None = None,
+    dead_after: float = DEAD_AFTER_SECONDS,
+) -> Iterator[Lock]:
+    """Hold the lock of an account; a dead holder's is taken over.
 
     Args:
         store: the database.
+        account_sid: the account.
         command: the holder's name for others.
-        stop: set if another process has taken the lock over: this one was taken for dead, and must end.
+        stop: set if another process has taken the lock over: this one was taken for dead, and must end. Whoever sets
+            it ends the watching.
+        watching: told of a holder that is about to be watched, because its process can't be looked for.
+        dead_after: for how many seconds it is watched.
 
     Raises:
         LockHeld: another run that is alive has it.
+        Interrupted: the end was asked for while a holder was watched.
     """
-    nonce = secrets.token_hex(8)
-    _take(store, command, nonce)
+    lock = Lock(secrets.token_hex(16), secrets.token_hex(4))
+    _take(store, account_sid, command, lock, _watch(store, account_sid, stop, watching, dead_after))
     done = threading.Event()
     beating = threading.Thread(
-        target=_beat, args=(store, nonce, done, stop or threading.Event()), name="lock-heartbeat", daemon=True
+        target=_beat, args=(store, lock.nonce, done, stop), name="lock-heartbeat", daemon=True
     )
     beating.start()
     try:
-        yield
+        yield lock
     finally:
         done.set()
         beating.join()
         with store.writing() as db:
-            db.table("lock").delete_where("nonce = ?", [nonce])
+            db.table("lock").delete_where("nonce = ?", [lock.nonce])
 
 
-def _take(store: Store, command: str, nonce: str) -> None:
+def unlock(store: Store, lock_id: str) -> None:
+    """End a lock that its holder can't end.
+
+    Raises:
+        BadInput: there is none with this id.
+    """
     with store.writing() as db:
-        holder = next(iter(db.table("lock").rows), None)
-        if holder is not None and _is_alive(holder):
-            raise LockHeld(
-                f"`chat-migrate {holder['command']}` (process {holder['pid']} on {holder['host']}, since "
-                f"{holder['started_at']}) is working on {store.path}. Wait for it to end, or end it first."
+        if not db.execute("DELETE FROM lock WHERE id = ?", [lock_id]).rowcount:
+            raise BadInput(
+                f"There is no lock {lock_id!r} in {store.path}. A command that is refused shows the id of the lock."
             )
-        db.table("lock").delete_where()
-        db.table("lock").insert(
-            {
-                "id": 1,
-                "nonce": nonce,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "command": command,
-                "started_at": now(),
-                "heartbeat": time.time(),
-            }
-        )
 
 
-def _beat(store: Store, nonce: str, done: threading.Event, stop: threading.Event) -> None:
-    while not done.wait(HEARTBEAT_SECONDS):
-        # A disk that is full for a moment is the command's to report; the next beat may succeed.
-        with suppress(MigrateError), store.writing() as db:
-            beaten = db.execute("UPDATE lock SET heartbeat = ? WHERE nonce = ?", [time.time(), nonce])
-            if not beaten.rowcount:
-                stop.set()
+def holder(store: Store, account_sid: str) -> Holder | None:
+    """Return who holds the lock of an account, or None."""
+    row = _row(store, account_sid)
+    return _holder(row) if row else None
 
 
-def _is_alive(holder: Mapping[str, Any]) -> bool:
-    pid = int(holder["pid"])
-    # Our own process id in another's lock: an earlier container of this name had it as well.
-    if holder["host"] != socket.gethostname() or pid == os.getpid():
-        return time.time() - float(holder["heartbeat"]) < DEAD_AFTER_SECONDS
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+Row = Mapping[str, Any]
+
+
+def _row(store: Store, account_sid: str) -> Row | None:
+    return store.row("SELECT * FROM lock WHERE account_sid = :account", {"account": account_sid})
+
+
+def _holder(row: Row) -> Holder:
+    process = Process(row["host"], row["boot"], row["namespace"], row["pid"], row["process_started"])
+    alive = is_alive(process, this_process())
+    return Holder(row["id"], row["command"], row["host"], row["pid"], row["started_at"], alive)
+
+
+def _watch(
+    store: Store,
+    account_sid: str,
+    stop: Stoppable,
+    watching: Callable[[Holder], None] | None,
+    seconds: float,
+) -> Row | None:
+    """Return the row of a holder that is dead, or None if nobody holds the lock; raise LockHeld if one is alive."""
+    row = _row(store, account_sid)
+    if row is None:
+        return None
+    found = _holder(row)
+    if found.alive:
+        raise _refusal(store, found)
+    if found.alive is None:
+        if watching is not None:
+            watching(found)
+        if not _is_still(store, account_sid, row, stop, seconds):
+            raise _refusal(store, found)
+    return row
+
+
+def _is_still(store: Store, account_sid: str, row: Row, stop: Stoppable, seconds: float) -> bool:
+    """Whether the beat of a lock does not move for so long, by this process's own clock."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if stop.is_set():
+            raise Interrupted("Interrupted while waiting to see whether another run is alive.")
+        time.sleep(min(LOOK_SECONDS, left))
+        present = _row(store, account_sid)
+        if present is None:
+            return True
+        if (present["nonce"], present["beat"]) != (row["nonce"], row["beat"]):
+            return False
     return True
+
+
+def _take(store: Store, account_sid: str, command: str, lock: Lock, dead: Row | None) -> None:
+    process = this_process()
+    with store.writing() as db:
+        if dead is not None:
+            db.execute("DELETE FROM lock WHERE nonce = :nonce AND beat = :beat", dict(dead))
+        row = {
+            **vars(lock),
+            **vars(process),
+            "account_sid": account_sid,
+            "command": command,
+            "started_at": now(),
+        }
+        present = _row(store, account_sid)
+        if present is not None:  # somebody was quicker, or the holder has moved at the last moment
+            raise _refusal(store, _holder(present))
+        db.execute(TAKE, row)
+
+
+def _refusal(store: Store, found: Holder) -> LockHeld:
+    return LockHeld(
+        f"{found} is working on {store.path}. Wait for it to end, or stop it. If it no longer runs, "
+        f"`chat-migrate unlock {found.id}` ends its lock."
+    )
+
+
+def _beat(store: Store, nonce: str, done: threading.Event, stop: Stoppable) -> None:
+    with closing(store.connect()) as connection:
+        while not done.wait(BEAT_SECONDS):
+            # A disk that is full for a moment is the command's to report; the next beat may succeed.
+            with suppress(sqlite3.Error):
+                if not connection.execute(BEAT, [nonce]).rowcount:
+                    stop.set()

@@ -1,133 +1,143 @@
-"""Snapshots: Chat Services as they were read, immutable once finished."""
+"""Snapshots: items as they were read from Chat, immutable once finished."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mappings import ChatService
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
-from migrate.store.database import Store, to_json
+from migrate.model.item import Examined, FileExamined, Item, Snapshot
+from migrate.store.database import CHUNK, Store, storable, to_json
 
 Json = Any
-CHUNK = 200
+ROLES = "roles"
+"""The kind whose items the mappings look at together with their service."""
 VOLATILE = frozenset({"date_created", "date_updated", "url", "links"})
 """Keys that say nothing about settings and change, or are written differently, by themselves."""
 
+ADD_ITEM = """
+INSERT INTO items (snapshot, kind, sid, api, parent, account_sid, name, origin, not_held, digest, payload)
+VALUES (:snapshot, :kind, :sid, :api, :parent, :account_sid, :name, :origin, :not_held, :digest, :payload)
+ON CONFLICT (snapshot, kind, sid, api) DO UPDATE SET parent = excluded.parent, name = excluded.name,
+    origin = excluded.origin, not_held = excluded.not_held, digest = excluded.digest, payload = excluded.payload
+"""
+SAVE_PROGRESS = """
+INSERT INTO inventory_progress (snapshot, kind, parent, account_sid, next_page)
+VALUES (:snapshot, :kind, :parent, :account_sid, :next_page)
+ON CONFLICT (snapshot, kind, parent) DO UPDATE SET next_page = excluded.next_page
+"""
+TOP_SIDS = """
+SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid > :sid
+ORDER BY sid LIMIT :limit
+"""
+VIEWS_OF = """
+SELECT * FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))
+ORDER BY sid, api
+"""
+CHILDREN_OF = """
+SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind
+    AND parent IN (SELECT value FROM json_each(:sids)) ORDER BY parent, id
+"""
+
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The head of one snapshot.
+class Progress:
+    """How far an inventory that comes page by page has come.
 
     Attributes:
-        id: its number in this database.
-        account_sid: the account that the services belong to.
-        source: `live` or `file`.
-        apis: the Chat API versions that it holds, `v1,v2`.
-        taken_at: when reading began, ISO 8601, UTC.
-        services: how many services it holds.
-        digest: SHA-256 over all settings in it.
+        kind: the name of the kind of its items.
+        parent: the service that is looked at.
+        next_page: the address of the page to read next; None if there is no more.
     """
 
-    id: int
-    account_sid: str
-    source: str
-    apis: str
-    taken_at: str
-    services: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class ServiceView:
-    """One Chat Service as one API version shows it. `provenance` says where it was read."""
-
-    sid: str
-    api: str
-    payload: Mapping[str, Json]
-    provenance: str
+    kind: str
+    parent: str
+    next_page: str | None
 
 
 def begin(store: Store, *, account_sid: str, source: str) -> int:
-    """Start a snapshot and return its id; unfinished ones that a killed export left are removed."""
+    """Start a snapshot and return its id.
+
+    What a killed export of the account left is removed, unless an unfinished run will go on with it.
+    """
+    abandoned = (
+        "account_sid = :account AND completed_at IS NULL "
+        "AND id NOT IN (SELECT snapshot FROM runs WHERE finished_at IS NULL AND snapshot IS NOT NULL)"
+    )
+    where = {"account": account_sid}
     with store.writing() as db:
-        for table in ("chat_services", "chat_roles"):
-            db.table(table).delete_where(
-                "snapshot_id IN (SELECT id FROM snapshots WHERE completed_at IS NULL)"
+        for table in ("items", "inventory_progress"):
+            db.execute(
+                f"DELETE FROM {table} WHERE snapshot IN (SELECT id FROM snapshots WHERE {abandoned})", where
             )
-        db.table("snapshots").delete_where("completed_at IS NULL")
-        row = {"account_sid": account_sid, "source": source, "apis": "", "taken_at": now()}
+        db.execute(f"DELETE FROM snapshots WHERE {abandoned}", where)
+        row = {"account_sid": account_sid, "source": source, "taken_at": now()}
         return int(db.table("snapshots").insert(row).last_pk or 0)
 
 
-def add_views(store: Store, snapshot_id: int, account_sid: str, views: Iterable[ServiceView]) -> None:
-    """Add what an API version says of some services, all in one transaction.
-
-    The same view twice is kept once: a list may shift between two of its pages.
-    """
-    rows = [
-        {
-            "snapshot_id": snapshot_id,
-            "service_sid": view.sid,
-            "api": view.api,
-            "account_sid": account_sid,
-            "friendly_name": _text(view.payload.get("friendly_name")),
-            "provenance": view.provenance,
-            "payload": json.dumps(view.payload),
-        }
-        for view in views
-    ]
-    with store.writing() as db:
-        db.table("chat_services").upsert_all(rows, pk=("snapshot_id", "service_sid", "api"))
-
-
-def has_views(store: Store, snapshot_id: int, api: str) -> bool:
-    """Whether a snapshot holds anything that one API version has shown."""
-    where = {"id": snapshot_id, "api": api}
-    return bool(
-        store.value("SELECT 1 FROM chat_services WHERE snapshot_id = :id AND api = :api LIMIT 1", where)
-    )
-
-
-def add_roles(
-    store: Store, snapshot_id: int, account_sid: str, service_sid: str, roles: Iterable[Mapping[str, Json]]
+def add_items(
+    store: Store,
+    snapshot_id: int,
+    account_sid: str,
+    items: Iterable[Item],
+    *,
+    progress: Progress | None = None,
 ) -> None:
-    """Add the Role resources of one service, in the order read."""
+    """Add items, in the order read, and how far their inventory has come, all in one transaction.
+
+    The same item from the same API version twice is kept once, as it was read last: a list may shift between two
+    of its pages.
+    """
+    rows = [_item_row(snapshot_id, account_sid, item) for item in items]
     with store.writing() as db:
-        table = db.table("chat_roles")
-        start = table.count_where("snapshot_id = ? AND service_sid = ?", [snapshot_id, service_sid])
-        rows = [
-            {
-                "snapshot_id": snapshot_id,
-                "service_sid": service_sid,
-                "role_sid": role["sid"],
-                "position": start + offset,
-                "account_sid": account_sid,
-                "friendly_name": _text(role.get("friendly_name")),
-                "payload": json.dumps(role),
-            }
-            for offset, role in enumerate(roles)
-        ]
-        table.upsert_all(rows, pk=("snapshot_id", "service_sid", "role_sid"))
+        db.conn.executemany(ADD_ITEM, rows)
+        if progress is not None:
+            db.execute(SAVE_PROGRESS, _progress_row(snapshot_id, account_sid, progress))
 
 
-def finish(store: Store, snapshot_id: int) -> Snapshot:
-    """Seal the snapshot and return it."""
-    apis = store.value(
-        "SELECT group_concat(api) FROM (SELECT DISTINCT api FROM chat_services "
-        "WHERE snapshot_id = :id ORDER BY api)",
-        {"id": snapshot_id},
+def save_progress(store: Store, snapshot_id: int, account_sid: str, progress: Progress) -> None:
+    """Note how far an inventory has come, where no items come with it."""
+    add_items(store, snapshot_id, account_sid, (), progress=progress)
+
+
+def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> Progress | None:
+    """Return how far an inventory has come, or None if it has not begun."""
+    row = store.row(
+        "SELECT kind, parent, next_page FROM inventory_progress "
+        "WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent",
+        {"snapshot": snapshot_id, "kind": kind, "parent": parent},
     )
+    return Progress(**row) if row else None
+
+
+def stored_item(store: Store, snapshot_id: int, kind: str, sid: str, api: str) -> Item | None:
+    """Return one item of a snapshot, finished or not, or None."""
+    row = store.row(
+        "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = :sid AND api = :api",
+        {"snapshot": snapshot_id, "kind": kind, "sid": sid, "api": api},
+    )
+    return _item(row) if row else None
+
+
+def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
+    """Seal the snapshot and return it."""
     digest = hashlib.sha256()
-    services = 0
-    for service in services_of(store, snapshot_id):
-        digest.update(digest_of(service).encode())
-        services += 1
-    changes = {"apis": apis or "", "services": services, "digest": digest.hexdigest(), "completed_at": now()}
+    for item in _digests(store, snapshot_id):
+        digest.update(to_json(item).encode())
+    changes = {
+        "services": store.value(
+            "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :snapshot AND parent IS NULL",
+            {"snapshot": snapshot_id},
+        ),
+        "digest": digest.hexdigest(),
+        "examined": to_json(asdict(examined)),
+        "completed_at": now(),
+    }
     with store.writing() as db:
         db.table("snapshots").update(snapshot_id, changes)
     return get(store, snapshot_id)
@@ -141,107 +151,215 @@ def get(store: Store, snapshot_id: int) -> Snapshot:
     """
     found = _find(store, "id = :id", {"id": snapshot_id})
     if found is None:
-        raise BadInput(f"There is no snapshot {snapshot_id} in {store.path}. Run `chat-migrate export`.")
+        raise BadInput(
+            f"There is no snapshot {snapshot_id} in {store.path}. `chat-migrate history` lists them; "
+            "`chat-migrate export` makes a new one."
+        )
     return found
 
 
-def latest(store: Store) -> Snapshot:
-    """Return the newest finished snapshot.
-
-    Raises:
-        BadInput: there is none.
-    """
-    found = find_latest(store)
-    if found is None:
-        raise BadInput(f"There is no snapshot in {store.path}. Run `chat-migrate export` first.")
-    return found
-
-
-def find_latest(store: Store) -> Snapshot | None:
-    """Return the newest finished snapshot, or None."""
-    return _find(store, "1", {})
-
-
-def latest_of(store: Store, account_sid: str) -> Snapshot:
+def latest(store: Store, account_sid: str) -> Snapshot:
     """Return the newest finished snapshot of an account.
 
     Raises:
         BadInput: there is none.
     """
-    found = _find(store, "account_sid = :account_sid", {"account_sid": account_sid})
+    found = find_latest(store, account_sid)
     if found is None:
-        raise BadInput(f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export`.")
+        raise BadInput(
+            f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export` first."
+        )
     return found
 
 
-def services_of(store: Store, snapshot_id: int) -> Iterator[ChatService]:
-    """Return the services of a snapshot in the order of their SIDs, read one by one."""
-    return (service(store, snapshot_id, sid) for sid in sids_of(store, snapshot_id))
+def find_latest(store: Store, account_sid: str | None) -> Snapshot | None:
+    """Return the newest finished snapshot of an account, or of any with None; None if there is none."""
+    if account_sid is None:
+        return _find(store, "1", {})
+    return _find(store, "account_sid = :account", {"account": account_sid})
 
 
-def sids_of(store: Store, snapshot_id: int) -> Iterator[str]:
+def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
     """Yield the SIDs of a snapshot's services in order, a few at a time."""
-    after = ""
-    while chunk := _sids(store, snapshot_id, after):
-        yield from chunk
-        after = chunk[-1]
+    for sids in _sid_chunks(store, snapshot_id, frozenset()):
+        yield from sids
+
+
+def services(store: Store, snapshot_id: int, *, only: frozenset[str] = frozenset()) -> Iterator[ChatService]:
+    """Yield the services of a snapshot in the order of their SIDs, read a few at a time.
+
+    Args:
+        store: the database.
+        snapshot_id: of the snapshot.
+        only: the SIDs of those that are wanted; all if it is empty. What is not there is left out.
+    """
+    for sids in _sid_chunks(store, snapshot_id, only):
+        yield from _assembled(store, snapshot_id, sids)
 
 
 def service(store: Store, snapshot_id: int, sid: str) -> ChatService:
-    """Return one service of a snapshot."""
-    where = {"id": snapshot_id, "sid": sid}
-    views = store.rows(
-        "SELECT api, payload FROM chat_services WHERE snapshot_id = :id AND service_sid = :sid", where
+    """Return one service of a snapshot.
+
+    Raises:
+        BadInput: it is not in there.
+    """
+    found = next(_assembled(store, snapshot_id, [sid]), None)
+    if found is None:
+        raise BadInput(f"Service {sid} is not in snapshot {snapshot_id} of {store.path}.")
+    return found
+
+
+def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iterator[Item]:
+    """Yield the items of a kind that belong to a parent, in the order read, a few at a time."""
+    rows = store.scan(
+        "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id "
+        "ORDER BY id LIMIT :limit",
+        {"snapshot": snapshot_id, "kind": kind, "parent": parent},
+        after={"id": 0},
     )
-    roles = store.rows(
-        "SELECT payload FROM chat_roles WHERE snapshot_id = :id AND service_sid = :sid ORDER BY position",
-        where,
+    return (_item(row) for row in rows)
+
+
+def item_count(store: Store, snapshot_id: int, kind: str) -> int:
+    """Return how many items of a kind a snapshot holds, however many API versions showed one."""
+    return int(
+        store.value(
+            "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :snapshot AND kind = :kind",
+            {"snapshot": snapshot_id, "kind": kind},
+        )
     )
-    payloads = {view["api"]: json.loads(view["payload"]) for view in views}
-    return ChatService(
-        sid=sid,
-        v1=payloads.get("v1"),
-        v2=payloads.get("v2"),
-        roles=tuple(json.loads(role["payload"]) for role in roles),
-    )
 
 
-def digest_of(service: ChatService) -> str:
-    """Return a SHA-256 over the settings of a service: dates and addresses do not count."""
-    documents = [_settings(document) for document in (service.v1, service.v2, *service.roles)]
-    return _sha256([service.sid, *documents])
+def service_digests(store: Store, snapshot_id: int) -> Iterator[tuple[str, str]]:
+    """Yield the SID of each service and a SHA-256 over its settings and roles, in the order of the SIDs.
+
+    Dates and addresses do not count, nor does the order in which roles are listed.
+    """
+    for sids in _sid_chunks(store, snapshot_id, frozenset()):
+        views, children = _rows_of(store, snapshot_id, sids)
+        for sid in sids:
+            parts = [(row["api"], row["sid"], row["digest"]) for row in (*views[sid], *children[sid])]
+            yield sid, _sha256(sorted(parts))
 
 
-def payload_digest(payload: Mapping[str, Json]) -> str:
+def settings_digest(payload: Mapping[str, Json]) -> str:
     """Return a SHA-256 over the settings in one resource."""
-    return _sha256(_settings(payload))
+    return _sha256({key: value for key, value in payload.items() if key not in VOLATILE})
 
 
 def _sha256(value: Json) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
-def _settings(document: Mapping[str, Json] | None) -> Json:
-    return None if document is None else {key: document[key] for key in document if key not in VOLATILE}
+def _item_row(snapshot_id: int, account_sid: str, item: Item) -> dict[str, Any]:
+    name = item.payload.get("friendly_name")
+    return {
+        "snapshot": snapshot_id,
+        "kind": item.kind,
+        "sid": item.sid,
+        "api": item.api,
+        "parent": item.parent,
+        "account_sid": account_sid,
+        "name": storable(name) if isinstance(name, str) else "",
+        "origin": storable(item.origin),
+        "not_held": to_json(sorted(item.not_held)),
+        "digest": settings_digest(item.payload),
+        "payload": json.dumps(item.payload),
+    }
 
 
-def _sids(store: Store, snapshot_id: int, after: str) -> list[str]:
-    rows = store.rows(
-        "SELECT DISTINCT service_sid FROM chat_services WHERE snapshot_id = :id AND service_sid > :after "
-        "ORDER BY service_sid LIMIT :limit",
-        {"id": snapshot_id, "after": after, "limit": CHUNK},
+def _progress_row(snapshot_id: int, account_sid: str, progress: Progress) -> dict[str, Any]:
+    return {"snapshot": snapshot_id, "account_sid": account_sid, **vars(progress)}
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    return Item(
+        kind=row["kind"],
+        sid=row["sid"],
+        parent=row["parent"],
+        payload=json.loads(row["payload"]),
+        api=row["api"],
+        origin=row["origin"],
+        not_held=frozenset(json.loads(row["not_held"])),
     )
-    return [row["service_sid"] for row in rows]
+
+
+def _sid_chunks(store: Store, snapshot_id: int, only: frozenset[str]) -> Iterator[list[str]]:
+    if only:
+        wanted = sorted(only)
+        yield from (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
+        return
+    for rows in store.batches(TOP_SIDS, {"snapshot": snapshot_id}, after={"sid": ""}):
+        yield [row["sid"] for row in rows]
+
+
+Grouped = dict[str, list[dict[str, Any]]]
+
+
+def _rows_of(store: Store, snapshot_id: int, sids: Sequence[str]) -> tuple[Grouped, Grouped]:
+    """Return the rows of some services, by API version, and those of what belongs to them, by SID of the service."""
+    where = {"snapshot": snapshot_id, "sids": json.dumps(sids)}
+    views: Grouped = {sid: [] for sid in sids}
+    for row in store.rows(VIEWS_OF, where):
+        views[row["sid"]].append(row)
+    children: Grouped = {sid: [] for sid in sids}
+    for row in store.rows(CHILDREN_OF, {**where, "kind": ROLES}):
+        children[row["parent"]].append(row)
+    return views, children
+
+
+def _assembled(store: Store, snapshot_id: int, sids: Sequence[str]) -> Iterator[ChatService]:
+    views, children = _rows_of(store, snapshot_id, sids)
+    for sid in sids:
+        if views[sid]:
+            yield _chat_service(sid, [_item(row) for row in views[sid]], children[sid])
+
+
+def _chat_service(sid: str, views: Sequence[Item], roles: Sequence[Mapping[str, Any]]) -> ChatService:
+    payloads = {view.api: view.payload for view in views}
+    # A role that both API versions have shown is one role.
+    distinct = {row["sid"]: json.loads(row["payload"]) for row in roles}
+    return ChatService(
+        sid=sid,
+        v1=payloads.get("v1"),
+        v2=payloads.get("v2"),
+        roles=tuple(distinct.values()),
+        not_examined=_not_examined(views),
+    )
+
+
+def _not_examined(views: Sequence[Item]) -> dict[str, str]:
+    """Return what no view of a service could show, and why."""
+    paths = frozenset[str].intersection(*(view.not_held for view in views))
+    origins = " and ".join(dict.fromkeys(view.origin for view in views))
+    return dict.fromkeys(sorted(paths), f"{origins} cannot show it")
+
+
+def _digests(store: Store, snapshot_id: int) -> Iterator[list[str]]:
+    """Yield what tells a snapshot's items apart and what they hold, in the order of kind, SID and API version."""
+    rows = store.scan(
+        "SELECT kind, sid, api, parent, digest FROM items "
+        "WHERE snapshot = :snapshot AND (kind, sid, api) > (:kind, :sid, :api) ORDER BY kind, sid, api LIMIT :limit",
+        {"snapshot": snapshot_id},
+        after={"kind": "", "sid": "", "api": ""},
+    )
+    return (list(row.values()) for row in rows)
 
 
 def _find(store: Store, where: str, parameters: dict[str, Any]) -> Snapshot | None:
     row = store.row(
-        "SELECT id, account_sid, source, apis, taken_at, services, digest FROM snapshots "
+        "SELECT id, account_sid, source, taken_at, services, digest, examined FROM snapshots "
         f"WHERE completed_at IS NOT NULL AND {where} ORDER BY id DESC LIMIT 1",
         parameters,
     )
-    return Snapshot(**row) if row else None
+    return Snapshot(**{**row, "examined": _examined(json.loads(row["examined"]))}) if row else None
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
+def _examined(facts: Mapping[str, Any]) -> Examined:
+    return Examined(
+        apis=tuple(facts["apis"]),
+        roles=facts["roles"],
+        channels=facts["channels"],
+        files=tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"]),
+        warnings=tuple(facts["warnings"]),
+    )

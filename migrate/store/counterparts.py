@@ -1,0 +1,197 @@
+"""Which item of a target account stands for which item of the source, newest last."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.model.state import CREATED, REMOVED, Counterpart, Run
+from migrate.store.database import Store, storable
+
+ADD = """
+INSERT OR REPLACE INTO counterparts (account_sid, kind, how, name, source_sid, target_sid, source_service_sid,
+    target_service_sid, run, at)
+SELECT :account, p.kind, CASE coalesce(k.how, :removed) WHEN :removed THEN p.how ELSE k.how END,
+    coalesce(nullif(p.name, ''), k.name, ''), p.source_sid, p.target_sid, p.source_service_sid,
+    p.target_service_sid, coalesce(k.run, :run), coalesce(k.at, :at)
+FROM (
+    SELECT json_extract(value, '$[0]') AS kind, json_extract(value, '$[1]') AS how,
+        json_extract(value, '$[2]') AS name, json_extract(value, '$[3]') AS source_sid,
+        json_extract(value, '$[4]') AS target_sid, json_extract(value, '$[5]') AS source_service_sid,
+        json_extract(value, '$[6]') AS target_service_sid
+    FROM json_each(:pairs)
+) p
+LEFT JOIN counterparts k
+    ON k.account_sid = :account AND k.source_sid = p.source_sid AND k.target_sid = p.target_sid
+"""
+"""What is known of a pair already (which run has created it, when, its name) stays known."""
+
+REMOVE = """
+UPDATE counterparts SET how = :removed
+WHERE account_sid = :account AND id IN (
+    SELECT id FROM counterparts WHERE account_sid = :account AND target_sid = :sid
+    UNION ALL SELECT id FROM counterparts WHERE target_service_sid = :sid
+)
+"""
+"""The pair stays: reports go on to tell what a run had created."""
+
+TARGET_IN_USE = """
+SELECT coalesce(
+    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :service),
+    (SELECT target_sid FROM counterparts WHERE source_sid = :service AND run = :run AND account_sid = :account
+        AND how != :removed ORDER BY id DESC LIMIT 1),
+    (SELECT target_sid FROM counterparts WHERE source_sid = :service AND account_sid = :account
+        AND how != :removed ORDER BY id DESC LIMIT 1)
+)
+"""
+LOOKUP = """
+SELECT source_sid, target_sid FROM counterparts
+WHERE account_sid = :account AND source_sid IN (SELECT value FROM json_each(:sids))
+    AND target_service_sid = :target AND how != :removed
+ORDER BY id
+"""
+CREATED_BESIDES = """
+SELECT c.* FROM plan_steps p
+JOIN counterparts c ON c.source_sid = p.item_sid
+JOIN runs r ON r.id = c.run
+WHERE p.plan = :plan AND p.action = 'create' AND c.how = :created AND c.account_sid = :account AND c.at >= :since
+    AND r.plan IS NOT :plan
+LIMIT 1
+"""
+
+
+def add(connection: sqlite3.Connection, account_sid: str, run_id: int, pairs: Sequence[Counterpart]) -> None:
+    """Add pairs within the caller's transaction; the newest pair of a source is the one that holds."""
+    values = [
+        [
+            pair.kind,
+            pair.how,
+            storable(pair.name),
+            pair.source_sid,
+            pair.target_sid,
+            pair.source_service_sid,
+            pair.target_service_sid,
+        ]
+        for pair in pairs
+    ]
+    parameters = {
+        "account": account_sid,
+        "run": run_id,
+        "at": now(),
+        "removed": REMOVED,
+        "pairs": json.dumps(values),
+    }
+    connection.execute(ADD, parameters)
+
+
+def mark_removed(connection: sqlite3.Connection, account_sid: str, sid: str) -> None:
+    """Note within the caller's transaction that an item, or a service and with it all its items, was deleted."""
+    connection.execute(REMOVE, {"account": account_sid, "sid": sid, "removed": REMOVED})
+
+
+def lookup(
+    store: Store, target_account_sid: str, run: Run, source_service_sid: str, sids: Iterable[str]
+) -> dict[str, str]:
+    """Return Chat SID → SID of its counterpart in the Conversation Service that a run uses, as far as it is known.
+
+    Args:
+        store: the database.
+        target_account_sid: the account that is written to.
+        run: its plan's target counts; else what the run has created; else the newest one.
+        source_service_sid: the Chat Service.
+        sids: Chat SIDs of it and of what belongs to it.
+    """
+    where = {
+        "account": target_account_sid,
+        "run": run.id,
+        "plan": run.plan,
+        "service": source_service_sid,
+        "removed": REMOVED,
+    }
+    target = store.value(TARGET_IN_USE, where)
+    return {
+        row["source_sid"]: row["target_sid"]
+        for row in store.rows(
+            LOOKUP,
+            {
+                "account": target_account_sid,
+                "target": target,
+                "removed": REMOVED,
+                "sids": json.dumps(list(sids)),
+            },
+        )
+    }
+
+
+def is_claimed(store: Store, account_sid: str, sids: Iterable[str]) -> set[str]:
+    """Return which SIDs of an account stand for a source item, or stood for one that was removed."""
+    return _sids(
+        store,
+        "SELECT DISTINCT target_sid FROM counterparts WHERE account_sid = :account "
+        "AND target_sid IN (SELECT value FROM json_each(:sids))",
+        {"account": account_sid, "sids": json.dumps(list(sids))},
+    )
+
+
+def are_sources(store: Store, sids: Iterable[str]) -> set[str]:
+    """Return which SIDs are those of items in any snapshot."""
+    return _sids(
+        store,
+        "SELECT DISTINCT sid FROM items WHERE sid IN (SELECT value FROM json_each(:sids))",
+        {"sids": json.dumps(list(sids))},
+    )
+
+
+def latest_created(store: Store, target_account_sid: str, source_sid: str) -> str | None:
+    """Return the newest item in an account that a run has created for a source item and that is there, or None."""
+    found = store.value(
+        "SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :sid "
+        "AND how = :created ORDER BY id DESC LIMIT 1",
+        {"account": target_account_sid, "sid": source_sid, "created": CREATED},
+    )
+    return str(found) if found else None
+
+
+def created_by(store: Store, run: Run, source_sid: str) -> str | None:
+    """Return the item that a run has created for a source item, whether it is still there or not; None if none."""
+    found = store.value(
+        "SELECT target_sid FROM counterparts WHERE source_sid = :sid AND run = :run "
+        "AND how IN (:created, :removed) ORDER BY id DESC LIMIT 1",
+        {"sid": source_sid, "run": run.id, "created": CREATED, "removed": REMOVED},
+    )
+    return str(found) if found else None
+
+
+def created(store: Store, account_sid: str) -> Iterator[str]:
+    """Yield the Conversation Services of an account that runs have created and no rollback has removed."""
+    rows = store.scan(
+        "SELECT id, target_sid FROM counterparts WHERE account_sid = :account AND how = :created "
+        "AND target_sid = target_service_sid AND id > :id ORDER BY id LIMIT :limit",
+        {"account": account_sid, "created": CREATED},
+        after={"id": 0},
+    )
+    return (row["target_sid"] for row in rows)
+
+
+def created_besides(store: Store, account_sid: str, plan: int, since: str) -> dict[str, Any] | None:
+    """Return a pair that a run of another plan has created since, though this plan is to create it; None if none."""
+    return store.row(
+        CREATED_BESIDES, {"plan": plan, "account": account_sid, "since": since, "created": CREATED}
+    )
+
+
+def current(store: Store, account_sid: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the pairs that hold now, of one target account or of all: of each source, those of the newest target."""
+    return store.scan(
+        "SELECT * FROM sid_map WHERE coalesce(:account, account_sid) = account_sid AND id > :id "
+        "ORDER BY id LIMIT :limit",
+        {"account": account_sid},
+        after={"id": 0},
+    )
+
+
+def _sids(store: Store, sql: str, parameters: dict[str, Any]) -> set[str]:
+    return {next(iter(row.values())) for row in store.rows(sql, parameters)}

@@ -1,0 +1,285 @@
+"""What is ready to be worked on: the steps whose needs are settled, batch by batch.
+
+The plan is gone through once, in order. A step that is met before its needs are settled is passed by; it is found
+again through the last of them, when that is settled. So a batch costs the same however many steps there are, and no
+more is kept than what is under way.
+
+A rollback goes the other way: newest first, what was needed after what needed it, and only what was written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.model.state import SETTLED, UNDECIDED, Run, State
+from migrate.model.step import Step
+from migrate.store.database import Parameters, Store
+from migrate.store.states import sql_list
+from migrate.store.steps import with_needs
+
+LOOK = 500
+"""So many rows are looked at with one query."""
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What the two directions differ in, as SQL. `{key}` stands for the key of the step in question.
+
+    Attributes:
+        behind: the steps behind a place in the order.
+        first: the place before the first step.
+        counts: whether a step is to be worked on at all.
+        own: the column of `step_needs` that names a step which waits.
+        other: the one that names what it waits for.
+    """
+
+    behind: str
+    first: tuple[int, int]
+    counts: str
+    own: str
+    other: str
+
+
+FORWARD = _Way("(p.phase, p.id) > (:phase, :id) ORDER BY p.phase, p.id", (-1, 0), "true", "key", "need")
+BACKWARD = _Way(
+    "(p.phase, p.id) < (:phase, :id) ORDER BY p.phase DESC, p.id DESC",
+    (1 << 62, 1 << 62),
+    "EXISTS (SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = {key} AND (o.wrote OR o.undecided))",
+    "need",
+    "key",
+)
+FACTS = """
+SELECT p.id, p.phase, p.key, p.kind, p.source_sid, coalesce(s.state, 'planned') AS state, s.session, EXISTS (
+    SELECT 1 FROM step_needs n LEFT JOIN step_state b ON b.run = :run AND b.key = n.{other}
+    WHERE n.plan = :plan AND n.{own} = p.key AND {other_counts} AND coalesce(b.state, 'planned') NOT IN ({settled})
+) AS is_blocked
+FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
+WHERE p.plan = :plan AND {counts} AND {which}
+"""
+"""`{which}` chooses the steps: those behind a place in the order, or those of some keys."""
+DEPENDENTS = """
+SELECT {own} AS key FROM step_needs WHERE plan = :plan AND {other} = :settled AND {own} > :key
+ORDER BY {own} LIMIT :limit
+"""
+
+SERVICES = """
+SELECT p.source_sid FROM plan_services p
+WHERE p.plan = :plan AND EXISTS (
+    SELECT 1 FROM plan_steps t LEFT JOIN step_state s ON s.run = :run AND s.key = t.key
+    WHERE t.plan = :plan AND t.source_sid = p.source_sid AND coalesce(s.state, 'planned') NOT IN ({done})
+)
+ORDER BY EXISTS (SELECT 1 FROM step_state s WHERE s.run = :run AND s.source_sid = p.source_sid), p.source_sid
+"""
+
+SKIP = f"""
+INSERT INTO journal (run, account_sid, key, state, at, message)
+SELECT :run, :account, p.key, 'skipped', :at, :message
+FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
+WHERE p.plan = :plan AND p.kind = :kind AND p.id BETWEEN :first AND :upto AND (
+    s.state IS NULL OR (s.undecided = 0 AND s.state NOT IN ({sql_list(SETTLED | UNDECIDED)}))
+)
+ORDER BY p.id
+"""
+MARK = """
+INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attempts, undecided, wrote)
+SELECT :run, j.key, p.kind, p.source_sid, 'skipped', j.id, r.sessions, 0, 0, 0
+FROM journal j JOIN plan_steps p ON p.plan = :plan AND p.key = j.key JOIN runs r ON r.id = :run
+WHERE j.id > :last AND j.run = :run
+ON CONFLICT (run, key) DO UPDATE SET state = excluded.state, last = excluded.last, session = excluded.session
+"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which steps of a run are wanted in this session.
+
+    Attributes:
+        only: the source SIDs of the services that are wanted; None for all.
+        limit: at most so many services: those that were never worked on first, then those that failed before.
+        skip_kinds: kinds whose steps are left for another session.
+        allow_drift: whether steps that have drifted are worked on again.
+    """
+
+    only: frozenset[str] | None = None
+    limit: int | None = None
+    skip_kinds: frozenset[str] = frozenset()
+    allow_drift: bool = False
+
+
+class Frontier:
+    """What is ready in one session of a run.
+
+    Args:
+        store: the database.
+        run: the run or rollback; it must have a plan.
+        session: the number of this session.
+        scope: which steps are wanted.
+    """
+
+    def __init__(self, store: Store, run: Run, session: int, scope: Scope | None = None) -> None:
+        self._store = store
+        self._session = session
+        self._scope = scope or Scope()
+        self._where: dict[str, Any] = {"plan": run.plan, "run": run.id, "undoes": run.undoes}
+        self._settled = run.settled
+        self._way = FORWARD if run.undoes is None else BACKWARD
+        self._facts = _facts_sql(self._way, self._settled)
+        self._dependents = DEPENDENTS.format(own=self._way.own, other=self._way.other)
+        self._place = self._way.first
+        self._is_exhausted = False
+        self._found: deque[str] = deque()
+        self._newly_settled: deque[tuple[str, str]] = deque()
+        self._taken: set[str] = set()
+        self._only = self._services()
+
+    @property
+    def under_way(self) -> int:
+        """How many steps were given out and not reported back: while there are some, others may become ready."""
+        return len(self._taken) - len(self._found)
+
+    def ready(self, limit: int) -> list[Step]:
+        """Return the next steps to work on, at most `limit`; each is given out once a session.
+
+        Nothing will be ready any more once this is empty while nothing is under way.
+        """
+        keys: list[str] = []
+        while len(keys) < limit and (self._found or self._look()):
+            if self._found:
+                keys.append(self._found.popleft())
+        return self._steps(keys)
+
+    def settled(self, key: str) -> None:
+        """Say that a step is settled, and that on disk: what needs it may become ready."""
+        self._taken.discard(key)
+        self._newly_settled.append((key, ""))
+
+    def left(self, key: str) -> None:
+        """Say that a step was worked on in this session and is not settled: what needs it has to wait."""
+        self._taken.discard(key)
+
+    def _look(self) -> bool:
+        """Look for more steps with one batch; return whether there was anything to look at."""
+        if self._newly_settled:
+            self._look_at_dependents()
+        elif not self._is_exhausted:
+            self._look_further()
+        else:
+            return False
+        return True
+
+    def _look_at_dependents(self) -> None:
+        """Find again what was passed by and needs what was settled."""
+        settled, after = self._newly_settled.popleft()
+        where = {"plan": self._where["plan"], "settled": settled, "key": after, "limit": LOOK}
+        keys = [row["key"] for row in self._store.rows(self._dependents, where)]
+        if len(keys) == LOOK:
+            self._newly_settled.appendleft((settled, keys[-1]))
+        if keys:
+            which = "p.key IN (SELECT value FROM json_each(:keys)) ORDER BY p.phase, p.id"
+            facts = self._rows(which, {"keys": json.dumps(keys)})
+            self._take(fact for fact in facts if self._was_passed(fact))
+
+    def _look_further(self) -> None:
+        """Go on through the plan."""
+        phase, number = self._place
+        facts = self._rows(f"{self._way.behind} LIMIT :limit", {"phase": phase, "id": number, "limit": LOOK})
+        self._is_exhausted = len(facts) < LOOK
+        if facts:
+            self._place = (facts[-1]["phase"], facts[-1]["id"])
+        self._take(facts)
+
+    def _rows(self, which: str, parameters: Parameters) -> list[dict[str, Any]]:
+        return self._store.rows(self._facts.format(which=which), {**self._where, **parameters})
+
+    def _was_passed(self, fact: Parameters) -> bool:
+        """Whether the way through the plan has come past a step; it meets all others by itself."""
+        here, there = self._place, (fact["phase"], fact["id"])
+        return self._is_exhausted or (there <= here if self._way is FORWARD else there >= here)
+
+    def _take(self, facts: Iterable[Parameters]) -> None:
+        for fact in facts:
+            if fact["key"] not in self._taken and self._is_wanted(fact):
+                self._taken.add(fact["key"])
+                self._found.append(fact["key"])
+
+    def _is_wanted(self, fact: Parameters) -> bool:
+        state = State(fact["state"])
+        if fact["is_blocked"] or fact["session"] == self._session or state in self._settled:
+            return False
+        if state is State.DRIFTED and not self._scope.allow_drift:
+            return False
+        return fact["kind"] not in self._scope.skip_kinds and (
+            self._only is None or fact["source_sid"] in self._only
+        )
+
+    def _steps(self, keys: list[str]) -> list[Step]:
+        number = int(self._where["plan"])
+        rows = self._store.rows(
+            "SELECT * FROM plan_steps WHERE plan = :plan AND key IN (SELECT value FROM json_each(:keys))",
+            {"plan": number, "keys": json.dumps(keys)},
+        )
+        found = {step.key: step for step in with_needs(self._store, number, rows)}
+        return [found[key] for key in keys]
+
+    def _services(self) -> frozenset[str] | None:
+        """Return the services to work on; None for all of them."""
+        limit, only = self._scope.limit, self._scope.only
+        if limit is None:
+            return only
+        done = self._settled if self._scope.allow_drift else {*self._settled, State.DRIFTED}
+        chosen: list[str] = []
+        for row in self._store.rows(SERVICES.format(done=sql_list(done)), self._where):
+            if len(chosen) == limit:
+                break
+            if only is None or row["source_sid"] in only:
+                chosen.append(row["source_sid"])
+        return frozenset(chosen)
+
+
+def _facts_sql(way: _Way, settled: Collection[State]) -> str:
+    return FACTS.format(
+        own=way.own,
+        other=way.other,
+        counts=way.counts.format(key="p.key"),
+        other_counts=way.counts.format(key=f"n.{way.other}"),
+        settled=sql_list(settled),
+        which="{which}",
+    )
+
+
+def skip_all(store: Store, run: Run, kinds: Collection[str], message: str) -> None:
+    """Mark all open steps of some kinds as skipped, a batch at a time.
+
+    What a request may have changed already stays as it is: it has to be decided first.
+
+    Args:
+        store: the database.
+        run: the run.
+        kinds: names of kinds that nobody has consented to.
+        message: why, for people.
+    """
+    for kind in sorted(kinds):
+        where = {"run": run.id, "plan": run.plan, "account": run.target_account_sid, "kind": kind}
+        for upto in _places(store, run, kind):
+            with store.writing() as db:
+                last = db.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]
+                facts = {**where, **upto, "message": message, "at": now(), "last": last}
+                db.execute(SKIP, facts)
+                db.execute(MARK, facts)
+
+
+def _places(store: Store, run: Run, kind: str) -> Iterator[dict[str, int]]:
+    """Yield the first and last number of the steps of a kind, for some steps at a time."""
+    for rows in store.batches(
+        "SELECT id FROM plan_steps WHERE plan = :plan AND kind = :kind AND id > :id ORDER BY id LIMIT :limit",
+        {"plan": run.plan, "kind": kind},
+        after={"id": 0},
+        chunk=BATCH,
+    ):
+        yield {"first": rows[0]["id"], "upto": rows[-1]["id"]}

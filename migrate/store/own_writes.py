@@ -1,0 +1,65 @@
+"""The last write of this database to each resource: what tells a stale reading from someone's edit."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.model.state import OwnWrite
+from migrate.store.database import Store, to_json
+
+SAVE = """
+INSERT OR REPLACE INTO own_writes (account_sid, kind, target_sid, service_sid, before, sent, held, run, at)
+SELECT :account, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), :run, :at
+FROM json_each(:writes)
+"""
+
+
+def save(connection: sqlite3.Connection, account_sid: str, run_id: int, writes: Sequence[OwnWrite]) -> None:
+    """Keep writes within the caller's transaction, each in the place of the one before."""
+    values = [
+        [
+            write.kind,
+            write.target_sid,
+            write.service_sid,
+            to_json(write.before),
+            to_json(write.sent),
+            to_json(write.held),
+        ]
+        for write in writes
+    ]
+    parameters = {"account": account_sid, "run": run_id, "at": now(), "writes": json.dumps(values)}
+    connection.execute(SAVE, parameters)
+
+
+def own_writes(store: Store, target_account_sid: str, service_sid: str) -> list[OwnWrite]:
+    """Return the last writes to a Conversation Service and to all that belongs to it."""
+    rows = store.rows(
+        "SELECT * FROM own_writes WHERE account_sid = :account AND service_sid = :sid ORDER BY kind, target_sid",
+        {"account": target_account_sid, "sid": service_sid},
+    )
+    return [_own_write(row) for row in rows]
+
+
+def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str) -> OwnWrite | None:
+    """Return the last write to one resource, or None."""
+    row = store.row(
+        "SELECT * FROM own_writes WHERE account_sid = :account AND kind = :kind AND target_sid = :sid",
+        {"account": target_account_sid, "kind": kind, "sid": target_sid},
+    )
+    return _own_write(row) if row else None
+
+
+def _own_write(row: Mapping[str, Any]) -> OwnWrite:
+    return OwnWrite(
+        kind=row["kind"],
+        target_sid=row["target_sid"],
+        service_sid=row["service_sid"],
+        before=json.loads(row["before"]),
+        sent=json.loads(row["sent"]),
+        held=json.loads(row["held"]),
+    )

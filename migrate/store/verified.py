@@ -1,0 +1,96 @@
+"""What `verify` has seen: for each service of a plan the target's values beside the rows that were reviewed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.model.plan import Plan
+from migrate.store.codec import packed, unpacked
+from migrate.store.database import Store, to_json
+
+Json = Any
+SAVE = """
+INSERT INTO verified_services (plan, source_sid, account_sid, at, found, live)
+VALUES (:plan, :source_sid, :account_sid, :at, :found, :live)
+ON CONFLICT (plan, source_sid) DO UPDATE SET at = excluded.at, found = excluded.found, live = excluded.live
+"""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many services differed."""
+
+    at: str
+    differences: int
+
+
+@dataclass(frozen=True)
+class VerifiedService:
+    """What one target held when it was compared with the plan.
+
+    Attributes:
+        source_sid: the Chat Service.
+        exists: whether the target was there.
+        live: for each field row of the planned service, in its order, the target's value.
+    """
+
+    source_sid: str
+    exists: bool
+    live: tuple[Json, ...]
+
+
+def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService]) -> None:
+    """Keep what was read of some targets, in one transaction; a later reading replaces it."""
+    rows = [
+        {
+            "plan": plan.number,
+            "source_sid": service.source_sid,
+            "account_sid": plan.target_account_sid,
+            "at": now(),
+            "found": int(service.exists),
+            "live": packed(to_json(service.live)),
+        }
+        for service in services
+    ]
+    with store.writing() as db:
+        db.conn.executemany(SAVE, rows)
+
+
+def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[str, VerifiedService]:
+    """Return what was read last of some targets of a plan, by source SID; those that never were are left out."""
+    rows = store.rows(
+        "SELECT * FROM verified_services WHERE plan = :plan "
+        "AND source_sid IN (SELECT value FROM json_each(:sids))",
+        {"plan": number, "sids": json.dumps(list(source_sids))},
+    )
+    return {
+        row["source_sid"]: VerifiedService(
+            row["source_sid"], bool(row["found"]), tuple(json.loads(unpacked(row["live"])))
+        )
+        for row in rows
+    }
+
+
+def note_verified(store: Store, plan: Plan, differences: int) -> None:
+    """Note that a plan was compared with its targets, and how many services differed."""
+    row = {
+        "plan": plan.number,
+        "account_sid": plan.target_account_sid,
+        "at": now(),
+        "differences": differences,
+    }
+    with store.writing() as db:
+        db.table("verifications").insert(row)
+
+
+def last_verification(store: Store, plan: Plan) -> Verification | None:
+    """Return the newest comparison of a plan with its targets, or None."""
+    row = store.row(
+        "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1",
+        {"plan": plan.number},
+    )
+    return Verification(**row) if row else None
