@@ -196,7 +196,7 @@ class Retrier:
         return await self._retrying(begun)(attempt)
 
     def _retrying(self, begun: float) -> AsyncRetrying:
-        """Build tenacity's loop for one call that began at `begun`, monotonic, always with a stop and a longest wait."""
+        """Build tenacity's loop for one call that began at `begun`, always with a stop and a longest wait."""
         return AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
             stop=_Bounds(self.patience, begun),
