@@ -34,7 +34,7 @@ class Gate:
     def __init__(self, first: float, ceiling: float, *, probing: bool) -> None:
         self._ceiling = ceiling
         self._limit = max(1.0, min(first, ceiling))
-        self._known = 0
+        self._known = 0 if probing else int(self._limit)
         self._confirmed = 0
         self._probing = probing
         self._until_trial = 0
@@ -85,18 +85,16 @@ class Gate:
         self._epoch += 1
         if self._probing:
             # At worst the limit has doubled since the server's was passed.
-            self._known = int(max(inside - 1, self._limit / 2))
-            limit = float(self._known)
+            self._limit = max(inside - 1.0, self._limit / 2)
         elif inside > self._known:
-            limit = float(self._known)
+            self._limit = float(self._known)
         else:
-            self._known = inside - 1
-            limit = self._limit * DECREASE
+            self._limit *= DECREASE
+        self._limit = max(1.0, self._limit)
+        self._known = max(int(self._limit), min(self._known, inside - 1))
         self._probing = False
-        self._known = max(1, self._known)
         self._confirmed = 0
         self._until_trial = TRIAL_EVERY
-        self._limit = max(1.0, min(limit, self._limit))
 
     async def _wait(self) -> tuple[int, int]:
         place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()

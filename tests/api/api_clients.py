@@ -78,7 +78,7 @@ async def wire(answer: bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
         writer.write(answer)
 
     serving = Wire(literal if isinstance(answer, bytes) else answer)
-    server = await asyncio.start_server(serving.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serving.serve, "127.0.0.1", 0, backlog=200)
     serving.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield serving

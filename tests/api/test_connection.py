@@ -21,7 +21,9 @@ from migrate.core.config import Endpoints
 from migrate.core.errors import CallFailed, Cause, Trouble
 from migrate.simulator import Fault
 
-WRITE = Request("POST", Surface.CONVERSATIONS, "/v1/Services/IS1/Configuration", {"ReachabilityEnabled": "true"})
+WRITE = Request(
+    "POST", Surface.CONVERSATIONS, "/v1/Services/IS1/Configuration", {"ReachabilityEnabled": "true"}
+)
 
 
 class Wide(Pace):
@@ -120,7 +122,9 @@ def test_a_body_is_not_read_without_end(monkeypatch):
     plain, _ = ask(http(b" " * 3_000_000))
     for failure in (packed, plain):
         assert (failure.trouble, failure.cause) == (Trouble.GARBLED, Cause.TOO_LARGE)
-        assert failure.message == "the answer of 127.0.0.1 is larger than 2 MB, which no answer of Twilio's is"
+        assert (
+            failure.message == "the answer of 127.0.0.1 is larger than 2 MB, which no answer of Twilio's is"
+        )
     assert peak < 20_000_000
 
 
@@ -153,7 +157,9 @@ def test_an_unknown_host_was_not_sent():
     """A name that resolves to nothing (RFC 2606: .invalid) is told as such."""
     failure = not_sent("https://chat.invalid")
     assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.UNKNOWN_HOST)
-    assert failure.message == "the host name chat.invalid cannot be resolved: check the network and the spelling"
+    assert (
+        failure.message == "the host name chat.invalid cannot be resolved: check the network and the spelling"
+    )
 
 
 def test_a_handshake_that_never_comes_was_not_sent():

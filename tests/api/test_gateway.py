@@ -110,7 +110,9 @@ def test_a_foreign_next_page_is_refused(url):
         Routes(Endpoints(chat_url=BASE)).locate(Surface.CHAT, url)
 
 
-@pytest.mark.parametrize("url", ["https://example.com/x", "https://chat.twilio.com/a b", "https://chat.twilio.com/\r\nX: y"])
+@pytest.mark.parametrize(
+    "url", ["https://example.com/x", "https://chat.twilio.com/a b", "https://chat.twilio.com/\r\nX: y"]
+)
 def test_no_url_leads_out_of_twilio(url):
     """A host that is not Twilio's, and a URL that would change the request around it, are refused."""
     with pytest.raises(SafetyRefusal):
@@ -160,7 +162,12 @@ def test_the_library_below_reaches_twilio_the_same_way(simulator):
         lambda reader: reader._client.request_async("GET", "https://chat.twilio.com/v2/Services"),
     )
     [sent] = simulator.requests
-    assert (sent.api, sent.path, sent.status, sent.account_sid) == ("chat", "/v2/Services", 200, simulator.account_sid)
+    assert (sent.api, sent.path, sent.status, sent.account_sid) == (
+        "chat",
+        "/v2/Services",
+        200,
+        simulator.account_sid,
+    )
 
 
 def test_an_empty_update_is_never_sent(simulator):
@@ -211,7 +218,9 @@ def test_a_list_in_a_query_is_sent_by_repeating_the_name():
         async with wire(http(page)) as server, client_at(server.url) as client:
             query = {"PageSize": 50, "Type": ["public", "private"]}
             await client.page(Surface.CHAT, "/v2/Services/IS1/Channels", "channels", query=query)
-            await client.page(Surface.CHAT, "/v2/Services/IS1/Channels?PageToken=a%2Fb", "channels", query=query)
+            await client.page(
+                Surface.CHAT, "/v2/Services/IS1/Channels?PageToken=a%2Fb", "channels", query=query
+            )
             return [request.split(" ", 2)[1] for request in server.requests]
 
     assert asyncio.run(ask()) == [
@@ -237,7 +246,9 @@ def test_a_secret_that_twilio_repeats_is_masked_where_people_read_it(simulator, 
     simulator.inject(made_up(monkeypatch, body, status=400))
     failure = failure_of(reader_of(simulator), services)
     assert "hunter2" in failure.message
-    assert str(CallFailed(failure)).startswith("GET /v2/Services: Invalid URL https://***@example.com/?token=*** (")
+    assert str(CallFailed(failure)).startswith(
+        "GET /v2/Services: Invalid URL https://***@example.com/?token=*** ("
+    )
 
 
 BODIES = {
@@ -301,7 +312,11 @@ def test_a_redirect_is_not_followed(simulator, monkeypatch):
 
 ACCOUNTS = {
     "of the resource": ('{"sid": "IS1", "account_sid": "%s"}', OTHER, False),
-    "of an item": ('{"meta": {}, "roles": [{"sid": "RL1"}, {"sid": "RL2", "account_sid": "%s"}]}', OTHER, False),
+    "of an item": (
+        '{"meta": {}, "roles": [{"sid": "RL1"}, {"sid": "RL2", "account_sid": "%s"}]}',
+        OTHER,
+        False,
+    ),
     "its own": ('{"sid": "IS1", "account_sid": "%s"}', ACCOUNT, True),
     "its own, in capitals": ('{"sid": "IS1", "account_sid": "%s"}', ACCOUNT.upper(), True),
     "null": ('{"sid": "IS1", "account_sid": null}', None, False),
@@ -317,7 +332,9 @@ def test_an_answer_of_another_account_is_refused(body, account, proved):
         content = body % account if account else body
         async with wire(http(content)) as server, client_at(server.url) as client:
             if account == OTHER:
-                with pytest.raises(SafetyRefusal, match=f"are another account's: .*{OTHER}, not for {ACCOUNT}"):
+                with pytest.raises(
+                    SafetyRefusal, match=f"are another account's: .*{OTHER}, not for {ACCOUNT}"
+                ):
                     await client.get(Surface.CHAT, "/v2/Services/IS1")
             else:
                 await client.get(Surface.CHAT, "/v2/Services/IS1")
@@ -373,7 +390,9 @@ def test_what_is_asked_for_right_before_a_request_comes_first(simulator):
     assert [request.method for request in simulator.requests] == ["POST", "DELETE"]
 
 
-@pytest.mark.parametrize("error", [SafetyRefusal("the lock is lost"), OSError("disk full"), TimeoutError("no")])
+@pytest.mark.parametrize(
+    "error", [SafetyRefusal("the lock is lost"), OSError("disk full"), TimeoutError("no")]
+)
 def test_nothing_is_sent_where_that_refuses(simulator, error):
     """Where `about_to_send` raises, the caller sees that very error, nothing leaves, and the next write goes."""
 
