@@ -109,7 +109,7 @@ BAD_URLS = {
     "https://example.com:x": "is not a URL",
     "http://[::1": "is not a URL",
 }
-URL_NAMES = ["TWILIO_CHAT_URL", "TWILIO_CONVERSATIONS_URL"]
+URL_NAMES = ["TWILIO_CHAT_URL", "TWILIO_CONVERSATIONS_URL", "TWILIO_API_URL"]
 
 
 @pytest.mark.parametrize("name", URL_NAMES)
@@ -117,7 +117,7 @@ URL_NAMES = ["TWILIO_CHAT_URL", "TWILIO_CONVERSATIONS_URL"]
 def test_https_and_loopback_are_accepted(name, url):
     """A replacement URL is https, or http to this very machine; a slash at its end does not matter."""
     found = endpoints({name: url + "/"})
-    assert url in (found.chat_url, found.conversations_url)
+    assert url in (found.chat_url, found.conversations_url, found.accounts_url)
 
 
 @pytest.mark.parametrize("name", URL_NAMES)

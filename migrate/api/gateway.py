@@ -220,9 +220,7 @@ class Reader:
             check=lambda found: _is_page(surface, found, key),
         )
         following = _next_page(surface, answer.payload)
-        if following and surface is not Surface.ACCOUNTS:
-            following = self._routes.locate(surface, following)
-        return answer.payload[key], following or None
+        return answer.payload[key], self._routes.locate(surface, following) if following else None
 
     async def _respond(self, method: str, surface: Surface, path: str, **arguments: Any) -> Response:
         if not path.startswith("/"):
@@ -321,7 +319,9 @@ def _accounts_in(payload: Mapping[str, Json]) -> Iterator[str]:
 def _next_page(surface: Surface, payload: Mapping[str, Json]) -> Json:
     # The 2010 API gives a path where all others give a URL within `meta` (Twilio docs, "Paging information").
     if surface is Surface.ACCOUNTS:
-        return payload.get("next_page_uri")
+        following = payload.get("next_page_uri")
+        is_path = isinstance(following, str) and following.startswith("/")
+        return surface.official + following if is_path else following
     return payload["meta"].get("next_page_url")
 
 

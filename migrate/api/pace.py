@@ -34,7 +34,8 @@ class Gate:
     def __init__(self, first: float, ceiling: float, *, probing: bool) -> None:
         self._ceiling = ceiling
         self._limit = max(1.0, min(first, ceiling))
-        self._known = 0
+        self._known = 0 if probing else int(self._limit)
+        self._confirmed = 0
         self._probing = probing
         self._until_trial = 0
         self._epoch = 0
@@ -60,16 +61,22 @@ class Gate:
 
     def accepted(self, inside: int) -> None:
         """A request that began as number `inside` was let in: allow a little more, if all is made use of."""
-        self._known = max(self._known, inside)
-        if self._until_trial:
-            self._until_trial -= 1
+        self._until_trial = max(0, self._until_trial - 1)
+        if inside > self._known:
+            self._confirm(inside)
         if inside < int(self._limit) - 1:
             return
         if self._probing:
-            self._limit += 1
-        elif self._limit < self._known or not self._until_trial:
-            self._limit += 1 / self._limit
-        self._limit = min(self._limit, self._ceiling)
+            self._limit = min(self._limit + 1, self._ceiling)
+        else:
+            highest = min(self._known + (not self._until_trial), self._ceiling)
+            self._limit = max(self._limit, min(self._limit + 1 / self._limit, highest))
+
+    def _confirm(self, inside: int) -> None:
+        # One acceptance proves little: those that are refused meanwhile are among those inside.
+        self._confirmed += 1
+        if self._probing or self._confirmed >= inside:
+            self._known, self._confirmed = inside, 0
 
     def refused(self, epoch: int, inside: int) -> None:
         """A request that began in `epoch` as number `inside` got a 429: allow less, once for all of that epoch."""
@@ -78,15 +85,16 @@ class Gate:
         self._epoch += 1
         if self._probing:
             # At worst the limit has doubled since the server's was passed.
-            limit = max(inside - 1.0, self._limit / 2)
+            self._limit = max(inside - 1.0, self._limit / 2)
         elif inside > self._known:
-            limit = float(self._known)
+            self._limit = float(self._known)
         else:
-            limit = self._limit * DECREASE
-        self._known = max(1, min(self._known, inside - 1))
+            self._limit *= DECREASE
+        self._limit = max(1.0, self._limit)
+        self._known = max(int(self._limit), min(self._known, inside - 1))
         self._probing = False
+        self._confirmed = 0
         self._until_trial = TRIAL_EVERY
-        self._limit = max(1.0, min(limit, self._limit))
 
     async def _wait(self) -> tuple[int, int]:
         place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()

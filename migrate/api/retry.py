@@ -6,6 +6,7 @@ promise that such a request "was never processed". What has no row here is never
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class Patience:
         not_sent_tries: how often a call that made no connection is tried again.
         total_seconds: no new try starts later than this after the first one, whatever Retry-After says.
         first_wait: the full-jitter wait before the first retry is at most this many seconds.
+        throttled_wait: as `first_wait`, after a 429: the pace already sees to it that fewer requests are sent.
         longest_wait: no jitter is longer, in seconds; what Retry-After asks for comes on top.
         first_contact_tries: as `not_sent_tries`, for a host that has never answered.
         first_contact_seconds: as `total_seconds`, for a host that has never answered.
@@ -102,6 +104,7 @@ class Patience:
     not_sent_tries: int = 5
     total_seconds: float = 600.0
     first_wait: float = 0.5
+    throttled_wait: float = 0.1
     longest_wait: float = 30.0
     first_contact_tries: int = 2
     first_contact_seconds: float = 3.0
@@ -110,8 +113,9 @@ class Patience:
 class _Bounds:
     """Counts the failures of one call and says when it is time to give up."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, begun: float) -> None:
         self._patience = patience
+        self._begun = begun
         self._tries = dict(patience.tries)
         self._seen: Counter[Remedy] = Counter()
         self._not_sent = 0
@@ -128,7 +132,7 @@ class _Bounds:
         return (
             self._seen[remedy] > self._tries[remedy]
             or self._not_sent > tries
-            or (state.seconds_since_start or 0.0) + state.upcoming_sleep > seconds
+            or time.monotonic() - self._begun + state.upcoming_sleep > seconds
         )
 
 
@@ -161,13 +165,8 @@ class Retrier:
             Interrupted: `stop` was set before the next try.
         """
 
-        async def attempt() -> Result:
-            if self.stop.is_set():
-                raise Interrupted("Interrupted.")
-            return await function()
-
         try:
-            return await self.retrying()(attempt)
+            return await self._call(function)
         except CallFailed as error:
             if error.failure.status != 401:
                 raise
@@ -176,11 +175,31 @@ class Retrier:
                 "(TWILIO_TARGET_* for another target account)."
             ) from error
 
-    def retrying(self) -> AsyncRetrying:
-        """Build tenacity's loop for one call, always with a stop and a longest wait."""
+    async def _call(self, function: Callable[[], Awaitable[Result]]) -> Result:
+        failed: CallFailed | None = None
+        begun = time.monotonic()
+
+        async def attempt() -> Result:
+            nonlocal failed
+            if failed is not None:
+                error, failed = failed, None
+                raise error
+            if self.stop.is_set():
+                raise Interrupted("Interrupted.")
+            return await function()
+
+        try:
+            return await attempt()
+        except CallFailed as error:
+            # Most calls end here or before, so only others pay for the loop, whose first turn is this failure.
+            failed = error
+        return await self._retrying(begun)(attempt)
+
+    def _retrying(self, begun: float) -> AsyncRetrying:
+        """Build tenacity's loop for one call that began at `begun`, always with a stop and a longest wait."""
         return AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
-            stop=_Bounds(self.patience),
+            stop=_Bounds(self.patience, begun),
             wait=self._wait,
             sleep=self._sleep,
             before_sleep=self._report,
@@ -195,7 +214,8 @@ class Retrier:
             return min(
                 patience.longest_wait, patience.first_contact_seconds / (patience.first_contact_tries + 1)
             )
-        jitter = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+        first = patience.throttled_wait if failure.status == 429 else patience.first_wait
+        jitter = wait_random_exponential(multiplier=first, max=patience.longest_wait)
         return (failure.retry_after or 0.0) + jitter(state)
 
     async def _sleep(self, seconds: float) -> None:
