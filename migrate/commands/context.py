@@ -18,7 +18,7 @@ from migrate.core.progress import Progress
 from migrate.core.settle import Settle
 from migrate.core.stop import StopToken
 from migrate.store import Store, lock, open_store, snapshots
-from migrate.store.lock import Lock
+from migrate.store.lock import Holder, Lock
 
 Client = TypeVar("Client", bound=Reader)
 LONG_WAIT_SECONDS = 10
@@ -122,7 +122,7 @@ class Context:
             LockHeld: another command works on the account.
             Interrupted: the stop token was set; the message says what to type to go on.
         """
-        with lock.held(store, account_sid, command, self.stop, tell=self.progress.note) as held:
+        with lock.held(store, account_sid, command, self.stop, watching=self._tell_of_watching) as held:
             try:
                 yield held
             except RunInterrupted:
@@ -131,6 +131,9 @@ class Context:
                 raise Interrupted(
                     f"Interrupted before anything was written to Twilio. Run `chat-migrate {command}` again."
                 ) from error
+
+    def _tell_of_watching(self, holder: Holder) -> None:
+        self.progress.warn(f"{holder} holds the lock. Watching for up to a minute whether it is alive.")
 
     def _tell_of_retry(self, failure: Failure, seconds: float) -> None:
         text = f"Waiting {seconds:.0f} s, then trying again: {failure}"

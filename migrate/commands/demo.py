@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migrate.commands.apply import ApplyOptions
 from migrate.commands.context import Context
 from migrate.commands.run import RunOptions, run
-from migrate.commands.verify import read_again
+from migrate.commands.verify import VerifyOptions, verify
 from migrate.core.errors import BadInput
+from migrate.model.plan import Plan
+from migrate.report.assembly import diff_report, run_report, verify_report
 from migrate.report.model import Report
-from migrate.report.reporting import diff_report, run_report, verify_report
 from migrate.simulator import RecordedRequest, Simulator
-from migrate.store import Store, open_store, snapshots
-from migrate.store.plans import Plan
+from migrate.store import Store, open_store, plans, snapshots
 
 SEED = 7
 SERVICES = 12
@@ -44,31 +43,30 @@ def demo(context: Context, show: Callable[[Stage], None], finish: Callable[[Repo
     simulator = Simulator(services=SERVICES, seed=SEED, latency_ms=LATENCY_MS)
     _forget_earlier_demo(context.db, simulator.account_sid)
     with simulator:
-        there = replace(context, environ=simulator.environment())
-        with there.locked_store("demo", must_exist=False) as store:
-            _tell(there, store, simulator, show, finish)
+        _tell(replace(context, environ=simulator.environment()), simulator, show, finish)
 
 
 def _tell(
-    context: Context,
-    store: Store,
-    simulator: Simulator,
-    show: Callable[[Stage], None],
-    finish: Callable[[Report], None],
+    context: Context, simulator: Simulator, show: Callable[[Stage], None], finish: Callable[[Report], None]
 ) -> None:
-    def present(plan: Plan) -> None:
+    def present(store: Store, plan: Plan) -> None:
         show(Stage("The dry run: what would change, and what needs a person", diff_report(store, plan)))
 
-    plan, done = run(context, store, RunOptions(apply=ApplyOptions()), lambda _plan: None, present)
+    done = run(context, RunOptions(), _agree, present)
     reads, writes = _counted(simulator.requests)
     show(Stage(f"Applied with {writes} writes and {reads} reads for {SERVICES} services"))
-    finish(run_report(store, plan, done))
-    read_again(context, store, plan)
-    show(Stage("Verified: every target read again", verify_report(store, plan, done)))
+    verified = verify(context, VerifyOptions())
+    with context.opened() as store:
+        finish(run_report(store, plans.by_number(store, done.plan or 0), done))
+        show(Stage("Verified: every target read again", verify_report(store, verified.plan)))
     before = len(simulator.requests)
-    run(context, store, RunOptions(), lambda _plan: None, lambda _plan: None)
+    run(context, RunOptions(), _agree, lambda _store, _plan: None)
     _, more = _counted(simulator.requests[before:])
     show(Stage(f"A second run: {more} writes"))
+
+
+def _agree(_store: Store, _plan: Plan, _consents: frozenset[str]) -> None:
+    """Nobody is asked: the account is made up."""
 
 
 def _counted(requests: list[RecordedRequest]) -> tuple[int, int]:
@@ -81,10 +79,10 @@ def _forget_earlier_demo(path: Path, account_sid: str) -> None:
     if not path.exists():
         return
     with open_store(path) as store:
-        newest = snapshots.find_latest(store)
-    if newest is not None and newest.account_sid != account_sid:
+        others = [account for account in snapshots.accounts(store) if account != account_sid]
+    if others:
         raise BadInput(
-            f"{path} holds a migration of account {newest.account_sid}, not a demo; nothing was changed. "
+            f"{path} holds a migration of account {others[0]}, not a demo; nothing was changed. "
             "Move it away, or run the demo in another folder."
         )
     for suffix in ("", "-wal", "-shm"):

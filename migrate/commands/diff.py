@@ -24,9 +24,11 @@ from migrate.kinds.registry import planned_kinds
 from migrate.model.destination import Destination
 from migrate.model.item import Snapshot
 from migrate.model.plan import Plan, PlannedService
+from migrate.model.step import Step
 from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Surroundings
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
+from migrate.report.masking import mask_row
 from migrate.store import Store, plans, snapshots
 
 Json = Any
@@ -133,6 +135,7 @@ class _Comparison:
         self._lines = options.lines()
         self._read_at: dict[str, float] = {}
         self._left_out = 0
+        self._steps: list[tuple[int, Step]] = []
 
     async def run(self) -> Compared:
         self._check_sources()
@@ -163,19 +166,30 @@ class _Comparison:
                 continue
             batch.append(self._plan(number, service, destination, shaping))
             if len(batch) == BATCH:
-                plans.add_services(self._store, number, self._snapshot.account_sid, batch)
+                self._add(number, batch)
                 batch = []
-        plans.add_services(self._store, number, self._snapshot.account_sid, batch)
+        self._add(number, batch)
         self._tell_of_left_out()
         return Compared(plans.finish(self._store, number), self._read_at)
+
+    def _add(self, number: int, batch: list[PlannedService]) -> None:
+        self._flush(number)
+        plans.add_service(self._store, number, self._snapshot.account_sid, batch, masked=mask_row)
 
     def _plan(
         self, number: int, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
     ) -> PlannedService:
         items = partial(snapshots.items, self._store, self._snapshot.id, parent=service.sid)
         planned = plan_service(service, destination, shaping, lambda kind: items(kind=kind))
-        plans.add_steps(self._store, number, self._snapshot.account_sid, planned.steps)
+        for step in planned.steps:
+            self._steps.append(step)
+            if len(self._steps) == plans.BATCH:
+                self._flush(number)
         return planned.told()
+
+    def _flush(self, number: int) -> None:
+        plans.add_steps(self._store, number, self._snapshot.account_sid, self._steps)
+        self._steps = []
 
     async def _destinations(
         self, reader: Reader | None, account_sid: str

@@ -2,128 +2,217 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
-from migrate.api.gateway import DEFAULT_CONCURRENCY
+from mappings import Reason
+from migrate.api.gateway import Reader
+from migrate.api.patient import Patient
+from migrate.commands.apply import ending_well, finished_if_done
 from migrate.commands.context import Context
-from migrate.commands.finishing import finish
 from migrate.core.errors import BadInput, SafetyRefusal
-from migrate.core.pool import parallel
-from migrate.execute.attempts import Limits, Work
-from migrate.execute.rollback import How, Undo, preview, roll_back, undos
-from migrate.report.model import Report
-from migrate.report.reporting import rollback_report
-from migrate.store import Store, journal, plans
-from migrate.store.journal import Entry, Run
+from migrate.core.together import in_order
+from migrate.execute.evidence import prove_account
+from migrate.execute.rollback import RollBack, preview
+from migrate.execute.undo import How, Undo, plan_of, undos
+from migrate.execute.work import Bounds, Work
+from migrate.model.state import Entry, Run
+from migrate.store import Store, plans, runs
+from migrate.store.frontier import Frontier
+from migrate.store.journal import Journal
+from migrate.store.lock import Lock
 
 
 @dataclass(frozen=True)
 class RollbackOptions:
-    """How to roll back: whether to remove what the run has created, and how many services at once."""
+    """How to roll back.
 
-    delete_created: bool = False
-    concurrency: int = DEFAULT_CONCURRENCY
-
-
-def find_run(store: Store, run_id: int | None) -> Run | None:
-    """Return the run to undo: the one named, or the newest that wrote something; None if there is none.
-
-    Raises:
-        BadInput: there is no such run, or it is a rollback itself.
+    Attributes:
+        run_id: the run to undo; None means the newest of the account that wrote something.
+        delete_created: whether to remove what that run has created.
+        concurrency: requests at once; None means as many as Twilio takes.
     """
-    if run_id is None:
-        return journal.find_latest_to_undo(store)
-    run = journal.get(store, run_id)
-    if run.undoes is not None:
-        raise BadInput(
-            f"Run {run_id} is itself the rollback of run {run.undoes}. `chat-migrate diff` plans anew."
-        )
-    return run
+
+    run_id: int | None = None
+    delete_created: bool = False
+    concurrency: int | None = None
 
 
-def rollback(
-    context: Context, store: Store, undone: Run, options: RollbackOptions, confirm: Callable[[], None]
-) -> Report:
-    """Undo a run; return the report.
+@dataclass(frozen=True)
+class Undoable:
+    """What a rollback would do, counted, for the question before it.
+
+    Attributes:
+        run: that is undone.
+        services: how many services something is restored or removed in.
+        fields: how many fields are restored.
+        removed: how many things that the run has created are removed.
+        notable: reason → how many steps it holds for, and the first few keys.
+        older: runs before it that wrote something and stay as they are.
+    """
+
+    run: Run
+    services: int
+    fields: int
+    removed: int
+    notable: tuple[tuple[Reason, int, tuple[str, ...]], ...]
+    older: tuple[int, ...]
+
+
+ConfirmRollback = Callable[[Store, Undoable], None]
+"""Asks a person whether to go on; raises to refuse."""
+SHOWN = 3
+
+
+def rollback(context: Context, options: RollbackOptions, confirm: ConfirmRollback) -> Run | None:
+    """Undo a run; return the rollback, finished or not, or None if no run has written anything.
 
     Raises:
         SafetyRefusal: the credentials are for another account, an earlier rollback is unfinished, or nobody knows
             yet what the run has created.
-        Interrupted: Ctrl-C; what was done is recorded.
+        Interrupted: what was done is recorded.
     """
-    _check(context, store, undone)
-    confirm()
-    run = journal.start_rollback(store, undone, delete_created=options.delete_created)
-    run = continue_rollback(context, store, run, Limits(concurrency=options.concurrency))
-    return report_of(store, run)
+    with context.opened() as store:
+        account_sid = context.account(store)
+        with context.locked(store, "rollback", account_sid) as lock:
+            undone = find_run(store, account_sid, options.run_id)
+            if undone is None:
+                return None
+            _check(context, store, undone)
+            confirm(store, undoable(store, undone, delete_created=options.delete_created))
+            begun = runs.start(
+                store,
+                account_sid=undone.account_sid,
+                target_account_sid=undone.target_account_sid,
+                command="rollback",
+                phase="apply",
+                plan=plans.by_number(store, plan_of(undone)),
+                options={"delete_created": options.delete_created},
+                undoes=undone,
+            )
+            return continue_rollback(context, store, lock, begun, options.concurrency)
 
 
-def continue_rollback(context: Context, store: Store, run: Run, limits: Limits) -> Run:
+def find_run(store: Store, account_sid: str, run_id: int | None) -> Run | None:
+    """Return the run to undo: the one named, or the newest that wrote something; None if there is none.
+
+    Raises:
+        BadInput: there is no such run, it is a rollback itself, or it never came to writing.
+    """
+    if run_id is None:
+        return runs.find_latest_to_undo(store, account_sid)
+    run = runs.get(store, run_id)
+    if run.undoes is not None:
+        raise BadInput(f"Run {run_id} is itself the rollback of run {run.undoes}. `chat-migrate diff` plans again.")
+    if run.plan is None:
+        raise BadInput(f"Run {run_id} ended before it had a plan: it has written nothing.")
+    return run
+
+
+def continue_rollback(
+    context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None
+) -> Run:
     """Do what is left of a rollback; return it as it stands afterwards."""
-    writer = context.target_writer(limits.concurrency, deletes=run.delete_created)
-    if writer.account_sid != run.account_sid:
-        raise SafetyRefusal(_wrong_account(run, writer.account_sid))
-    undone = journal.get(store, run.undoes or 0)
-    work = Work(store, writer, context.retrier(), plans.by_number(store, run.plan), limits)
-    return finish(context, work, run, lambda work, run: roll_back(work, run, undone))
+    if context.target_account() != run.target_account_sid:
+        raise SafetyRefusal(_wrong_account(run, context.target_account()))
+    return asyncio.run(_roll_back(context, store, lock, run, concurrency))
 
 
-def report_of(store: Store, run: Run) -> Report:
-    """Report on a rollback as its journal tells it."""
-    undone = journal.get(store, run.undoes or 0)
-    entries = partial(journal.last_entries, store, run)
-    return rollback_report(store, undone, entries, delete_created=run.delete_created)
+async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None) -> Run:
+    undone = runs.get(store, run.undoes or run.id)
+    plan = plans.by_number(store, plan_of(run))
+    session = runs.new_session(store, run)
+    deletes = bool(run.options.get("delete_created"))
+    async with (
+        context.target_writer(concurrency, deletes=deletes) as writer,
+        Journal(store, run, lock) as journal,
+    ):
+        await prove_account(writer, context.retrier())
+        work = Work(
+            store, journal, writer, context.retrier(), context.settle(), plan, run, session, Bounds(concurrency)
+        )
+        with context.progress.bar("Restoring", unit="step") as bar:
+            await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())
+    return finished_if_done(store, run)
 
 
-def preview_rollback(context: Context, store: Store, undone: Run, options: RollbackOptions) -> Report:
-    """Report what a rollback would do now; it reads the targets and writes nothing.
+def preview_rollback(context: Context, options: RollbackOptions) -> tuple[Run, dict[str, Entry]] | None:
+    """Return the run that would be undone, and what would become of each of its steps; it writes nothing.
 
     Raises:
         SafetyRefusal: the credentials are for another account.
     """
-    reader, retrier = context.target_reader(options.concurrency), context.retrier()
-    if reader.account_sid != undone.account_sid:
-        raise SafetyRefusal(_wrong_account(undone, reader.account_sid))
-
-    def look(source_sid: str) -> tuple[str, dict[str, Entry]]:
-        undoing = undos(store, undone, source_sid, delete_created=options.delete_created)
-        return source_sid, {undo.step.key: preview(reader, retrier, undo) for undo in undoing}
-
-    found: Mapping[str, dict[str, Entry]] = dict(
-        parallel(look, plans.sids_to_change(store, undone.plan), options.concurrency)
-    )
-    return rollback_report(
-        store, undone, lambda sid: found.get(sid, {}), delete_created=options.delete_created
-    )
+    with context.opened() as store:
+        account_sid = context.account(store)
+        undone = find_run(store, account_sid, options.run_id)
+        if undone is None:
+            return None
+        if context.target_account() != undone.target_account_sid:
+            raise SafetyRefusal(_wrong_account(undone, context.target_account()))
+        return undone, asyncio.run(_preview(context, store, undone, options))
 
 
-def special_cases(store: Store, undone: Run, *, delete_created: bool) -> Iterator[str]:
-    """Yield a line per step that cannot be undone, and per thing that the run has created."""
-    for source_sid in plans.sids_to_change(store, undone.plan):
-        for undo in undos(store, undone, source_sid, delete_created=delete_created):
-            if undo.special:
-                yield f"{undo.step.key}: {_fate(undo)}"
+async def _preview(
+    context: Context, store: Store, undone: Run, options: RollbackOptions
+) -> dict[str, Entry]:
+    async with context.target_reader(options.concurrency) as reader:
+        return await _previewed(context, store, undone, options, reader)
 
 
-def _fate(undo: Undo) -> str:
-    return f"{undo.sid} will be removed if nobody uses it" if undo.how is How.REMOVE else undo.reason
+async def _previewed(
+    context: Context, store: Store, undone: Run, options: RollbackOptions, reader: Reader
+) -> dict[str, Entry]:
+    calls = Patient(reader, context.retrier())
+    await prove_account(reader, context.retrier())
+
+    async def look(undo: Undo) -> tuple[str, Entry]:
+        return undo.step.key, await preview(calls, undo)
+
+    found = all_undos(store, undone, delete_created=options.delete_created)
+    return dict([pair async for pair in in_order(look, found, context.stop)])
+
+
+def all_undos(store: Store, undone: Run, *, delete_created: bool) -> Iterator[Undo]:
+    """Yield how each step of a run is undone, service by service."""
+    for source_sid in plans.source_sids_to_change(store, plan_of(undone)):
+        yield from undos(store, undone, source_sid, delete_created=delete_created)
+
+
+def undoable(store: Store, undone: Run, *, delete_created: bool) -> Undoable:
+    """Count what a rollback would do."""
+    services: set[str] = set()
+    fields = removed = 0
+    counts: Counter[str] = Counter()
+    first: dict[str, tuple[Reason, list[str]]] = {}
+    for undo in all_undos(store, undone, delete_created=delete_created):
+        if undo.how is not How.LEAVE:
+            services.add(undo.step.source_sid)
+        fields += len(undo.ready.after) if undo.ready and undo.how is How.RESTORE else 0
+        removed += undo.how is How.REMOVE
+        for reason in undo.reasons if undo.is_notable else ():
+            counts[reason.cause] += 1
+            named = first.setdefault(reason.cause, (reason, []))[1]
+            if len(named) < SHOWN:
+                named.append(undo.step.key)
+    notable = tuple((reason, counts[cause], tuple(keys)) for cause, (reason, keys) in first.items())
+    return Undoable(undone, len(services), fields, removed, notable, runs.older_writes(store, undone))
 
 
 def _check(context: Context, store: Store, undone: Run) -> None:
-    account_sid = context.target_writer().account_sid
-    if account_sid != undone.account_sid:
+    account_sid = context.target_account()
+    if account_sid != undone.target_account_sid:
         raise SafetyRefusal(_wrong_account(undone, account_sid))
-    if journal.undecided_create(store, undone.account_sid, undone) is not None:
+    if runs.undecided_create(store, undone.target_account_sid, undone) is not None:
         raise SafetyRefusal(
-            f"Run {undone.id} may have created services that are not recorded yet. `chat-migrate resume` finds out; "
+            f"Run {undone.id} may have created something that is not recorded yet. `chat-migrate resume` finds out; "
             "then roll back."
         )
-    pending = journal.find_latest(store)
+    pending = runs.find_latest(store, undone.account_sid)
     if pending is not None and pending.undoes is not None and pending.finished_at is None:
         raise SafetyRefusal(f"Rollback {pending.id} is unfinished. `chat-migrate resume` continues it.")
 
 
 def _wrong_account(run: Run, account_sid: str) -> str:
-    return f"Run {run.id} wrote to account {run.account_sid}, but the credentials are for {account_sid}."
+    return f"Run {run.id} wrote to account {run.target_account_sid}, but the credentials are for {account_sid}."

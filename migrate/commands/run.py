@@ -1,17 +1,29 @@
-"""`run`: export → diff → confirmation → apply, in one go, under one lock."""
+"""`run`: export → diff → confirmation → apply, in one go, under one lock; and `resume`, whatever was cut off."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from migrate.commands.apply import ApplyOptions, Confirm, apply
+from migrate.commands.apply import ApplyOptions, Confirm, apply_in, execute
 from migrate.commands.context import Context
-from migrate.commands.diff import DiffOptions, diff
-from migrate.commands.export import ExportOptions, export_into
-from migrate.store import Store
-from migrate.store.journal import Run
-from migrate.store.plans import Plan
+from migrate.commands.diff import Compared, DiffOptions, diff_in
+from migrate.commands.export import ExportOptions, account_of, check_options, export_into
+from migrate.commands.rollback import continue_rollback
+from migrate.core.errors import Interrupted, RunInterrupted
+from migrate.core.jsonable import from_json, to_json
+from migrate.execute.guards import check_plan
+from migrate.execute.undo import plan_of
+from migrate.execute.work import Bounds
+from migrate.model.item import Snapshot
+from migrate.model.plan import Plan
+from migrate.model.state import Run
+from migrate.store import Store, plans, runs, snapshots
+from migrate.store.lock import Lock
+
+Tell = Callable[[Store, Plan], None]
+"""Shows a plan, before the guards."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +35,132 @@ class RunOptions:
     apply: ApplyOptions = field(default_factory=ApplyOptions)
 
 
-def run(
-    context: Context, store: Store, options: RunOptions, confirm: Confirm, tell: Callable[[Plan], None]
-) -> tuple[Plan, Run]:
-    """Migrate in one go; return the plan and its run, finished or not.
+@dataclass(frozen=True)
+class ResumeOptions:
+    """What a resume may do otherwise than the run that it continues; None leaves it as it was.
+
+    Attributes:
+        concurrency: requests at once.
+        services: stop after this many services.
+        allow_drift: overwrite values that changed since the plan was made.
+    """
+
+    concurrency: int | None = None
+    services: int | None = None
+    allow_drift: bool = False
+
+    def bounds(self, stored: Bounds) -> Bounds:
+        """Return how far to go, given how far the run was to go."""
+        return replace(
+            stored,
+            concurrency=self.concurrency or stored.concurrency,
+            services=self.services,
+            limits={},
+            allow_drift=self.allow_drift or stored.allow_drift,
+        )
+
+
+def run(context: Context, options: RunOptions, confirm: Confirm, tell: Tell) -> Run:
+    """Migrate in one go; return the run, finished or not.
 
     Every write is verified by its answer, and what needed no write was read moments before, so that no
     service is read twice. `verify` reads everything once more, whenever one likes.
 
     Args:
         context: where and with which credentials.
-        store: the database, locked.
         options: of export, diff and apply.
         confirm: asks a person, after the guards have passed.
         tell: shows the plan, before the guards.
+
+    Raises:
+        MigrateError: see the three commands.
     """
-    snapshot = export_into(context, store, options.export)
-    plan = diff(context, store, snapshot, options.diff)
-    tell(plan)
-    return plan, apply(context, store, plan, options.apply, confirm)
+    check_options(context, options.export)
+    target_account_sid = context.target_account()
+    with context.opened(must_exist=False) as store:
+        account_sid = account_of(context, options.export)
+        with context.locked(store, "run", account_sid) as lock:
+            begun = runs.start(
+                store,
+                account_sid=account_sid,
+                target_account_sid=target_account_sid,
+                command="run",
+                phase="export",
+                plan=None,
+                options=to_json(options),
+            )
+            return _from_export(context, store, lock, begun, options, confirm, tell)
+
+
+def resume(context: Context, options: ResumeOptions, confirm: Confirm, tell: Tell) -> Run | None:
+    """Continue the last run if it is unfinished; return it, or None if there is nothing to continue.
+
+    It goes by the options, guards and consents that the run was started with. Where nobody had agreed yet, it asks.
+
+    Raises:
+        SafetyRefusal: the credentials are for another account.
+        Interrupted: what was done is recorded.
+    """
+    with context.opened() as store:
+        account_sid = context.account(store)
+        with context.locked(store, "resume", account_sid) as lock:
+            found = runs.find_unfinished(store, account_sid)
+            if found is None:
+                return None
+            if found.undoes is not None:
+                return continue_rollback(context, store, lock, found, options.concurrency)
+            if found.phase in ("export", "plan", "confirm"):
+                stored = from_json(RunOptions, found.options)
+                return _from_export(context, store, lock, found, stored, confirm, tell)
+            check_plan(plans.by_number(store, plan_of(found)), context.target_account())
+            bounds = options.bounds(from_json(ApplyOptions, found.options["apply"]).bounds)
+            return asyncio.run(execute(context, store, lock, found, bounds, {}))
+
+
+def _from_export(  # noqa: PLR0913, PLR0917 - where, what, and who is asked
+    context: Context,
+    store: Store,
+    lock: Lock,
+    begun: Run,
+    options: RunOptions,
+    confirm: Confirm,
+    tell: Tell,
+) -> Run:
+    try:
+        snapshot = _snapshot(context, store, begun, options)
+        begun = runs.set_phase(store, begun, "plan", snapshot=snapshot.id)
+        compared = diff_in(context, store, snapshot, options.diff)
+    except Interrupted as error:
+        raise RunInterrupted("Interrupted before anything was written. `chat-migrate resume` continues.") from error
+    begun = runs.set_phase(store, begun, "confirm")
+    tell(store, compared.plan)
+    return _confirmed(context, store, lock, begun, compared, options, confirm)
+
+
+def _confirmed(  # noqa: PLR0913, PLR0917 - likewise
+    context: Context,
+    store: Store,
+    lock: Lock,
+    begun: Run,
+    compared: Compared,
+    options: RunOptions,
+    confirm: Confirm,
+) -> Run:
+    try:
+        return apply_in(
+            context, store, lock, compared.plan, options.apply, confirm, run=begun, read_at=compared.read_at
+        )
+    except RunInterrupted:
+        raise
+    except BaseException:
+        if runs.get(store, begun.id).phase == "confirm":
+            # A guard or a person said no: nothing was sent, and nothing is left to continue.
+            runs.finish(store, begun)
+        raise
+
+
+def _snapshot(context: Context, store: Store, begun: Run, options: RunOptions) -> Snapshot:
+    """Return the snapshot that the run has taken already, or take it."""
+    if begun.snapshot is not None:
+        return snapshots.get(store, begun.snapshot)
+    return export_into(context, store, options.export)

@@ -1,4 +1,4 @@
-"""`sids`: what became of what, for people to rewrite their own configuration with."""
+"""`sids`: which SID stands for which, for people to rewrite their own configuration with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from migrate.store import Store, sids
+from migrate.store import Store, counterparts
 
 COLUMNS = (
     "kind",
@@ -21,9 +21,9 @@ COLUMNS = (
 )
 
 
-def sid_table(store: Store, format: str) -> Iterator[str]:  # noqa: A002 - the word that --format uses
-    """Yield the lines of the table as `csv` (with a header) or as one `json` array."""
-    rows = (_row(found) for found in sids.current(store))
+def sid_table(store: Store, account_sid: str | None, format: str) -> Iterator[str]:  # noqa: A002 - the word of --format
+    """Yield the lines of the table, of one target account or of all, as `csv` (with a header) or as one `json` array."""
+    rows = (_row(found) for found in counterparts.current(store, account_sid))
     if format == "json":
         yield json.dumps(list(rows), indent=2, ensure_ascii=False)
         return

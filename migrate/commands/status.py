@@ -1,43 +1,51 @@
-"""`status`: where things stand, what is left, the last errors, and the next command to type."""
+"""`status`: what is going on, what is left, the last errors, and the next command to type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.commands.rollback import report_of as rollback_of
+from migrate.commands.context import Context
 from migrate.core.errors import BadInput, answer_facts
-from migrate.report.advice import advice_for
 from migrate.core.masking import mask_secrets
+from migrate.model.item import Snapshot
+from migrate.model.plan import Plan
+from migrate.model.state import Run, State
+from migrate.report.advice import advice_for
+from migrate.report.assembly import diff_report, rollback_entries, rollback_report, run_report
 from migrate.report.model import Report
-from migrate.report.reporting import diff_report, run_report
-from migrate.store import Store, journal, plans, snapshots
-from migrate.store.journal import Run, State
-from migrate.store.plans import Plan, Verification
-from migrate.store.snapshots import Snapshot
+from migrate.store import Store, lock, plans, runs, snapshots
+from migrate.store.lock import Holder
+from migrate.store.plans import Verification
 
 LAST_ERRORS = 5
 
 
 @dataclass(frozen=True)
 class Status:
-    """What the database says about the migration.
+    """What the database says about the migration of one account.
 
     Attributes:
+        account_sid: the source account; "" where nothing is known yet.
+        holder: who works on the account now, or None.
         snapshot: the newest, or None.
         plan: the plan of the newest run, or the newest plan where there is a later one, or None.
-        run: the newest run of that plan, or the rollback of it, or None.
+        run: the newest run of that plan, or the rollback of it, or a run that has no plan yet, or None.
         steps: how many steps the plan has.
         states: how many of them are in each state.
-        errors: the last ones, one line each.
+        done: of how many services all steps are settled, and how many services have steps.
+        errors: the last ones, one line each; empty while somebody works.
         verification: the last one of the plan, or None.
     """
 
+    account_sid: str
+    holder: Holder | None
     snapshot: Snapshot | None
     plan: Plan | None
     run: Run | None
     steps: int
     states: dict[str, int]
+    done: tuple[int, int]
     errors: tuple[str, ...]
     verification: Verification | None
 
@@ -48,14 +56,21 @@ class Status:
         return sum(count for state, count in self.states.items() if state not in settled)
 
     @property
+    def is_running(self) -> bool:
+        """Whether somebody who may be alive works on the account."""
+        return self.holder is not None and self.holder.alive is not False
+
+    @property
     def next_command(self) -> str:
         """The command to type next."""
+        is_unfinished = self.run is not None and self.run.finished_at is None
         situations = (
+            (self.is_running, "nothing: wait for it to end"),
+            (is_unfinished and not self._only_drift_is_left, "chat-migrate resume"),
             (self.snapshot is None, "chat-migrate export"),
             (self._needs_a_plan, "chat-migrate diff"),
-            (self.run is not None and self.run.finished_at is None, "chat-migrate resume"),
             (self.run is None and self.steps > 0, "chat-migrate apply"),
-            (self._is_verified, "nothing: all is as planned"),
+            (self._is_verified, "nothing: everything is as planned"),
         )
         return next((command for applies, command in situations if applies), "chat-migrate verify")
 
@@ -79,18 +94,25 @@ class Status:
         return self.verification is not None and not self.verification.differences
 
 
-def status(store: Store) -> Status:
+def status(context: Context, store: Store) -> Status:
     """Look at the database; nothing is sent and nothing is changed."""
-    plan = plans.find_latest(store)
-    run = _run_of(store, plan) if plan else None
-    steps = plans.step_count(store, plan.number) if plan else 0
+    known = context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or snapshots.accounts(store)
+    account_sid = context.account(store) if known else ""
+    plan = plans.find_latest(store, account_sid)
+    run = _run_of(store, account_sid, plan)
+    steps = plan.steps if plan else 0
+    has_begun = run is not None and run.plan is not None
+    holder = lock.holder(store, account_sid)
     return Status(
-        snapshot=snapshots.find_latest(store),
+        account_sid=account_sid,
+        holder=holder,
+        snapshot=snapshots.find_latest(store, account_sid),
         plan=plan,
         run=run,
         steps=steps,
-        states=journal.counts(store, run) if run else {State.PLANNED.value: steps} if steps else {},
-        errors=tuple(_errors(store, run)) if run else (),
+        states=runs.counts(store, run) if run and has_begun else {State.PLANNED.value: steps} if steps else {},
+        done=runs.services_done(store, run) if run and has_begun else (0, 0),
+        errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
     )
 
@@ -102,25 +124,32 @@ def report_of(store: Store, found: Status) -> Report:
         BadInput: there is no plan yet.
     """
     if found.plan is None:
-        raise BadInput(
-            f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}."
-        )
-    if found.run is None:
+        raise BadInput(f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}.")
+    if found.run is None or found.run.plan is None:
         return diff_report(store, found.plan)
-    return (
-        run_report(store, found.plan, found.run)
-        if found.run.undoes is None
-        else rollback_of(store, found.run)
-    )
+    return report_of_run(store, found.run)
 
 
-def _run_of(store: Store, plan: Plan) -> Run | None:
-    run = journal.find_latest_of(store, plan)
-    return (journal.find_rollback_of(store, run) or run) if run else None
+def report_of_run(store: Store, run: Run) -> Report:
+    """Return the report on a run, or on a rollback."""
+    if run.undoes is None:
+        return run_report(store, plans.by_number(store, run.plan or 0), run)
+    undone = runs.get(store, run.undoes)
+    delete_created = bool(run.options.get("delete_created"))
+    return rollback_report(store, undone, rollback_entries(store, run), delete_created=delete_created)
+
+
+def _run_of(store: Store, account_sid: str, plan: Plan | None) -> Run | None:
+    newest = runs.find_latest(store, account_sid)
+    if newest is not None and newest.plan is None and newest.finished_at is None:
+        return newest
+    run = runs.find_latest_of(store, plan) if plan else None
+    return (runs.find_rollback_of(store, run) or run) if run else None
 
 
 def _errors(store: Store, run: Run) -> Iterator[str]:
-    for key, entry in journal.last_troubles(store, run, LAST_ERRORS):
+    for key, state in runs.troubles(store, run, LAST_ERRORS):
+        entry = state.last
         detail = answer_facts(entry.status, entry.code, entry.request_id)
         advice = advice_for(entry.state.value, entry.status, entry.code)
         message = mask_secrets(entry.message) or "no answer was recorded"
@@ -129,33 +158,52 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
 
 def as_text(found: Status) -> str:
     """Return the status as a person reads it."""
-    lines = [_snapshot_line(found.snapshot), _plan_line(found.plan, found.steps), _run_line(found.run)]
+    lines = [*_running_lines(found), _snapshot_line(found.snapshot), _plan_line(found), _run_line(found.run)]
     if found.verification is not None:
-        lines.append(f"verified   {found.verification.at}, {found.verification.differences} services differ")
+        count = found.verification.differences
+        differ = "1 difference" if count == 1 else f"{count} differences"
+        lines.append(f"verified   {found.verification.at}, {differ}")
     if found.states:
-        lines.append(
-            "steps      " + ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
-        )
-        lines.append(f"left       {found.left}")
+        by_state = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+        lines += [f"steps      {by_state}", f"left       {found.left}"]
     lines += [f"error      {error}" for error in found.errors]
     lines.append(f"next       {found.next_command}")
     return "\n".join(lines)
 
 
-def _snapshot_line(snapshot: Snapshot | None) -> str:
-    if snapshot is None:
-        return "snapshot   none"
-    return (
-        f"snapshot   {snapshot.id}, {snapshot.services} services of {snapshot.account_sid}, "
-        f"{snapshot.source} ({snapshot.apis or 'no service'}), taken {snapshot.taken_at}"
+def _running_lines(found: Status) -> Iterator[str]:
+    if found.account_sid:
+        yield f"account    {found.account_sid}"
+    if found.holder is None:
+        return
+    done, total = found.done
+    how_far = f", {done} of {total} services" if total and found.run and not found.run.finished_at else ""
+    phase = f", {PHASES[found.run.phase]}" if found.run and found.run.phase in PHASES else ""
+    alive = {True: "running", None: "perhaps running", False: "ended without its outcome"}[found.holder.alive]
+    yield (
+        f"now        {found.holder.command} {alive}, process {found.holder.pid} on {found.holder.host}"
+        f"{phase}{how_far} (lock {found.holder.id})"
     )
 
 
-def _plan_line(plan: Plan | None, steps: int) -> str:
+PHASES = {"export": "reading Chat", "plan": "planning", "confirm": "waiting for confirmation", "apply": "writing"}
+
+
+def _snapshot_line(snapshot: Snapshot | None) -> str:
+    if snapshot is None:
+        return "snapshot   none"
+    apis = ", ".join(snapshot.examined.apis) or "no service"
+    services = "1 service" if snapshot.services == 1 else f"{snapshot.services} services"
+    return f"snapshot   {snapshot.id}, {services}, {snapshot.source} ({apis}), taken {snapshot.taken_at}"
+
+
+def _plan_line(found: Status) -> str:
+    plan = found.plan
     if plan is None:
         return "plan       none"
     offline = ", offline" if plan.offline else ""
-    return f"plan       {plan.id[:12]}, {steps} steps, target {plan.target}{offline}, made {plan.created_at}"
+    steps = "1 step" if plan.steps == 1 else f"{plan.steps} steps"
+    return f"plan       {plan.id[:12]}, {steps}, target {plan.target}{offline}, made {plan.created_at}"
 
 
 def _run_line(run: Run | None) -> str:

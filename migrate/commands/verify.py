@@ -2,45 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from dataclasses import dataclass
 
-from migrate.api.gateway import DEFAULT_CONCURRENCY
+from migrate.api.patient import Patient
+from migrate.commands.apply import find_plan
 from migrate.commands.context import Context
 from migrate.core.errors import SafetyRefusal
-from migrate.core.pool import parallel
-from migrate.execute.reading import read_target
-from migrate.store import Store, journal, plans, sids
-from migrate.store.plans import Plan
+from migrate.core.together import in_order
+from migrate.execute.evidence import prove_account
+from migrate.execute.verify import Verifier
+from migrate.model.plan import Plan, PlannedService
+from migrate.store import Store, plans, runs
+from migrate.store.verified import VerifiedService
+
+BATCH = 100
 
 
-def read_again(context: Context, store: Store, plan: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> None:
-    """Read the targets of a plan and keep the readings.
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Which plan to compare with (the account's newest if None), and how many requests at once."""
+
+    plan_id: str | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A plan, and how many fields, items and services differ from it."""
+
+    plan: Plan
+    differences: int
+
+
+def verify(context: Context, options: VerifyOptions) -> Verified:
+    """Read the targets of a plan, keep the readings, and count what differs.
 
     Raises:
+        BadInput: there is no such plan.
         SafetyRefusal: the credentials are for another account.
         CallFailed: a target cannot be read.
     """
-    reader = context.target_reader(concurrency)
-    if reader.account_sid != plan.target_account_sid:
+    with context.opened() as store:
+        account_sid = context.account(store)
+        with context.locked(store, "verify", account_sid):
+            plan = find_plan(store, account_sid, options.plan_id)
+            return verify_in(context, store, plan, options.concurrency)
+
+
+def verify_in(context: Context, store: Store, plan: Plan, concurrency: int | None) -> Verified:
+    """Verify a plan in an open, locked database; see `verify`."""
+    account_sid = context.target_account()
+    if account_sid != plan.target_account_sid:
         raise SafetyRefusal(
-            f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, "
-            f"but the credentials are for {reader.account_sid}."
+            f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
         )
-    retrier = context.retrier()
-
-    def read(pair: tuple[str, str]) -> None:
-        source_sid, target_sid = pair
-        plans.save_reading(store, plan, source_sid, read_target(reader, retrier, target_sid))
-
-    done = parallel(read, _targets(store, plan), concurrency)
-    for _ in context.progress.track(done, "Reading targets", total=plans.service_count(store, plan.number)):
-        pass
+    differences = asyncio.run(_read_again(context, store, plan, concurrency))
+    plans.note_verified(store, plan, differences)
+    return Verified(plan, differences)
 
 
-def _targets(store: Store, plan: Plan) -> Iterator[tuple[str, str]]:
-    run = journal.find_latest_of(store, plan)
-    for service in plans.services_of(store, plan.number):
-        created = sids.created_by(store, run.id, service.source_sid) if run else None
-        target_sid = service.target_sid or created
-        if target_sid is not None:
-            yield service.source_sid, target_sid
+async def _read_again(context: Context, store: Store, plan: Plan, concurrency: int | None) -> int:
+    differences = 0
+    async with context.target_reader(concurrency) as reader:
+        retrier = context.retrier()
+        await prove_account(reader, retrier)
+        run = runs.find_latest_of(store, plan)
+        verifier = Verifier(store, Patient(reader, retrier), plan, run, context.settle())
+
+        async def look(planned: PlannedService) -> tuple[VerifiedService, int]:
+            return await verifier.service(planned)
+
+        batch: list[VerifiedService] = []
+        with context.progress.bar("Reading targets", total=plan.services) as bar:
+            async for found, differing in in_order(look, plans.services(store, plan.number), context.stop):
+                bar.advance()
+                differences += differing
+                batch.append(found)
+                if len(batch) == BATCH:
+                    plans.save_verified(store, plan, batch)
+                    batch = []
+        plans.save_verified(store, plan, batch)
+    return differences

@@ -12,6 +12,7 @@ from migrate.core.errors import BadInput
 
 SID_DIGITS = "[0-9a-fA-F]{32}"
 DEFAULT_TIMEOUT_SECONDS = 30.0
+DEFAULT_SETTLE_SECONDS = 60.0
 
 
 def is_sid(prefix: str, text: object) -> bool:
@@ -69,6 +70,15 @@ def endpoints(environ: Mapping[str, str]) -> Endpoints:
         edge=environ.get("TWILIO_EDGE") or None,
         timeout=_seconds(environ, "CHAT_MIGRATE_TIMEOUT", DEFAULT_TIMEOUT_SECONDS),
     )
+
+
+def settle_seconds(environ: Mapping[str, str]) -> float:
+    """Return the settle time in seconds.
+
+    Raises:
+        BadInput: CHAT_MIGRATE_SETTLE is not a number of seconds.
+    """
+    return _seconds(environ, "CHAT_MIGRATE_SETTLE", DEFAULT_SETTLE_SECONDS, least=0.0)
 
 
 def source_credentials(environ: Mapping[str, str]) -> Credentials:
@@ -150,14 +160,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(environ: Mapping[str, str], name: str, default: float, *, least: float = 0.001) -> float:
     text = environ.get(name, "")
     if not text:
         return default
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 3600:
-        raise BadInput(f"{name} must be a number of seconds between 0 and 3600, not {text!r}.")
+        seconds = -1.0
+    if not least <= seconds < 3600:
+        raise BadInput(f"{name} must be a number of seconds between {least:g} and 3600, not {text!r}.")
     return seconds

@@ -7,7 +7,8 @@
     ├── ChatUnavailable          7   the Chat API does not answer any more
     ├── LockHeld                 8   another run works on this database
     │   └── LockLost             8   another run has taken this one's lock
-    ├── Interrupted            130   Ctrl-C
+    ├── Interrupted            130   Ctrl-C, SIGTERM or SIGHUP
+    │   └── RunInterrupted     130   the same, after a run has begun: there is something to resume
     ├── Declined                 1   a person was asked and said no
     └── CallFailed               1   one request to Twilio did not succeed
 
@@ -63,9 +64,13 @@ class LockLost(LockHeld):
 
 
 class Interrupted(MigrateError):
-    """Ctrl-C, after what was in flight has been finished and recorded."""
+    """Ctrl-C, SIGTERM or SIGHUP, after what was in flight has been finished and recorded."""
 
     exit_code = 130
+
+
+class RunInterrupted(Interrupted):
+    """The same after a run has begun: there is something to resume."""
 
 
 class Declined(MigrateError):

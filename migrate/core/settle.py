@@ -10,7 +10,6 @@ from migrate.core.clock import ticks
 from migrate.core.errors import Interrupted
 from migrate.core.stop import StopToken
 
-DEFAULT_SECONDS = 60.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 8.0
 

@@ -7,29 +7,23 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from migrate.core.errors import Interrupted
 from migrate.execute.attempts import Create, attempt_for
-from migrate.execute.evidence import prove_by_roles
+from migrate.execute.evidence import prove_by_creation
 from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
 from migrate.model.state import Entry, Record, State, StepState
 from migrate.model.step import ReadyStep, Step
-from migrate.store import counterparts
+from migrate.store import counterparts, runs
 from migrate.store.frontier import Frontier
 
 AHEAD = 4
 """Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile."""
 
 
-class Told(Protocol):
-    """Is told how far the work is."""
-
-    def advance(self, key: str, state: State) -> None:
-        """One step has been worked on."""
-
-
+Told = Callable[[], None]
+"""Is told of each step that has been worked on."""
 Take = Callable[[Step, "StepState | None"], Awaitable[State]]
 
 
@@ -87,16 +81,20 @@ class Crew:
         if places <= 0 or self._error is not None or self._work.settle.stop.is_set():
             return False
         ready = self._frontier.ready(places)
-        for step, state in ready:
-            task = asyncio.create_task(self._one(step, state))
+        states = runs.states_by_key(self._work.store, self._work.run, [step.key for step in ready])
+        for step in ready:
+            task = asyncio.create_task(self._one(step, states.get(step.key)))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
         return bool(ready)
 
     async def _one(self, step: Step, state: StepState | None) -> None:
         ended = await self._take(step, state)
-        self._frontier.ended(step.key, settled=ended in self._work.run.settled)
-        self._told.advance(step.key, ended)
+        if ended in self._work.run.settled:
+            self._frontier.settled(step.key)
+        else:
+            self._frontier.left(step.key)
+        self._told()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -145,15 +143,20 @@ class Execution:
             return await attempt.to_end()
         async with self._first_create:
             state = await attempt.to_end()
-            if not self._work.writer.account_proved:
-                await prove_by_roles(self._work, step)
+            made = counterparts.lookup(
+                self._work.store, self._work.run.target_account_sid, self._work.run, step.source_sid, [step.source_sid]
+            )
+            if not self._work.writer.account_proved and step.source_sid in made:
+                await prove_by_creation(self._work, made[step.source_sid])
             return state
 
     def _counterparts(self, step: Step) -> dict[str, str]:
         if not step.refers_to:
             return {}
         work = self._work
-        return counterparts.lookup(work.store, work.run, step.source_sid, step.service_sid, step.refers_to)
+        return counterparts.lookup(
+            work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
+        )
 
     async def _record(self, step: Step, entry: Entry) -> State:
         await self._work.journal.record(Record(step.key, (entry,)))

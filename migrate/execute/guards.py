@@ -137,9 +137,9 @@ async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, 
     same_account = plan.account_sid == plan.target_account_sid
 
     async def look(planned: PlannedService) -> list[str]:
-        if planned.image is None or planned.target_sid is None:
+        if planned.image is None or planned.target_sid is None or not any(row.step for row in planned.rows):
             return []
-        own = own_writes.of_service(store, plan.target_account_sid, planned.target_sid)
+        own = tuple(own_writes.own_writes(store, plan.target_account_sid, planned.target_sid))
         image = await read_image(calls, kinds, planned.target_sid, Knowledge(own, exists=True), settle)
         if not image.exists:
             return [planned.target_sid]
@@ -147,7 +147,7 @@ async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, 
         return [f"{planned.source_sid}/{row.resource}/{row.target}" for row in changed]
 
     found: list[str] = []
-    services = plans.services(store, plan.number, only=only, to_change=True)
+    services = plans.services(store, plan.number, only=only)
     async for keys in in_order(look, services, settle.stop):
         found += keys
     if found:

@@ -20,7 +20,7 @@ from migrate.kinds.registry import kind_of, planned_kinds
 from migrate.model.image import TargetImage
 from migrate.model.state import Entry, OwnWrite, Record, Run, State, StepState
 from migrate.model.step import Comparison, Step, agree
-from migrate.store import counterparts, own_writes, runs
+from migrate.store import own_writes, runs
 from migrate.store.frontier import Frontier
 
 AS_BEFORE = "The target already holds the earlier values."
@@ -111,7 +111,7 @@ class Remove(Attempt):
 
     async def _is_as_the_run_left_it(self, sid: str) -> bool:
         if self.step.item_sid != self.step.source_sid:
-            own = own_writes.of_item(
+            own = own_writes.own_write(
                 self.work.store, self.work.run.target_account_sid, self.kind.name, sid
             )
             held = self.kind.values(await self.kind.read(self.work.writer, self.step))
@@ -132,21 +132,20 @@ class Remove(Attempt):
 async def is_untouched(work: Work, service_sid: str) -> bool:
     """Whether a service that the run has made holds what the run gave it, and nothing else."""
     account_sid = work.run.target_account_sid
-    own = own_writes.of_service(work.store, account_sid, service_sid)
+    own = tuple(own_writes.own_writes(work.store, account_sid, service_sid))
     kinds = planned_kinds(work.plan.options)
     image = await read_image(work.writer, kinds, service_sid, Knowledge(own, exists=True), work.settle)
     if not image.exists:
         return False
-    known = frozenset({write.target_sid for write in own} | counterparts.targets_in(work.store, account_sid, service_sid))
     return all(_is_as_written(write, image) for write in own) and not any(
-        kind.is_touched(image.payloads[kind.name], frozenset(_of_kind(own, kind.name)) | (known - {service_sid}))
+        kind.is_touched(image.payloads[kind.name], _known(own, kind.name))
         for kind in kinds
         if kind.name in image.payloads
     )
 
 
-def _of_kind(own: tuple[OwnWrite, ...], kind: str) -> set[str]:
-    return {write.target_sid for write in own if write.kind == kind}
+def _known(own: tuple[OwnWrite, ...], kind: str) -> frozenset[str]:
+    return frozenset(write.target_sid for write in own if write.kind == kind)
 
 
 def _is_as_written(own: OwnWrite, image: TargetImage) -> bool:

@@ -130,7 +130,7 @@ class Undoing:
         before = state.overwritten if state.overwritten is not None else step.before
         inverse = written.inverse(kind.acceptable(before), kind.not_clearable)
         stuck = tuple(sorted(written.after.keys() - inverse.after.keys()))
-        reasons = (TAKES_NO_EMPTY_VALUE(paths=stuck),) if stuck else ()
+        reasons: tuple[Reason, ...] = (TAKES_NO_EMPTY_VALUE(paths=stuck),) if stuck else ()
         if inverse.compare(inverse.before, kind.same) is Comparison.DONE:
             return Undo(step, How.LEAVE, reasons=reasons or (SAME_IN_NEW_WORDS(),), is_notable=bool(stuck))
         reasons += kind.undo_notes(inverse)

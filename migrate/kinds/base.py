@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from mappings import ChatService, Outcome, Translation
+from mappings import ChatService, Outcome, Translation, Verdict
 from mappings.reasons import Cause, Reason
 from migrate.api.messages import Calls, Request
 from migrate.model.destination import Destination
@@ -19,10 +19,18 @@ from migrate.model.item import Item
 from migrate.model.plan import ItemCount
 from migrate.model.rows import FieldRow
 from migrate.model.state import Counterpart
-from migrate.model.step import ReadyStep, Step, Values
+from migrate.model.step import Form, ReadyStep, Step, Values
 
 Json = Any
 
+HOLDS_ALTERED = Cause(
+    "holds_altered",
+    "Twilio keeps a value differently",
+    "Twilio accepted this value and holds {held} instead of {sent}. Check that this is what you want.",
+)
+AS_BEFORE = Cause(
+    "as_before", "The earlier value", "The target held this value before the run."
+)
 TARGET_MISSING = Cause(
     "target_missing",
     "The Service is not in Conversations",
@@ -85,6 +93,7 @@ class Kind(ABC):
             field by field.
         named: whether a name stands for one item of a service, so that one that is there already is taken, not made
             a second time.
+        reversible: whether what its steps do can be undone.
         not_clearable: paths that take no empty value, so that "not set" cannot be restored.
     """
 
@@ -94,6 +103,7 @@ class Kind(ABC):
     inventory: ClassVar[bool] = False
     many: ClassVar[bool] = False
     named: ClassVar[bool] = False
+    reversible: ClassVar[bool] = True
     not_clearable: ClassVar[frozenset[str]] = frozenset()
 
     # Source
@@ -148,6 +158,10 @@ class Kind(ABC):
         """Whether two values of a response path mean the same."""
 
     @abstractmethod
+    def form(self, step: Step | ReadyStep) -> Form:
+        """Return the form parameters of the write that does a step."""
+
+    @abstractmethod
     def request(self, step: ReadyStep) -> Request:
         """Return the write that does a step."""
 
@@ -196,7 +210,22 @@ class Kind(ABC):
         del step
         return ()
 
-    def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
+    def told_altered(self, row: FieldRow, held: Json) -> FieldRow:
+        """Return a row as it stands after Twilio has accepted a value and holds another."""
+        reason = HOLDS_ALTERED(held=shown(held), sent=shown(row.after))
+        return replace(row, after=held, verdict=Verdict.MANUAL, reasons=(reason,))
+
+    def told_restored(self, row: FieldRow, before: Json, after: Json) -> FieldRow:
+        """Return a row as a rollback tells it; what the translation had lost is no matter of it."""
+        reasons = (AS_BEFORE(),)
+        return replace(row, before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
+
+    async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
+        """Return how many items, of a kind with many, are not what their steps were to make them."""
+        del calls, service_sid, steps
+        return 0
+
+    def told_after(, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
         """Return a row as it stands after Twilio has refused some values."""
         del given_up
         return row
@@ -230,3 +259,15 @@ class Kind(ABC):
         """Whether something that a run has created holds what removing it would destroy."""
         del calls, sid
         return False
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a value says "not set"; `false` and 0 are values."""
+    return value is None or value in ("", [], {}, [""])
+
+
+def shown(value: Json) -> str:
+    """Return a value as a sentence names it."""
+    if is_empty(value):
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, list) else repr(value)

@@ -29,6 +29,11 @@ def kind_of(name: str) -> Kind:
     return KINDS[name]
 
 
+def few_kinds() -> frozenset[str]:
+    """Return the names of the kinds of which a service has a few items, so that they may stand in memory."""
+    return frozenset(name for name, kind in KINDS.items() if not kind.many)
+
+
 def planned_kinds(options: Mapping[str, Any]) -> tuple[Kind, ...]:
     """Return the kinds that a plan with these options looks at, in the order of writing."""
     return tuple(kind for kind in KINDS.values() if kind.is_planned(options))

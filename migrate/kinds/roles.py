@@ -16,7 +16,7 @@ from migrate.kinds.settings import row_of
 from migrate.model.destination import Destination
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
-from migrate.model.step import Action, ReadyStep, Step, Values, wire
+from migrate.model.step import Action, Form, ReadyStep, Step, Values, wire
 
 Json = Any
 
@@ -91,12 +91,17 @@ class Roles(Kind):
         """See `Kind.same`."""
         return same(Resource.ROLES, path, a, b)
 
+    def form(self, step: Step | ReadyStep) -> Form:
+        """See `Kind.form`."""
+        form = {"Permission": wire(step.after["permissions"])}
+        if step.action is Action.CREATE and step.target_sid is None:
+            form |= {"FriendlyName": step.detail["friendly_name"], "Type": step.detail["type"]}
+        return form
+
     def request(self, step: ReadyStep) -> Request:
         """See `Kind.request`."""
-        form = {"Permission": wire(step.after["permissions"])}
-        path = f"/v1/Services/{step.service_sid}/Roles"
+        form, path = self.form(step), f"/v1/Services/{step.service_sid}/Roles"
         if step.target_sid is None:
-            form |= {"FriendlyName": step.detail["friendly_name"], "Type": step.detail["type"]}
             return Request(
                 "POST",
                 Surface.CONVERSATIONS,

@@ -16,7 +16,7 @@ from migrate.kinds.settings import row_of
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
 from migrate.model.state import Counterpart
-from migrate.model.step import Action, ReadyStep, Step, Values, wire
+from migrate.model.step import Action, Form, ReadyStep, Step, Values, wire
 
 Json = Any
 
@@ -75,13 +75,17 @@ class Services(Kind):
         del path
         return bool(a == b)
 
+    def form(self, step: Step | ReadyStep) -> Form:
+        """See `Kind.form`."""
+        return {"FriendlyName": wire(step.after["friendly_name"])}
+
     def request(self, step: ReadyStep) -> Request:
         """See `Kind.request`."""
         return Request(
             "POST",
             Surface.CONVERSATIONS,
             "/v1/Services",
-            {"FriendlyName": wire(step.after["friendly_name"])},
+            self.form(step),
             check=lambda payload: is_sid("IS", payload.get("sid")),
         )
 

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from mappings import FIELDS, Outcome, Resource, Verdict, new_name, same
 from mappings.reasons import Cause, Reason
 from migrate.api.messages import Calls, Request, Surface
-from migrate.kinds.base import TARGET_MISSING, Kind, Planning, Share
+from migrate.kinds.base import HOLDS_ALTERED, TARGET_MISSING, Kind, Planning, Share, is_empty, shown
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
 from migrate.model.step import (
     Action,
+    Form,
     ReadyStep,
     Step,
     Values,
@@ -31,11 +32,6 @@ ONLY_CONVERSATIONS = Cause(
     "only_conversations",
     "Only Conversations has a value, which is kept",
     "Chat holds no value here; only Conversations has one, which is kept. `--clear` empties it.",
-)
-HOLDS_ALTERED = Cause(
-    "holds_altered",
-    "Twilio keeps a value differently",
-    "Twilio accepted this value and holds {held} instead of {sent}. Check that this is what you want.",
 )
 FILTERS_REFUSED = Cause(
     "filters_refused",
@@ -57,11 +53,6 @@ URLS_EMPTIED = Cause(
 CONVERSATIONS_ONLY_FILTERS = frozenset({"onConversationStateUpdated", "onDeliveryUpdated"})
 """Events without a Chat counterpart: where a target has them, someone has set them there for Conversations."""
 WEBHOOK_URLS = ("pre_webhook_url", "post_webhook_url")
-
-
-def is_empty(value: Json) -> bool:
-    """Whether a value says "not set"; `false` and 0 are values."""
-    return value is None or value in ("", [], {}, [""])
 
 
 @dataclass(frozen=True)
@@ -182,13 +173,17 @@ class SettingsKind(Kind):
         """See `Kind.same`."""
         return same(self.resource, path, a, b)
 
+    def form(self, step: Step | ReadyStep) -> Form:
+        """See `Kind.form`."""
+        return {parameter_name(path): wire(value) for path, value in sorted(step.after.items())}
+
     def request(self, step: ReadyStep) -> Request:
         """See `Kind.request`."""
         return Request(
             "POST",
             Surface.CONVERSATIONS,
             self.path.format(sid=step.service_sid),
-            {parameter_name(path): wire(value) for path, value in sorted(step.after.items())},
+            self.form(step),
             check=lambda payload: payload.get("chat_service_sid") == step.service_sid,
         )
 
@@ -345,11 +340,6 @@ class Webhooks(SettingsKind):
 
 def _is_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def shown(value: Json) -> str:
-    """Return a value as a sentence names it."""
-    return "nothing" if is_empty(value) else ", ".join(map(str, value)) if isinstance(value, list) else repr(value)
 
 
 def row_of(

@@ -48,11 +48,11 @@ class Destinations(ABC):
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
-        self._copies = counterparts.created(surroundings.store, surroundings.source_account_sid)
 
     def _is_copy(self, service: ChatService) -> bool:
         """Whether an earlier run has created it as a target: nobody has configured its Chat side."""
-        return service.sid in self._copies
+        around = self._around
+        return counterparts.is_created(around.store, around.source_account_sid, service.sid)
 
     @abstractmethod
     async def of(self, service: ChatService) -> Destination | None:
@@ -60,7 +60,7 @@ class Destinations(ABC):
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
         around = self._around
-        own = own_writes.of_service(around.store, around.account_sid, sid)
+        own = tuple(own_writes.own_writes(around.store, around.account_sid, sid))
         return Destination(
             account_sid=around.account_sid,
             sid=sid,

@@ -8,7 +8,7 @@ from typing import Any
 
 from mappings import ChatService
 from mappings.webhooks.filters import Phase
-from mappings.webhooks.receivers import Call, EventChange, Receivers, Route, Routing, receivers
+from mappings.webhooks.receivers import EventChange, EventRoute, Receivers, Routing, WebhookCall, receivers
 
 Json = Any
 
@@ -29,7 +29,7 @@ def receivers_from_json(value: Mapping[str, Json] | None) -> Receivers | None:
     if value is None:
         return None
     return Receivers(
-        calls=tuple(Call(Phase(call["phase"]), call["url"]) for call in value["calls"]),
+        calls=tuple(WebhookCall(Phase(call["phase"]), call["url"]) for call in value["calls"]),
         method=value["method"],
         events=tuple(EventChange(**{**event, "phase": Phase(event["phase"])}) for event in value["events"]),
         routing=_routing(value["routing"]),
@@ -41,6 +41,6 @@ def _routing(value: Mapping[str, Json] | None) -> Routing | None:
         return None
     return Routing(
         obstacles=tuple((Phase(phase), why) for phase, why in value["obstacles"]),
-        routes=tuple(Route(**{**route, "phase": Phase(route["phase"])}) for route in value["routes"]),
+        routes=tuple(EventRoute(**{**route, "phase": Phase(route["phase"])}) for route in value["routes"]),
         sources=frozenset(value["sources"]),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from migrate.core.clock import now
+from migrate.model.plan import Plan
 from migrate.model.state import CREATED, REMOVED, Counterpart, Run
 from migrate.store.database import Store, storable
 
@@ -155,32 +156,44 @@ def latest_created(store: Store, target_account_sid: str, source_sid: str) -> st
     return str(found) if found else None
 
 
-def created_by(store: Store, run: Run, source_sid: str) -> str | None:
-    """Return the item that a run has created for a source item, whether it is still there or not; None if none."""
-    found = store.value(
-        "SELECT target_sid FROM counterparts WHERE source_sid = :sid AND run = :run "
-        "AND how IN (:created, :removed) ORDER BY id DESC LIMIT 1",
-        {"sid": source_sid, "run": run.id, "created": CREATED, "removed": REMOVED},
+def is_created(store: Store, account_sid: str, sid: str) -> bool:
+    """Whether a run has created an item of an account that no rollback has removed."""
+    where = {"account": account_sid, "sid": sid, "created": CREATED}
+    sql = "SELECT 1 FROM counterparts WHERE account_sid = :account AND target_sid = :sid AND how = :created LIMIT 1"
+    return bool(store.value(sql, where))
+
+
+def within(store: Store, account_sid: str, source_service_sid: str, target_service_sid: str) -> dict[str, str]:
+    """Return Chat SID → SID of its counterpart in one Conversation Service, as far as it is there."""
+    rows = store.rows(
+        "SELECT source_sid, target_sid FROM counterparts WHERE account_sid = :account "
+        "AND source_service_sid = :source AND target_service_sid = :target AND how != :removed ORDER BY id",
+        {
+            "account": account_sid,
+            "source": source_service_sid,
+            "target": target_service_sid,
+            "removed": REMOVED,
+        },
     )
-    return str(found) if found else None
+    return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
-def created(store: Store, account_sid: str) -> Iterator[str]:
-    """Yield the Conversation Services of an account that runs have created and no rollback has removed."""
-    rows = store.scan(
-        "SELECT id, target_sid FROM counterparts WHERE account_sid = :account AND how = :created "
-        "AND target_sid = target_service_sid AND id > :id ORDER BY id LIMIT :limit",
-        {"account": account_sid, "created": CREATED},
-        after={"id": 0},
+def of_run(store: Store, run: Run, source_service_sid: str) -> list[Counterpart]:
+    """Return what a run knows to stand for what in one service, what was removed since among it."""
+    rows = store.rows(
+        "SELECT kind, how, name, source_sid, target_sid, source_service_sid, target_service_sid FROM counterparts "
+        "WHERE account_sid = :account AND source_service_sid = :source AND target_service_sid = ("
+        "SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source "
+        "ORDER BY run = :run DESC, id DESC LIMIT 1) ORDER BY run = :run, id",
+        {"account": run.target_account_sid, "source": source_service_sid, "run": run.id},
     )
-    return (row["target_sid"] for row in rows)
+    return [Counterpart(**row) for row in rows]
 
 
-def created_besides(store: Store, account_sid: str, plan: int, since: str) -> dict[str, Any] | None:
+def created_besides(store: Store, plan: Plan) -> dict[str, Any] | None:
     """Return a pair that a run of another plan has created since, though this plan is to create it; None if none."""
-    return store.row(
-        CREATED_BESIDES, {"plan": plan, "account": account_sid, "since": since, "created": CREATED}
-    )
+    where = {"plan": plan.number, "account": plan.target_account_sid, "since": plan.created_at}
+    return store.row(CREATED_BESIDES, {**where, "created": CREATED})
 
 
 def current(store: Store, account_sid: str | None) -> Iterator[dict[str, Any]]:

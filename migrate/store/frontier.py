@@ -10,9 +10,10 @@ A rollback goes the other way: newest first, what was needed after what needed i
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.core.clock import now
@@ -104,12 +105,14 @@ class Scope:
         limit: at most so many services: those that were never worked on first, then those that failed before.
         skip_kinds: kinds whose steps are left for another session.
         allow_drift: whether steps that have drifted are worked on again.
+        most: name of a kind → at most so many of its steps.
     """
 
     only: frozenset[str] | None = None
     limit: int | None = None
     skip_kinds: frozenset[str] = frozenset()
     allow_drift: bool = False
+    most: Mapping[str, int] = field(default_factory=dict)
 
 
 class Frontier:
@@ -136,6 +139,7 @@ class Frontier:
         self._found: deque[str] = deque()
         self._newly_settled: deque[tuple[str, str]] = deque()
         self._taken: set[str] = set()
+        self._given_out: Counter[str] = Counter()
         self._only = self._services()
 
     @property
@@ -213,6 +217,9 @@ class Frontier:
         if fact["is_blocked"] or fact["session"] == self._session or state in self._settled:
             return False
         if state is State.DRIFTED and not self._scope.allow_drift:
+            return False
+        most = self._scope.most.get(fact["kind"])
+        if most is not None and self._given_out[fact["kind"]] >= most:
             return False
         return fact["kind"] not in self._scope.skip_kinds and (
             self._only is None or fact["source_sid"] in self._only

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-from migrate.core.clock import now
+from migrate.core.clock import now, ticks
 from migrate.core.errors import LockLost
-from migrate.model.state import Entry, Record, Run, State
-from migrate.store import counterparts, own_writes
+from migrate.model.state import Entry, Record, Run
+from migrate.store import counterparts, own_writes, refusals
 from migrate.store.database import Store, storable
 from migrate.store.lock import Lock
 
 Json = Any
-CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-KNOWN = "known"
-"""What a create's intent has seen: SIDs of that name that were there before."""
-
 RENEW = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 LAST = "SELECT coalesce(max(id), 0) FROM journal"
 # One statement for all entries of a group: each one waits for Python's interpreter lock once.
@@ -41,7 +36,8 @@ UPDATE = """
 INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attempts, undecided, wrote, known,
     overwritten, given_up)
 SELECT :run, p.key, p.kind, p.source_sid, json_extract(e.value, '$[1]'), :last + 1 + e.key, :session,
-    json_extract(e.value, '$[1]') = 'intent', json_extract(e.value, '$[1]') = 'intent', 0,
+    json_extract(e.value, '$[1]') = 'intent',
+    CASE json_extract(e.value, '$[1]') WHEN 'intent' THEN 1 ELSE 0 END - json_extract(e.value, '$[10]'), 0,
     json_extract(e.value, '$[7]'), json_extract(e.value, '$[8]'), json_extract(e.value, '$[9]')
 FROM json_each(:entries) e
 CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = json_extract(e.value, '$[0]')
@@ -52,16 +48,12 @@ ON CONFLICT (run, key) DO UPDATE SET
     session = excluded.session,
     attempts = attempts + excluded.attempts,
     wrote = wrote OR (undecided > 0 AND excluded.state IN ('applied', 'verified', 'altered', 'drifted', 'rolled_back')),
-    undecided = CASE excluded.state WHEN 'intent' THEN undecided + 1 WHEN 'unknown' THEN undecided ELSE 0 END,
+    undecided = CASE WHEN excluded.state IN ('intent', 'unknown', 'failed')
+        THEN max(0, undecided + excluded.undecided) ELSE 0 END,
     known = coalesce(known, excluded.known),
-    overwritten = coalesce(overwritten, excluded.overwritten),
+    overwritten = coalesce(excluded.overwritten, overwritten),
     given_up = coalesce(excluded.given_up, given_up)
 """
-
-
-def elapsed() -> float:
-    """Return seconds on a clock that no one sets and that goes on while the machine sleeps."""
-    return time.clock_gettime(CLOCK)
 
 
 class Journal:
@@ -96,7 +88,7 @@ class Journal:
         """Record what is known of some steps, all at once; it is on disk at return.
 
         Returns:
-            `elapsed()` right after the commit.
+            `ticks()` right after the commit.
 
         Raises:
             LockLost: another run has taken the lock; nothing was recorded, and nothing may be sent.
@@ -147,7 +139,7 @@ class Journal:
                     "too long. Nothing more was sent. `chat-migrate status` shows how things stand."
                 )
             self._append(records)
-        return elapsed()
+        return ticks()
 
     def _append(self, records: Sequence[Record]) -> None:
         entries = [values for record in records for values in _entry_values(record)]
@@ -171,22 +163,24 @@ class Journal:
             counterparts.add(self._connection, account, run, pairs)
         if writes := [record.own_write for record in records if record.own_write]:
             own_writes.save(self._connection, account, run, writes)
+        for record in records:
+            if record.own_write is not None and record.given_up:
+                refusals.remember(self._connection, account, record.own_write, record.given_up)
         for sid in [record.removed for record in records if record.removed]:
             counterparts.mark_removed(self._connection, account, sid)
 
 
 def _entry_values(record: Record) -> list[list[Json]]:
     """Return for each entry what the statements take: nested JSON as text, so that SQLite takes it as it is."""
-    given_up = None if record.given_up is None else json.dumps(record.given_up)
-    return [_values(record.key, entry, given_up) for entry in record.entries]
+    facts = [_text(record.known), _text(record.overwritten), _text(record.given_up)]
+    first, *others = record.entries
+    return [
+        [*_values(record.key, first), *facts, record.decided],
+        *([*_values(record.key, entry), None, None, None, 0] for entry in others),
+    ]
 
 
-def _values(key: str, entry: Entry, given_up: str | None) -> list[Json]:
-    seen = None if entry.seen is None else json.dumps(entry.seen)
-    known = overwritten = None
-    if entry.state is State.INTENT and entry.seen is not None:
-        known = json.dumps(entry.seen[KNOWN]) if KNOWN in entry.seen else None
-        overwritten = seen if known is None else None
+def _values(key: str, entry: Entry) -> list[Json]:
     return [
         key,
         entry.state.value,
@@ -194,8 +188,9 @@ def _values(key: str, entry: Entry, given_up: str | None) -> list[Json]:
         entry.code,
         entry.request_id,
         storable(entry.message),
-        seen,
-        known,
-        overwritten,
-        given_up,
+        _text(entry.seen),
     ]
+
+
+def _text(value: Json) -> str | None:
+    return None if value is None else json.dumps(value)

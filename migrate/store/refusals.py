@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable
 
 from migrate.core.clock import now
-from migrate.model.state import Entry
-from migrate.store.database import Store, storable
+from migrate.model.state import OwnWrite
+from migrate.store.database import Store
 
 REMEMBER = """
-INSERT OR REPLACE INTO refusals (account_sid, target_sid, kind, value, code, message, at)
-VALUES (:account_sid, :target_sid, :kind, :value, :code, :message, :at)
+INSERT OR REPLACE INTO refusals (account_sid, target_sid, kind, value, at)
+VALUES (:account_sid, :target_sid, :kind, :value, :at)
 """
 
 
 def remember(
-    store: Store, account_sid: str, target_sid: str, kind: str, values: tuple[str, ...], entry: Entry
+    connection: sqlite3.Connection, account_sid: str, write: OwnWrite, values: tuple[str, ...]
 ) -> None:
-    """Remember values of a kind's resource that Twilio refuses for a service.
+    """Remember within the caller's transaction what Twilio took a write without.
 
     Args:
-        store: the database.
+        connection: of the writer.
         account_sid: the account of the target.
-        target_sid: the Conversation Service.
-        kind: the name of the kind.
-        values: what was refused.
-        entry: Twilio's answer.
+        write: that took effect.
+        values: what it went without.
     """
-    rows = [
-        {
-            "account_sid": account_sid,
-            "target_sid": target_sid,
-            "kind": kind,
-            "value": value,
-            "code": entry.code,
-            "message": storable(entry.message),
-            "at": now(),
-        }
-        for value in values
-    ]
-    with store.writing() as db:
-        db.conn.executemany(REMEMBER, rows)
-
-
-def forget(store: Store, target_sid: str, kind: str, values: tuple[str, ...]) -> None:
-    """Forget values that turned out not to be what Twilio refused."""
-    with store.writing() as db:
-        db.execute(
-            "DELETE FROM refusals WHERE target_sid = :target AND kind = :kind "
-            "AND value IN (SELECT value FROM json_each(:values))",
-            {"target": target_sid, "kind": kind, "values": json.dumps(values)},
-        )
+    facts = {"account_sid": account_sid, "target_sid": write.service_sid, "kind": write.kind, "at": now()}
+    connection.executemany(REMEMBER, [{**facts, "value": value} for value in values])
 
 
 def refused(store: Store, target_sid: str) -> frozenset[str]:
@@ -69,13 +46,3 @@ def refused_many(store: Store, target_sids: Iterable[str]) -> dict[str, frozense
     for row in rows:
         found.setdefault(row["target_sid"], set()).add(row["value"])
     return {sid: frozenset(values) for sid, values in found.items()}
-
-
-def count_since(store: Store, account_sid: str, moment: str) -> int:
-    """Return how many values Twilio has refused in an account since a moment, as far as they are remembered."""
-    return int(
-        store.value(
-            "SELECT count(*) FROM refusals WHERE account_sid = :account AND at >= :moment",
-            {"account": account_sid, "moment": moment},
-        )
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,20 +11,22 @@ from typing import Any
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.model.plan import Plan
-from migrate.model.state import Counterpart, Run
+from migrate.model.state import Counterpart, Leftover, Run, StepState
+from migrate.model.step import Step
 from migrate.store import counterparts
 from migrate.store.database import Store, to_json
 from migrate.store.states import (
     counts,
     counts_by_kind,
     history_of,
+    item_counts,
     services_done,
     state,
     states,
     states_by_key,
-    states_of,
     troubles,
 )
+from migrate.store.steps import step
 
 __all__ = [
     "Happened",
@@ -39,15 +41,19 @@ __all__ = [
     "get",
     "history",
     "history_of",
+    "item_counts",
     "known_pairs",
+    "leftovers",
+    "lost_creates",
     "new_session",
+    "note_leftovers",
+    "older_writes",
     "services_done",
     "set_phase",
     "start",
     "state",
     "states",
     "states_by_key",
-    "states_of",
     "troubles",
     "undecided_create",
 ]
@@ -208,6 +214,15 @@ def find_latest_to_undo(store: Store, account_sid: str) -> Run | None:
     return _find(store, TO_UNDO, {"account": account_sid})
 
 
+def older_writes(store: Store, run: Run) -> tuple[int, ...]:
+    """Return the earlier runs of the same account that may have written and that no rollback has undone."""
+    rows = store.rows(
+        f"SELECT id FROM runs WHERE {TO_UNDO} AND id < :run ORDER BY id DESC",
+        {"account": run.account_sid, "run": run.id},
+    )
+    return tuple(row["id"] for row in rows)
+
+
 def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
     """Return the newest run, or the given one, in which the outcome of a create is not known; None if there is none.
 
@@ -218,6 +233,45 @@ def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> 
     """
     found = store.value(UNDECIDED_CREATE, {"account": account_sid, "run": run.id if run else None})
     return get(store, int(found)) if found else None
+
+
+def lost_creates(store: Store, run: Run) -> Iterator[tuple[Step, StepState]]:
+    """Yield the creates of a run of which more than one request was announced, or an answer was lost."""
+    rows = store.rows(
+        "SELECT s.key FROM step_state s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
+        "WHERE s.run = :run AND p.action = 'create' AND (s.attempts > 1 OR s.undecided > 0)",
+        {"run": run.id, "plan": run.plan},
+    )
+    for row in rows:
+        found = state(store, run, row["key"])
+        if found is not None:
+            yield step(store, run.plan or 0, row["key"]), found
+
+
+def note_leftovers(store: Store, run: Run, leftovers: Iterable[Leftover]) -> None:
+    """Note what a run has found that stands for nothing, in the place of what an earlier session has noted."""
+    rows = [
+        {
+            "run": run.id,
+            "account_sid": run.target_account_sid,
+            "kind": found.kind,
+            "sid": found.sid,
+            "service_sid": found.service_sid,
+            "values": to_json(found.values),
+        }
+        for found in leftovers
+    ]
+    with store.writing() as db:
+        db.execute("DELETE FROM leftovers WHERE run = ?", [run.id])
+        db.table("leftovers").insert_all(rows)
+
+
+def leftovers(store: Store, run: Run) -> list[Leftover]:
+    """Return what the last session of a run has found that stands for nothing."""
+    rows = store.rows(
+        'SELECT kind, sid, service_sid, "values" FROM leftovers WHERE run = :run ORDER BY sid', {"run": run.id}
+    )
+    return [Leftover(**{**row, "values": json.loads(row["values"])}) for row in rows]
 
 
 def history(store: Store, account_sid: str | None) -> list[Happened]:

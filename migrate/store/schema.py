@@ -129,8 +129,12 @@ CREATE TABLE own_writes (
 ) WITHOUT ROWID;
 CREATE INDEX own_writes_of_service ON own_writes (account_sid, service_sid);
 CREATE TABLE refusals (
-    account_sid TEXT NOT NULL, target_sid TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, code INTEGER,
-    message TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (target_sid, kind, value)
+    account_sid TEXT NOT NULL, target_sid TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (target_sid, kind, value)
+) WITHOUT ROWID;
+CREATE TABLE leftovers (
+    run INTEGER NOT NULL REFERENCES runs, account_sid TEXT NOT NULL, kind TEXT NOT NULL, sid TEXT NOT NULL,
+    service_sid TEXT NOT NULL, "values" TEXT NOT NULL, PRIMARY KEY (run, sid)
 ) WITHOUT ROWID;
 CREATE TABLE lock (
     account_sid TEXT PRIMARY KEY, nonce TEXT NOT NULL, id TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,

@@ -220,6 +220,19 @@ def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iter
     return (_item(row) for row in rows)
 
 
+def has_items(store: Store, snapshot_id: int, kind: str, api: str) -> bool:
+    """Whether a snapshot holds anything of a kind that one API version has shown."""
+    where = {"snapshot": snapshot_id, "kind": kind, "api": api}
+    sql = "SELECT 1 FROM items WHERE snapshot = :snapshot AND kind = :kind AND api = :api LIMIT 1"
+    return bool(store.value(sql, where))
+
+
+def accounts(store: Store) -> list[str]:
+    """Return the accounts that have a finished snapshot, sorted."""
+    rows = store.rows("SELECT DISTINCT account_sid FROM snapshots WHERE completed_at IS NOT NULL ORDER BY 1")
+    return [row["account_sid"] for row in rows]
+
+
 def item_count(store: Store, snapshot_id: int, kind: str) -> int:
     """Return how many items of a kind a snapshot holds, however many API versions showed one."""
     return int(

@@ -36,18 +36,28 @@ def state(store: Store, run: Run, key: str) -> StepState | None:
     return _state(row) if row else None
 
 
-def states(store: Store, run: Run, source_sid: str) -> dict[str, StepState]:
-    """Return where the steps of one service stand, by key; those about which nothing was done are left out."""
-    return states_of(store, run, [source_sid])
-
-
-def states_of(store: Store, run: Run, source_sids: Collection[str]) -> dict[str, StepState]:
-    """Return where the steps of some services stand, by key; those about which nothing was done are left out."""
+def states(
+    store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None
+) -> dict[str, StepState]:
+    """Return where the steps of one service, or those of some kinds, stand; those never begun are left out."""
+    some = "" if kinds is None else " AND s.kind IN (SELECT value FROM json_each(:kinds))"
     rows = store.rows(
-        f"{STATES} AND s.source_sid IN (SELECT value FROM json_each(:sids))",
-        {"run": run.id, "sids": json.dumps(list(source_sids))},
+        f"{STATES} AND s.source_sid = :sid{some}",
+        {"run": run.id, "sid": source_sid, "kinds": json.dumps(sorted(kinds or ()))},
     )
     return {row["key"]: _state(row) for row in rows}
+
+
+def item_counts(store: Store, run: Run | None, kind: str, source_sid: str, steps: int) -> dict[State, int]:
+    """Return how many of a service's steps of one kind are in each state, `steps` in all."""
+    rows = store.rows(
+        "SELECT state, count(*) AS steps FROM step_state WHERE run = :run AND source_sid = :sid AND kind = :kind "
+        "GROUP BY state",
+        {"run": run.id if run else None, "sid": source_sid, "kind": kind},
+    )
+    found = {State(row["state"]): row["steps"] for row in rows}
+    planned = steps - sum(found.values())
+    return {State.PLANNED: planned, **found} if planned else found
 
 
 def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, StepState]:

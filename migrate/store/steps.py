@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -40,13 +40,16 @@ def add_steps(store: Store, number: int, account_sid: str, steps: Iterable[tuple
             db.conn.executemany(ADD_NEED, needs)
 
 
-def steps(store: Store, number: int, source_sid: str | None = None) -> Iterator[Step]:
-    """Yield the steps of a plan, or of one of its services, in order, read a few at a time."""
+def steps(
+    store: Store, number: int, source_sid: str | None = None, *, kinds: Collection[str] | None = None
+) -> Iterator[Step]:
+    """Yield the steps of a plan, or of one of its services or of some kinds, in order, read a few at a time."""
     one = "" if source_sid is None else "AND source_sid = :source_sid "
+    some = "" if kinds is None else "AND kind IN (SELECT value FROM json_each(:kinds)) "
     for rows in store.batches(
-        f"SELECT * FROM plan_steps WHERE plan = :plan {one}AND (phase, id) > (:phase, :id) "
+        f"SELECT * FROM plan_steps WHERE plan = :plan {one}{some}AND (phase, id) > (:phase, :id) "
         "ORDER BY phase, id LIMIT :limit",
-        {"plan": number, "source_sid": source_sid},
+        {"plan": number, "source_sid": source_sid, "kinds": json.dumps(sorted(kinds or ()))},
         after={"phase": -1, "id": 0},
     ):
         yield from with_needs(store, number, rows)

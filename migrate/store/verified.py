@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.core.clock import now
@@ -36,11 +36,13 @@ class VerifiedService:
         source_sid: the Chat Service.
         exists: whether the target was there.
         live: for each field row of the planned service, in its order, the target's value.
+        items: kind with many items → how many of them differ.
     """
 
     source_sid: str
     exists: bool
     live: tuple[Json, ...]
+    items: Mapping[str, int] = field(default_factory=dict)
 
 
 def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService]) -> None:
@@ -52,7 +54,7 @@ def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService])
             "account_sid": plan.target_account_sid,
             "at": now(),
             "found": int(service.exists),
-            "live": packed(to_json(service.live)),
+            "live": packed(to_json([service.live, service.items])),
         }
         for service in services
     ]
@@ -68,11 +70,13 @@ def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[s
         {"plan": number, "sids": json.dumps(list(source_sids))},
     )
     return {
-        row["source_sid"]: VerifiedService(
-            row["source_sid"], bool(row["found"]), tuple(json.loads(unpacked(row["live"])))
-        )
-        for row in rows
+        row["source_sid"]: _service(row) for row in rows
     }
+
+
+def _service(row: Mapping[str, Any]) -> VerifiedService:
+    live, items = json.loads(unpacked(row["live"]))
+    return VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
 
 
 def note_verified(store: Store, plan: Plan, differences: int) -> None:

@@ -1,0 +1,307 @@
+"""What the database knows, as reports: read from the rows, steps and states that a plan and its run have stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from migrate.execute.comparing import expected, is_in_place
+from migrate.execute.undo import How, Undo, plan_of, undos
+from migrate.execute.verify import after_run, compared_rows, learnt
+from migrate.kinds.registry import KINDS, few_kinds, kind_of
+from migrate.model.plan import Plan, PlannedService
+from migrate.model.rows import FieldRow
+from migrate.model.state import SETTLED, Entry, Run, State, StepState
+from migrate.model.step import Step
+from migrate.plan.receivers import receivers_from_json
+from migrate.report.advice import advice_for
+from migrate.report.model import (
+    DELETE,
+    LEAVE,
+    AlteredValue,
+    ItemsReport,
+    PlanInfo,
+    Report,
+    ReportKind,
+    ServiceReport,
+    SnapshotInfo,
+    StepError,
+    StepRow,
+    Summary,
+)
+from migrate.store import Store, plans, runs, snapshots
+from migrate.store.verified import VerifiedService
+
+PLANNED = Entry(State.PLANNED)
+CUT_OFF = "The run ended before the outcome was recorded."
+Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
+
+
+@dataclass(frozen=True)
+class _Services:
+    """The services of a plan, reported one by one at each iteration."""
+
+    make: Callable[[PlannedService], ServiceReport]
+    store: Store
+    plan: Plan
+
+    def __iter__(self) -> Iterator[ServiceReport]:
+        return map(self.make, plans.services(self.store, self.plan.number))
+
+
+@dataclass(frozen=True)
+class _ItemSteps:
+    """The steps of a service's kinds with many items, streamed at each iteration."""
+
+    store: Store
+    plan: Plan
+    run: Run | None
+    source_sid: str
+    troubles_only: bool = False
+
+    def __iter__(self) -> Iterator[StepRow]:
+        many = KINDS.keys() - few_kinds()
+        for step in plans.steps(self.store, self.plan.number, self.source_sid, kinds=many):
+            state = runs.state(self.store, self.run, step.key) if self.run else None
+            if not self.troubles_only or (state is not None and state.last.state not in FINE):
+                yield step_row(step, state)
+
+
+FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
+"""States that nobody has to look at."""
+
+
+def diff_report(store: Store, plan: Plan) -> Report:
+    """Report what a plan would do."""
+    return _report(store, plan, ReportKind.DIFF, None)
+
+
+def run_report(store: Store, plan: Plan, run: Run) -> Report:
+    """Report what a run has done, and what is left."""
+    return _report(store, plan, ReportKind.RUN, run)
+
+
+def verify_report(store: Store, plan: Plan) -> Report:
+    """Report what `verify` has read last: a field that `change`s differs from the plan."""
+    run = runs.find_latest_of(store, plan)
+    same_account = plan.account_sid == plan.target_account_sid
+
+    def rows(
+        planned: PlannedService, known: Mapping[str, str], states: Mapping[str, StepState]
+    ) -> tuple[FieldRow, ...]:
+        found = _verified(store, plan, planned)
+        return compared_rows(planned, found, known, states, same_account=same_account)
+
+    report = _report(store, plan, ReportKind.VERIFY, run, rows)
+    return replace(report, summary=_counted(report))
+
+
+def _verified(store: Store, plan: Plan, planned: PlannedService) -> VerifiedService:
+    found = plans.verified(store, plan.number, [planned.source_sid]).get(planned.source_sid)
+    return found or VerifiedService(planned.source_sid, exists=False, live=(None,) * len(planned.rows))
+
+
+def rollback_report(
+    store: Store, undone: Run, entries: Callable[[str], Mapping[str, Entry]], *, delete_created: bool
+) -> Report:
+    """Report what a rollback restores, removes and leaves.
+
+    Args:
+        store: the database.
+        undone: the run that is rolled back.
+        entries: source SID → step key → what has become, or would become, of undoing it.
+        delete_created: whether what the run has created is removed.
+    """
+    plan = plans.by_number(store, plan_of(undone))
+    report = _report(store, plan, ReportKind.ROLLBACK, undone)
+
+    def make(planned: PlannedService) -> ServiceReport:
+        told = _Teller(store, plan, undone, _rows_of_run).tell(planned)
+        undoing = undos(store, undone, planned.source_sid, delete_created=delete_created)
+        known = entries(planned.source_sid)
+        return replace(
+            told,
+            fields=tuple(_restored_rows(told.fields, undoing, known)),
+            steps=tuple(_undo_row(undo, known) for undo in undoing),
+        )
+
+    report = replace(report, services=_Services(make, store, plan))
+    return replace(report, summary=_counted(report))
+
+
+def rollback_entries(store: Store, rollback: Run) -> Callable[[str], Mapping[str, Entry]]:
+    """Return what has become of undoing each step, by source SID and key."""
+
+    def entries(source_sid: str) -> Mapping[str, Entry]:
+        return {key: state.last for key, state in runs.states(store, rollback, source_sid).items()}
+
+    return entries
+
+
+def _restored_rows(
+    rows: Iterable[FieldRow], undoing: list[Undo], entries: Mapping[str, Entry]
+) -> Iterator[FieldRow]:
+    """Yield what comes back; what the translation from Chat had lost is no matter of a rollback."""
+    restored = {
+        undo.step.key: undo.ready
+        for undo in undoing
+        if undo.ready is not None
+        and undo.how is How.RESTORE
+        and entries.get(undo.step.key, PLANNED).state is not State.DRIFTED
+    }
+    for row in rows:
+        inverse = restored.get(row.step or "")
+        if inverse is not None and row.target in inverse.after:
+            before, after = inverse.before[row.target], inverse.after[row.target]
+            yield kind_of(inverse.kind).told_restored(row, before, after)
+
+
+def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
+    entry = entries.get(undo.step.key, PLANNED)
+    error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
+    if undo.how is How.RESTORE and undo.ready is not None:
+        params = kind_of(undo.ready.kind).request(undo.ready).form
+        return StepRow(undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error)
+    removed = undo.how is How.REMOVE
+    reason = " ".join(reason.text for reason in undo.reasons)
+    if not removed or entry.state is State.DRIFTED:
+        error = error or StepError(message=reason)
+    params = {"Sid": undo.sid} if undo.sid else {}
+    action = DELETE if removed else LEAVE
+    return StepRow(undo.step.key, undo.step.kind, action, params, removed, entry.state, error)
+
+
+def _counted(report: Report) -> Summary:
+    """Count a report by its rows, where they are not those of the plan."""
+    states, verdicts = Counter[State](), Counter[str]()
+    number = changing = changes = missing = 0
+    for service in report.services:
+        number += 1
+        missing += service.is_missing
+        here = sum(row.change for row in service.fields)
+        changes += here
+        changing += bool(here)
+        states.update(step.state for step in service.steps)
+        for items in service.items:
+            states.update(items.steps_by_state)
+        verdicts.update(row.verdict.value for row in service.fields)
+    return Summary(number, changing, missing, changes, states.total(), states, verdicts)
+
+
+def _report(
+    store: Store, plan: Plan, kind: ReportKind, run: Run | None, rows: Rows | None = None
+) -> Report:
+    snapshot = snapshots.get(store, plan.snapshot_id)
+    counted = runs.counts(store, run) if run else {"planned": plan.steps} if plan.steps else {}
+    teller = _Teller(store, plan, run, rows or _rows_of_run)
+    return Report(
+        kind=kind,
+        account_sid=plan.account_sid,
+        target_account_sid=plan.target_account_sid,
+        snapshot=SnapshotInfo(
+            snapshot.id, snapshot.source, snapshot.taken_at, snapshot.services, snapshot.examined
+        ),
+        plan=PlanInfo(plan.id, plan.target),
+        summary=Summary(
+            services=plan.services,
+            services_to_change=plan.services_to_change,
+            services_missing=plan.services_missing,
+            changes=plan.changes,
+            steps=plan.steps,
+            steps_by_state={State(name): number for name, number in counted.items()},
+            verdicts=plan.verdicts,
+        ),
+        services=_Services(teller.tell, store, plan),
+        planned_at=plan.created_at,
+    )
+
+
+def _rows_of_run(
+    planned: PlannedService, known: Mapping[str, str], states: Mapping[str, StepState]
+) -> tuple[FieldRow, ...]:
+    rows = (after_run(row, states.get(row.step or "")) for row in planned.rows)
+    return tuple(_filled_in(row, planned, known) for row in rows)
+
+
+def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str]) -> FieldRow:
+    """Put real SIDs where a plan could only say whose counterpart is meant."""
+    if row.target == "sid" and planned.target_sid is None and row.item_sid is None:
+        return replace(row, after=known.get(planned.source_sid))
+    return replace(row, after=expected(row, known))
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Tells of one service at a time, with the SIDs that the run has learnt."""
+
+    store: Store
+    plan: Plan
+    run: Run | None
+    rows: Rows
+
+    def tell(self, planned: PlannedService) -> ServiceReport:
+        """Report one service."""
+        known = learnt(self.store, self.run, planned)
+        states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
+        steps = plans.steps(self.store, self.plan.number, planned.source_sid, kinds=few_kinds())
+        items = _ItemSteps(self.store, self.plan, self.run, planned.source_sid)
+        same_account = self.plan.account_sid == self.plan.target_account_sid
+        in_place = is_in_place(planned, same_account=same_account)
+        return ServiceReport(
+            source_sid=planned.source_sid,
+            target_sid=known.get(planned.source_sid),
+            friendly_name=planned.friendly_name,
+            fields=self.rows(planned, known, states),
+            steps=tuple(step_row(step, states.get(step.key)) for step in steps),
+            counterparts={} if in_place else {old: new for old, new in known.items() if old != planned.source_sid},
+            receivers=receivers_from_json(planned.receivers),
+            is_missing=planned.is_missing,
+            items=tuple(self._items(planned)),
+            item_steps=items if planned.items else (),
+            item_troubles=replace(items, troubles_only=True) if planned.items else (),
+        )
+
+    def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
+        for name, counted in planned.items.items():
+            by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
+            kind = kind_of(name)
+            yield ItemsReport(
+                name, counted.found, counted.to_change, by_state, kind.reversible, counted.facts
+            )
+
+
+def step_row(step: Step, state: StepState | None) -> StepRow:
+    """Return the row on one step."""
+    entry = state.last if state else PLANNED
+    return StepRow(
+        key=step.key,
+        resource=step.kind,
+        action=step.action.value,
+        params=kind_of(step.kind).form(step),
+        reversible=step.reversible,
+        state=entry.state,
+        error=None if entry.state in FINE or entry.state is State.ALTERED else _error(entry),
+        altered=_altered(step, entry),
+    )
+
+
+def _altered(step: Step, entry: Entry) -> tuple[AlteredValue, ...]:
+    if entry.state is not State.ALTERED or entry.seen is None:
+        return ()
+    kind = kind_of(step.kind)
+    return tuple(
+        AlteredValue(path, sent, entry.seen.get(path))
+        for path, sent in sorted(step.after.items())
+        if not kind.same(path, sent, entry.seen.get(path))
+    )
+
+
+def _error(entry: Entry) -> StepError:
+    return StepError(
+        message=entry.message or CUT_OFF,
+        status=entry.status,
+        code=entry.code,
+        request_id=entry.request_id,
+        advice=advice_for(entry.state.value, entry.status, entry.code),
+    )
