@@ -85,12 +85,12 @@ class Gate:
         self._epoch += 1
         if self._probing:
             # At worst the limit has doubled since the server's was passed.
-            self._limit = max(inside - 1.0, self._limit / 2)
+            limit = max(inside - 1.0, self._limit / 2)
         elif inside > self._known:
-            self._limit = float(self._known)
+            limit = float(self._known)
         else:
-            self._limit *= DECREASE
-        self._limit = max(1.0, self._limit)
+            limit = self._limit * DECREASE
+        self._limit = max(1.0, min(limit, self._limit))
         self._known = max(int(self._limit), min(self._known, inside - 1))
         self._probing = False
         self._confirmed = 0
