@@ -230,7 +230,7 @@ NO_SERVICES = {
     "NaN": (service(x=math.nan), "NaN"),
     "Infinity": (service(x=math.inf), "Infinity"),
     "float too large": (json.dumps(V2)[:-1] + ', "x": 1e999}', "too long"),
-    "a lone surrogate": (service(friendly_name="\ud83d"), "half a surrogate pair"),
+    "a lone surrogate": (service(friendly_name="\ud83d"), "a lone surrogate"),
     "nested without end": ("[" * 100_000, r"levels deep|not JSON"),
     "nested too deep": (service(x=json.loads("[" * 90 + "]" * 90)), "levels deep"),
 }

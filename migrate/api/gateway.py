@@ -320,8 +320,9 @@ def _next_page(surface: Surface, payload: Mapping[str, Json]) -> Json:
     # The 2010 API gives a path where all others give a URL within `meta` (Twilio docs, "Paging information").
     if surface is Surface.ACCOUNTS:
         following = payload.get("next_page_uri")
-        is_path = isinstance(following, str) and following.startswith("/")
-        return surface.official + following if is_path else following
+        if isinstance(following, str) and following.startswith("/"):
+            return surface.official + following
+        return following
     return payload["meta"].get("next_page_url")
 
 

@@ -1,7 +1,7 @@
 """How many requests may be under way at once: found out, not guessed.
 
 Until the first 429 the limit doubles per round trip. After it, the limit grows by about one per round trip
-up to what is known to be accepted, and beyond that only now and then, as a trial: a trial that is refused costs
+up to what is known to be accepted, and beyond that only as a trial of two round trips: a trial that is refused costs
 one request, and a refusal of what was accepted before costs a tenth of the limit. Either counts once per round
 trip, however many requests were under way.
 """
@@ -64,7 +64,7 @@ class Gate:
         self._until_trial = max(0, self._until_trial - 1)
         if inside > self._known:
             self._confirm(inside)
-        if inside < int(self._limit) - 1:
+        if 2 * max(inside, self.busy) < self._limit:
             return
         if self._probing:
             self._limit = min(self._limit + 1, self._ceiling)
@@ -73,9 +73,9 @@ class Gate:
             self._limit = max(self._limit, min(self._limit + 1 / self._limit, highest))
 
     def _confirm(self, inside: int) -> None:
-        # One acceptance proves little: those that are refused meanwhile are among those inside.
+        # Two round trips: in the first one, the request that is refused may be the last to be answered.
         self._confirmed += 1
-        if self._probing or self._confirmed >= inside:
+        if self._probing or self._confirmed >= 2 * inside:
             self._known, self._confirmed = inside, 0
 
     def refused(self, epoch: int, inside: int) -> None:
@@ -85,12 +85,12 @@ class Gate:
         self._epoch += 1
         if self._probing:
             # At worst the limit has doubled since the server's was passed.
-            self._limit = max(inside - 1.0, self._limit / 2)
+            limit = max(inside - 1.0, self._limit / 2)
         elif inside > self._known:
-            self._limit = float(self._known)
+            limit = float(self._known)
         else:
-            self._limit *= DECREASE
-        self._limit = max(1.0, self._limit)
+            limit = self._limit * DECREASE
+        self._limit = max(1.0, min(limit, self._limit))
         self._known = max(int(self._limit), min(self._known, inside - 1))
         self._probing = False
         self._confirmed = 0

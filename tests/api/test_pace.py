@@ -112,12 +112,12 @@ def test_more_than_is_known_is_tried_now_and_then():
     assert gate.limit == 20
 
 
-def test_a_trial_has_succeeded_after_a_whole_round_trip():
-    """A higher limit that is not refused for a round trip is known from then on, and the next trial follows."""
+def test_a_trial_has_succeeded_after_two_round_trips():
+    """A higher limit that is not refused for two round trips is known from then on, and the next trial follows."""
     gate = full(20, known=20)
     accept(gate, 21)
     assert gate.limit == 21
-    accept(gate, 20)
+    accept(gate, 41)
     assert (gate.limit, gate._known) == (21, 20)
     accept(gate, 1)
     assert gate._known == 21
