@@ -3,8 +3,10 @@
 from migrate.simulator.faults import Fault, FaultPlan
 from migrate.simulator.seed import seeded_world
 from migrate.simulator.server import Simulator, serve
+from migrate.simulator.shelves import Channel
+from migrate.simulator.uneven import Unevenness
 from migrate.simulator.wire import RecordedRequest
-from migrate.simulator.world import Account, Channel, Role, Service, World
+from migrate.simulator.world import Account, Role, Service, World
 
 __all__ = [
     "Account",
@@ -15,6 +17,7 @@ __all__ = [
     "Role",
     "Service",
     "Simulator",
+    "Unevenness",
     "World",
     "seeded_world",
     "serve",

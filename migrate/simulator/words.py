@@ -75,6 +75,12 @@ V1_EVENTS = tuple(
 )
 """The 16 events that Chat v1 can send to a URL each: `Webhooks.<event>.Url`."""
 
+REFUSED_PERMISSIONS = {
+    "deployment": frozenset({"leaveChannel", "sendMessage", "sendMediaMessage", "deleteOwnMessage"}),
+    "channel": frozenset({"createChannel", "joinChannel"}),
+}
+"""Permissions that a role of the type cannot have (Twilio docs, Role resource); what they leave open is allowed."""
+
 DEFAULT_ROLES = {
     "service admin": (
         "deployment",
