@@ -179,7 +179,7 @@ class Call(NamedTuple):
         service = self.account.services.get(self.sids[0])
         if service is None or self.past.is_missing(service.sid):
             raise self.not_found()
-        if self.request.api == "conversations" and not service.in_conversations:
+        if self.request.api == "conversations" and service.sid in self.account.chat_only:
             raise self.not_found()
         return service
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import format_datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from migrate.simulator import words
@@ -33,13 +32,21 @@ from migrate.simulator.world import Service
 
 Json = Any
 
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 V2_ONLY = frozenset({"pre_webhook_retry_count", "post_webhook_retry_count", "media"})
 V1_ONLY = frozenset({"webhooks"})
 
-LINKS = {"v1": ("channels", "users", "roles"), "v2": ("channels", "users", "roles", "bindings")}
+
+def _paths(*links: str) -> dict[str, str]:
+    return {link: link.capitalize() for link in links}
+
+
+LINKS = {"v1": _paths("channels", "users", "roles"), "v2": _paths("channels", "users", "roles", "bindings")}
 CHANNEL_LINKS = {
-    "v1": ("members", "messages", "invites"),
-    "v2": ("members", "messages", "invites", "webhooks"),
+    "v1": _paths("members", "messages", "invites"),
+    "v2": _paths("members", "messages", "invites", "webhooks"),
 }
 
 DEFAULT_ROLE_RULES = {
@@ -118,10 +125,10 @@ def chat_date(call: Call, date: str) -> str:
     return rfc_2822(date)
 
 
-@lru_cache(maxsize=4096)
 def rfc_2822(date: str) -> str:
     """Write a stored date as RFC 2822 does."""
-    return format_datetime(datetime.fromisoformat(date.replace("Z", "+00:00")))
+    day = datetime.fromisoformat(date[:10])
+    return f"{DAYS[day.weekday()]}, {day.day:02} {MONTHS[day.month - 1]} {date[:4]} {date[11:19]} +0000"
 
 
 def _v1_notifications(notifications: Json) -> Json:
@@ -161,7 +168,7 @@ def _show_service(call: Call, service: Service) -> dict[str, Json]:
         "date_created": chat_date(call, service.date_created),
         "date_updated": chat_date(call, service.date_updated),
         "url": url,
-        "links": {link: f"{url}/{link.capitalize()}" for link in LINKS[call.version]},
+        "links": {link: f"{url}/{path}" for link, path in LINKS[call.version].items()},
     }
 
 
@@ -173,7 +180,8 @@ def _list_services(call: Call) -> Answer:
 def create_service(call: Call) -> Service:
     """Create the service that the request describes, as both APIs do."""
     given = parse_form(CREATE, call.request.form)
-    service = call.world.create_service(call.account, given["FriendlyName"], call.past.now())
+    service = call.world.create_service(call.account, given["FriendlyName"])
+    service.redate(call.past.now())
     call.past.born(service.sid, *service.roles)
     return service
 
@@ -235,7 +243,7 @@ def _show_channel(call: Call, service: Service, channel: Channel) -> dict[str, J
     }
     if call.version == "v3":
         return shown | {"messaging_service_sid": channel.messaging_service_sid}
-    links = {link: f"{url}/{link.capitalize()}" for link in CHANNEL_LINKS[call.version]}
+    links = {link: f"{url}/{path}" for link, path in CHANNEL_LINKS[call.version].items()}
     return shown | {"links": links | {"last_message": None}}
 
 
@@ -245,8 +253,9 @@ def _list_channels(call: Call) -> Answer:
     # The documents say that a list without Type holds the public channels only.
     types = parse_form(query, call.request.query).get("Type", ["public"])
     channels, show = service.channels, partial(_show_channel, call, service)
-    listing = Listing("channels", query, channels, show, lambda place: channels.type_at(place) in types)
-    return page(call, listing)
+    every = channels.complete and len(types) == 2
+    wanted = None if every else lambda place: channels.type_at(place) in types
+    return page(call, Listing("channels", query, channels, show, wanted))
 
 
 def _fetch_channel(call: Call) -> Answer:
@@ -275,9 +284,7 @@ def _user_view(version: str, max_page_size: int) -> UserView:
 
 def _routes(version: str, most: int) -> list[Route]:
     channel = "Services/*/Channels/*"
-    collections = [
-        empty(f"{channel}/{link.capitalize()}", most, find_channel) for link in CHANNEL_LINKS[version]
-    ]
+    collections = [empty(f"{channel}/{path}", most, find_channel) for path in CHANNEL_LINKS[version].values()]
     if version == "v2":
         collections.append(empty("Services/*/Bindings", most, Call.service))
     return [

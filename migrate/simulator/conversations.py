@@ -45,7 +45,7 @@ SERVICE_LINKS = {
     "participant_conversations": "ParticipantConversations",
     "conversation_with_participants": "ConversationWithParticipants",
 }
-CONVERSATION_LINKS = ("participants", "messages", "webhooks")
+CONVERSATION_LINKS = {"participants": "Participants", "messages": "Messages", "webhooks": "Webhooks"}
 
 ROLE_SETTINGS = {
     "DefaultConversationCreatorRoleSid": ("default_channel_creator_role_sid", "channel", 50106),
@@ -53,6 +53,8 @@ ROLE_SETTINGS = {
     "DefaultChatServiceRoleSid": ("default_service_role_sid", "deployment", 50102),
 }
 """Where the shared service holds a default role, its stored type, the refusal (Twilio error catalogue)."""
+
+SHOWN_ROLE_SETTINGS = [(words.snake(key), setting) for key, (setting, _, _) in ROLE_SETTINGS.items()]
 
 CONFIGURATION: Form = {
     **{key: Param((setting,), sid("RL")) for key, (setting, _, _) in ROLE_SETTINGS.items()},
@@ -144,12 +146,13 @@ def _show_service(call: Call, service: Service) -> dict[str, Json]:
 
 
 def _list_services(call: Call) -> Answer:
-    services = call.account.services
+    services, hidden = call.account.services, frozenset(call.account.chat_only)
 
-    def has(place: int) -> bool:
-        return services[services.sid_at(place)].in_conversations
+    def wanted(place: int) -> bool:
+        return services.sid_at(place) not in hidden
 
-    return page(call, Listing("services", SERVICE_PAGES, services, partial(_show_service, call), has))
+    show = partial(_show_service, call)
+    return page(call, Listing("services", SERVICE_PAGES, services, show, wanted if hidden else None))
 
 
 def _create_service(call: Call) -> Answer:
@@ -198,7 +201,7 @@ def _show_configuration(call: Call, service: Service) -> dict[str, Json]:
     url = f"{_service_url(call, service)}/Configuration"
     return {
         "chat_service_sid": service.sid,
-        **{words.snake(key): service.chat[setting] for key, (setting, _, _) in ROLE_SETTINGS.items()},
+        **{name: service.chat[setting] for name, setting in SHOWN_ROLE_SETTINGS},
         "reachability_enabled": service.chat["reachability_enabled"],
         "url": url,
         "links": {"notifications": f"{url}/Notifications", "webhooks": f"{url}/Webhooks"},
@@ -273,7 +276,7 @@ def _show_conversation(call: Call, service: Service, channel: Channel) -> dict[s
         "timers": {},
         "bindings": {},
         "url": url,
-        "links": {link: f"{url}/{link.capitalize()}" for link in CONVERSATION_LINKS},
+        "links": {link: f"{url}/{path}" for link, path in CONVERSATION_LINKS.items()},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from math import gcd
@@ -109,7 +109,7 @@ class Walk:
         """Return the item at the index; None: it is gone."""
         return self._items.at(self._place(index))
 
-    def indices(self, start: int, step: int = 1) -> Iterable[int]:
+    def indices(self, start: int, step: int = 1) -> range | Iterator[int]:
         """Return the indices of the items to show from there on, or, with step -1, before."""
         every = range(start, self.span if step > 0 else -1, step)
         if self._listing.wanted is None and not self._unlisted and not self.salt:
@@ -177,7 +177,10 @@ def _kept(call: Call) -> str:
 
 def _skip(walk: Walk, many: int) -> int:
     """Return the index of the first item after so many that are shown."""
-    return next(iter(islice(walk.indices(0), many, None)), walk.span) if many else 0
+    indices = walk.indices(0)
+    if isinstance(indices, range):
+        return min(many, walk.span)
+    return next(islice(indices, many, None), walk.span)
 
 
 def _take(walk: Walk, start: int, size: int) -> tuple[list[int], bool]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta, timezone
-from typing import Any, Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Json = Any
 T = TypeVar("T")
@@ -91,12 +90,8 @@ class Shelf(MutableMapping[str, T], Generic[T]):
         return self._ordered().index(sid) if sid in self._now() else None
 
 
-@dataclass(frozen=True)
-class Channel:
-    """One channel; a Conversation as soon as `type` is `private`.
-
-    Frozen: what changes is written with `Channels.change`.
-    """
+class Channel(NamedTuple):
+    """One channel; a Conversation as soon as `type` is `private`. What changes is written with `Channels.change`."""
 
     sid: str
     friendly_name: str | None
@@ -111,8 +106,7 @@ class Channel:
     messaging_service_sid: str | None = None
 
 
-FIELDS = tuple(field.name for field in fields(Channel))
-FIRST_CHANNEL = datetime(2019, 2, 1, 8, 0, tzinfo=timezone.utc)
+FIRST_CHANNEL = datetime(2019, 2, 1, 8, 0)
 
 
 class Channels(MutableMapping[str, Channel]):
@@ -132,6 +126,7 @@ class Channels(MutableMapping[str, Channel]):
         digest = hashlib.blake2b(service_sid.encode(), digest_size=16).hexdigest()
         self._prefix, self._mask = f"CH{digest[:24]}", int(digest[24:], 16)
         self._changed: dict[int, dict[str, Json] | None] = {}
+        self._gone = 0
         self._added: Shelf[Channel] = Shelf()
         self._names: dict[str, str] = {}
 
@@ -149,8 +144,8 @@ class Channels(MutableMapping[str, Channel]):
             friendly_name=f"Room {number + 1}" if lot % 5 else None,
             unique_name=f"room-{number + 1}" if lot % 3 else None,
             type=self._drawn_type(number),
-            date_created=created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            date_updated=(created + timedelta(hours=lot % 9000)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            date_created=f"{created.isoformat()}Z",
+            date_updated=f"{(created + timedelta(hours=lot % 9000)).isoformat()}Z",
             created_by=f"user{lot % 97}" if lot % 4 else "system",
             attributes=f'{{"topic": "{lot % 31}"}}' if lot % 2 else "{}",
             members_count=lot % 60,
@@ -178,7 +173,7 @@ class Channels(MutableMapping[str, Channel]):
         if place not in self._changed:
             return self._draw(place)
         changed = self._changed[place]
-        return None if changed is None else replace(self._draw(place), **changed)
+        return None if changed is None else self._draw(place)._replace(**changed)
 
     def type_at(self, place: int) -> str | None:
         """Return the type of the channel at the place without making the channel."""
@@ -189,6 +184,11 @@ class Channels(MutableMapping[str, Channel]):
             return self._drawn_type(place)
         changed = self._changed[place]
         return None if changed is None else changed.get("type") or self._drawn_type(place)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a channel at every place."""
+        return not self._gone
 
     def sid_at(self, place: int) -> str:
         """Return the SID at the place."""
@@ -216,9 +216,15 @@ class Channels(MutableMapping[str, Channel]):
 
     def change(self, sid: str, **values: Json) -> Channel:
         """Change a channel and return it; KeyError if there is none."""
-        changed = replace(self[sid], **values)
-        self[sid] = changed
-        return changed
+        number = self._number(sid)
+        if number is None:
+            self[sid] = self._added[sid]._replace(**values)
+        else:
+            before = self._changed.get(number, {})
+            if before is None:
+                raise KeyError(sid)
+            self._changed[number] = before | values
+        return self[sid]
 
     def __getitem__(self, sid: str) -> Channel:
         number = self._number(sid)
@@ -234,23 +240,23 @@ class Channels(MutableMapping[str, Channel]):
             if channel.unique_name is not None:
                 self._names[channel.unique_name] = sid
             return
-        drawn = self._draw(number)
-        self._changed[number] = {
-            name: getattr(channel, name) for name in FIELDS if getattr(channel, name) != getattr(drawn, name)
-        }
+        self._gone -= self._changed.get(number, {}) is None
+        both = zip(channel._asdict().items(), self._draw(number), strict=True)
+        self._changed[number] = {name: value for (name, value), drawn in both if value != drawn}
 
     def __delitem__(self, sid: str) -> None:
         number = self._number(sid)
         if number is None:
             self._names.pop(self._added.pop(sid).unique_name or "", None)
         else:
+            self._gone += self._changed.get(number, {}) is not None
             self._changed[number] = None
 
     def __iter__(self) -> Iterator[str]:
         return (self.sid_at(place) for place in range(self.span) if self.type_at(place) is not None)
 
     def __len__(self) -> int:
-        return self.span - sum(changed is None for changed in self._changed.values())
+        return self.span - self._gone
 
     def to_json(self) -> dict[str, Json]:
         """Return how many were drawn, and what differs from the draw."""
@@ -258,7 +264,7 @@ class Channels(MutableMapping[str, Channel]):
             "drawn": self._drawn,
             "public_share": self._share,
             "changed": {str(number): changed for number, changed in self._changed.items()},
-            "added": [asdict(channel) for channel in self._added.values()],
+            "added": [channel._asdict() for channel in self._added.values()],
         }
 
     @classmethod
@@ -266,5 +272,6 @@ class Channels(MutableMapping[str, Channel]):
         """Return the channels that `to_json` wrote."""
         channels = cls(service_sid, document["drawn"], document["public_share"])
         channels._changed = {int(number): changed for number, changed in document["changed"].items()}
+        channels._gone = sum(changed is None for changed in channels._changed.values())
         channels.update({one["sid"]: Channel(**one) for one in document["added"]})
         return channels

@@ -77,7 +77,7 @@ class StateFile:
             "service_sid": service_sid,
             "service": service.settings() if service else None,
             "channel_sid": channel_sid,
-            "channel": vars(channel) if channel else None,
+            "channel": channel._asdict() if channel else None,
         }
         if self._journal is None:
             self._journal = self._journal_path.open("a", encoding="utf-8")

@@ -128,10 +128,10 @@ class Past:
         """Note how a thing is, before it is changed. What it holds by SID is not part of it."""
         if not self.uneven.reads_lag:
             return
-        before = copy.copy(thing)
-        for key, value in vars(before).items():
+        before = thing if isinstance(thing, tuple) else copy.copy(thing)
+        for key, value in getattr(before, "__dict__", {}).items():
             if isinstance(value, dict | list):
-                before.__dict__[key] = copy.deepcopy(value)
+                setattr(before, key, copy.deepcopy(value))
         kept = self._before.setdefault(thing.sid, deque())
         kept.append((time.monotonic(), before))
         while time.monotonic() - kept[0][0] > self.uneven.reads_lag:

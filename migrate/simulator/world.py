@@ -129,7 +129,6 @@ class Service:
         v1_differs: top-level properties that v1 shows otherwise than v2.
         conversations_webhooks: what Conversations shows as `/Configuration/Webhooks`.
         conversations_notifications: what Conversations shows as `/Configuration/Notifications`.
-        in_conversations: whether Conversations has the service.
         roles: by SID, oldest first.
         users: by SID, oldest first.
         channels: by SID, oldest first.
@@ -143,7 +142,6 @@ class Service:
     v1_differs: dict[str, Json] = field(default_factory=dict)
     conversations_webhooks: dict[str, Json] = field(default_factory=new_conversations_webhooks)
     conversations_notifications: dict[str, Json] = field(default_factory=new_conversations_notifications)
-    in_conversations: bool = True
     roles: Shelf[Role] = field(default_factory=Shelf)
     users: Shelf[User] = field(default_factory=Shelf)
     channels: Channels = field(default=None)  # type: ignore[assignment]
@@ -181,6 +179,12 @@ class Service:
         self.roles[sid] = role
         return role
 
+    def redate(self, moment: str) -> None:
+        """Date the creation of the service and of its roles."""
+        self.date_created = self.date_updated = moment
+        for role in self.roles.values():
+            role.date_created = role.date_updated = moment
+
     def role_named(self, friendly_name: str) -> Role:
         """Return the first role of that name; StopIteration if there is none."""
         return next(role for role in self.roles.values() if role.friendly_name == friendly_name)
@@ -203,6 +207,7 @@ class Account:
         standard_keys: keys that the 2010 API refuses.
         owner_sid: the parent account; None: it is the parent.
         status: `active`, `suspended` or `closed`.
+        chat_only: SIDs of services that Conversations does not have.
         seeded: the seed's answer to "which services?", until somebody looks: (seed, number, services, …).
     """
 
@@ -213,6 +218,7 @@ class Account:
     friendly_name: str = ""
     owner_sid: str | None = None
     status: str = "active"
+    chat_only: list[str] = field(default_factory=list)
     date_created: str = "2017-01-01T00:00:00Z"
     services: Shelf[Service] = field(default_factory=Shelf)
     seeded: dict[str, Json] | None = field(default=None, compare=False)
@@ -311,9 +317,9 @@ class World:
         self.serial += 1
         return make_sid(prefix, "new", self.first.sid, self.serial)
 
-    def create_service(self, account: Account, friendly_name: str, moment: str | None = None) -> Service:
+    def create_service(self, account: Account, friendly_name: str) -> Service:
         """Create a service, born with the four default roles, as Chat and Conversations both do."""
-        moment = moment or now()
+        moment = now()
         service = Service(self.new_sid("IS"), account.sid, moment, moment)
         service.chat["friendly_name"] = friendly_name
         add_default_roles(service, lambda: self.new_sid("RL"))
