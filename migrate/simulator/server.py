@@ -167,6 +167,8 @@ class Simulator:
             self._rules = replace(self._rules, bases=own)
         if self._state:
             self._state.save(self.world)
+        # Draw the services now: the first request should not have to wait for it.
+        len(self.world.first.services)
         started = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(listener, started)), name="simulator", daemon=True
