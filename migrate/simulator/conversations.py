@@ -54,8 +54,6 @@ ROLE_SETTINGS = {
 }
 """Where the shared service holds a default role, its stored type, the refusal (Twilio error catalogue)."""
 
-SHOWN_ROLE_SETTINGS = [(words.snake(key), setting) for key, (setting, _, _) in ROLE_SETTINGS.items()]
-
 CONFIGURATION: Form = {
     **{key: Param((setting,), sid("RL")) for key, (setting, _, _) in ROLE_SETTINGS.items()},
     "ReachabilityEnabled": Param(("reachability_enabled",), boolean),
@@ -201,8 +199,7 @@ def _show_configuration(call: Call, service: Service) -> dict[str, Json]:
     url = f"{_service_url(call, service)}/Configuration"
     return {
         "chat_service_sid": service.sid,
-        **{name: service.chat[setting] for name, setting in SHOWN_ROLE_SETTINGS},
-        "reachability_enabled": service.chat["reachability_enabled"],
+        **{name: service.chat[setting] for name, setting in words.CONFIGURATION_SETTINGS.items()},
         "url": url,
         "links": {"notifications": f"{url}/Notifications", "webhooks": f"{url}/Webhooks"},
     }

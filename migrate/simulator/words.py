@@ -137,6 +137,14 @@ DEFAULT_ROLES = {
 Their names stay the same when Conversations creates the service.
 """
 
+CONFIGURATION_SETTINGS = {
+    "default_conversation_creator_role_sid": "default_channel_creator_role_sid",
+    "default_conversation_role_sid": "default_channel_role_sid",
+    "default_chat_service_role_sid": "default_service_role_sid",
+    "reachability_enabled": "reachability_enabled",
+}
+"""What Conversations shows as configuration: its name → the name under which the shared service holds it."""
+
 DEFAULT_ROLE_SETTINGS = {
     "default_service_role_sid": "service user",
     "default_channel_role_sid": "channel user",
