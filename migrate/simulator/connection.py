@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from migrate.simulator.api import FORM_TYPE, Request
+from migrate.simulator.forms import Pairs
 
 MOST_HEAD, MOST_BODY = 2**16, 2**24
 REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -73,22 +74,20 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; a request that is complete goes its way."""
         self._received = self._received + data if self._received else data
-        if not self._busy:
-            self._next()
+        self._next()
 
     def _next(self) -> None:
+        if self._busy:
+            return
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
             if len(self._received) > MOST_HEAD:
                 self._refuse(431)
             return
-        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+        first, _, rest = self._received[:end].partition(b"\r\n")
+        headers = headers_of(rest)
         length = headers.get("content-length", "0")
-        parts = first.split(" ")
+        parts = first.decode("latin-1").split(" ")
         if len(parts) != 3 or not length.isdecimal():
             self._refuse(400)
         elif "transfer-encoding" in headers or int(length) > MOST_BODY:
@@ -148,7 +147,7 @@ class Connection(asyncio.Protocol):
         if self._last:
             self._transport.close()
         elif self._received:
-            self._next()
+            asyncio.get_running_loop().call_soon(self._next)
 
     def cut(self) -> None:
         """Reset the connection: the client sees that it is gone, and not an end in good order."""
@@ -157,6 +156,23 @@ class Connection(asyncio.Protocol):
             own_socket = self._transport.get_extra_info("socket")
             own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_nothing)
             self._transport.abort()
+
+
+@lru_cache(maxsize=1024)
+def headers_of(lines: bytes) -> dict[str, str]:
+    """Return the headers, their names in lower case. A client sends the same ones with many requests."""
+    headers = {}
+    for line in lines.decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return headers
+
+
+def pairs(text: str) -> Pairs:
+    """Return the decoded (name, value) pairs of a form or query, in order, empty values too."""
+    if "%" not in text and "+" not in text:
+        return [(name, value) for name, _, value in (pair.partition("=") for pair in text.split("&") if pair)]
+    return parse_qsl(text, keep_blank_values=True)
 
 
 def _request(method: str, target: str, headers: dict[str, str], body: bytes) -> Request:
@@ -168,8 +184,8 @@ def _request(method: str, target: str, headers: dict[str, str], body: bytes) -> 
         api,
         method,
         "/" + "".join(rest),
-        parse_qsl(query, keep_blank_values=True) if query else [],
-        parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if body else [],
+        pairs(query),
+        pairs(body.decode("utf-8", "replace")),
         headers.get("authorization", ""),
         headers.get("x-twilio-webhook-enabled"),
         content_type,

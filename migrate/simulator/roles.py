@@ -42,8 +42,8 @@ def _chat_permissions(role: Role) -> list[str]:
 
 
 def _conversations_permissions(role: Role) -> list[str]:
-    visible = [p for p in role.permissions if p not in role.untranslated]
-    return [words.CONVERSATIONS_PERMISSION.get(p, p) for p in visible if p != "inviteMember"]
+    hidden, renamed = {"inviteMember", *role.untranslated}, words.CONVERSATIONS_PERMISSION
+    return [renamed.get(word, word) for word in role.permissions if word not in hidden]
 
 
 def chat_vocabulary(date: Callable[[Call, str], str]) -> Vocabulary:

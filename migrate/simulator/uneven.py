@@ -111,6 +111,7 @@ class Past:
         self._born: dict[str, float] = {}
         self._before: dict[str, deque[tuple[float, Any]]] = {}
         self._missed: dict[str, float] = {}
+        self._second, self._date = 0, ""
         self._remembers = bool(uneven.lists_lag or uneven.new_missing)
 
     # -- what happened -------------------------------------------------------------------------------------
@@ -188,8 +189,11 @@ class Past:
         """Return the date that a creation or change gets, as Twilio writes it: ISO 8601, UTC, whole seconds."""
         if self.uneven.odd_dates:
             return self._chance.choice(ODD_DATES)
-        moment = self.clock() - timedelta(seconds=self.uneven.dates_lag)
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        second = time.time_ns() // 10**9
+        if second != self._second or self.uneven.clock_step:
+            moment = self.clock() - timedelta(seconds=self.uneven.dates_lag)
+            self._second, self._date = second, moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._date
 
     def retry_after(self, seconds: float) -> str:
         """Write a `Retry-After`."""
