@@ -1,33 +1,49 @@
-"""From a request to an answer, without any network: routes, credentials, pages."""
+"""From a request to an answer, without any network: routes, credentials, limits."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import unquote, urlencode
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from migrate.simulator.forms import ApiError, Form, Pairs, Param, bad_request, integer, parse_form, text
+from migrate.simulator.forms import (
+    ApiError,
+    Form,
+    Pairs,
+    Param,
+    bad_request,
+    integer,
+    parse_form,
+    parse_update,
+    text,
+)
+from migrate.simulator.uneven import EVEN, Past, kept
 from migrate.simulator.world import Account, Service, World
 
 Json = Any
 
-HOSTS = {"chat": "https://chat.twilio.com", "conversations": "https://conversations.twilio.com"}
+HOSTS = {
+    "chat": "https://chat.twilio.com",
+    "conversations": "https://conversations.twilio.com",
+    "api": "https://api.twilio.com",
+}
 """The real APIs, by name: what answers name in their URLs, whoever serves them."""
 
-DEFAULT_PAGE_SIZE = 50
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request, as Twilio sees it.
 
     Attributes:
-        api: `chat` or `conversations`.
+        api: `chat`, `conversations` or `api`.
         method: upper case.
         path: `/v2/Services`.
         query: decoded, in order.
@@ -40,19 +56,19 @@ class Request:
     api: str
     method: str
     path: str
-    query: Pairs = field(default_factory=list)
-    form: Pairs = field(default_factory=list)
+    query: Pairs
+    form: Pairs
     authorization: str = ""
     webhook_enabled: str | None = None
     content_type: str = FORM_TYPE
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One answer: the status and the JSON document (None: no body)."""
+class Answer(NamedTuple):
+    """One answer: the status, the JSON document (None: no body), headers of its own."""
 
     status: int
     document: Json = None
+    headers: Mapping[str, str] = {}
 
     @property
     def body(self) -> str:
@@ -62,15 +78,13 @@ class Answer:
 
 def refusal(error: ApiError) -> Answer:
     """Return an error in Twilio's envelope."""
-    return Answer(
-        error.status,
-        {
-            "code": error.code,
-            "message": error.message,
-            "more_info": f"https://www.twilio.com/docs/errors/{error.code}",
-            "status": error.status,
-        },
-    )
+    document = {
+        "code": error.code,
+        "message": error.message,
+        "more_info": f"https://www.twilio.com/docs/errors/{error.code}",
+        "status": error.status,
+    }
+    return Answer(error.status, document, error.headers)
 
 
 @dataclass(frozen=True)
@@ -82,16 +96,55 @@ class Rules:
         next_page_base: the base of `next_page_url` if it is another one.
         service_filters: the filters that the webhooks of one service accept.
         chat_status: the status with which the whole Chat API refuses, or None.
+        template_limit: the most characters of a template, or None.
+        sound_limit: the most characters of a sound, or None.
+        writes_per_second: so many writes a second each service takes, or None.
+        past: what an uneven service remembers.
+        written: the moments of each service's last writes.
     """
 
     bases: Mapping[str, str]
-    next_page_base: str | None
     service_filters: frozenset[str]
-    chat_status: int | None
+    next_page_base: str | None = None
+    chat_status: int | None = None
+    template_limit: int | None = None
+    sound_limit: int | None = None
+    writes_per_second: int | None = None
+    past: Past = field(default_factory=lambda: Past(EVEN))
+    written: dict[str, deque[float]] = field(default_factory=dict)
+
+    def take(self, service_sid: str) -> None:
+        """Count a write to the service.
+
+        Raises:
+            ApiError: 429/50063: it is one too many for this second.
+        """
+        if self.writes_per_second is None:
+            return
+        moments = self.written.setdefault(service_sid, deque())
+        present = time.monotonic()
+        while moments and present - moments[0] >= 1:
+            moments.popleft()
+        if len(moments) >= self.writes_per_second:
+            raise ApiError(429, 50063, f"Too many requests for service instance {service_sid}")
+        moments.append(present)
+
+    def check_texts(self, given: Mapping[str, Json]) -> None:
+        """Check the lengths of templates and sounds.
+
+        Raises:
+            ApiError: 400/50058 for a template, 400/50059 for a sound.
+        """
+        for ending, limit, code in (
+            ("Template", self.template_limit, 50058),
+            ("Sound", self.sound_limit, 50059),
+        ):
+            for key, value in given.items():
+                if limit is not None and key.endswith(ending) and len(value) > limit:
+                    raise bad_request(f"{key} is longer than {limit} characters", code)
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One authenticated request on its way through a handler."""
 
     world: World
@@ -100,22 +153,42 @@ class Call:
     request: Request
     version: str
     sids: tuple[str, ...]
+    parent: str
+
+    @property
+    def past(self) -> Past:
+        """What an uneven service remembers."""
+        return self.rules.past
 
     @property
     def root(self) -> str:
         """Where the URLs of this API version start: `https://chat.twilio.com/v2`."""
         return f"{self.rules.bases[self.request.api]}/{self.version}"
 
+    @property
+    def home(self) -> str:
+        """Where the URLs of this service start: at its SID, or, for the default service, at the root."""
+        return f"{self.root}/{self.parent}" if self.parent else self.root
+
     def not_found(self) -> ApiError:
         """Return the refusal of a resource that does not exist, or is another account's."""
         return ApiError(404, 20404, f"The requested resource {self.request.path} was not found")
 
     def service(self) -> Service:
-        """Return the service that the path names."""
+        """Return the service that the path names, as it is, to be shown or changed."""
         service = self.account.services.get(self.sids[0])
-        if service is None:
+        if service is None or self.past.is_missing(service.sid):
+            raise self.not_found()
+        if self.request.api == "conversations" and service.sid in self.account.chat_only:
             raise self.not_found()
         return service
+
+    def read(self, form: Form) -> dict[str, Json]:
+        """Return the values of a partial update, as the service keeps them."""
+        given = parse_update(form, self.request.form)
+        if self.rules.template_limit is not None or self.rules.sound_limit is not None:
+            self.rules.check_texts(given)
+        return kept(self.past.uneven, given) if self.past.uneven.values else given
 
 
 Handler = Callable[[Call], Answer]
@@ -123,20 +196,23 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """One operation: method and path (`*` stands for a SID), its handler, its query, its header."""
+    """One operation.
+
+    Attributes:
+        method: upper case.
+        path: `*` stands for a SID.
+        handler: of the operation.
+        query: the query parameters.
+        webhook_header: whether it takes `X-Twilio-Webhook-Enabled`.
+        unscoped: whether the same path without `Services/*/` does this in the account's default service.
+    """
 
     method: str
     path: str
     handler: Handler
     query: Form = field(default_factory=dict)
     webhook_header: bool = False
-
-    def matches(self, segments: Sequence[str]) -> bool:
-        """Tell whether the path has the shape of this route."""
-        pattern = self.path.split("/")
-        return len(pattern) == len(segments) and all(
-            want in ("*", got) for want, got in zip(pattern, segments, strict=True)
-        )
+    unscoped: bool = False
 
 
 def page_query(most: int, extra: Form | None = None) -> Form:
@@ -149,60 +225,91 @@ def page_query(most: int, extra: Form | None = None) -> Form:
     }
 
 
+class Crossing:
+    """One place in the tree of paths: where the next segment leads, and what is served here."""
+
+    def __init__(self) -> None:
+        self.ways: dict[str, Crossing] = {}
+        self.routes: dict[str, Route] = {}
+        self.in_default_service = False
+
+
+_SERVICE_SID = re.compile(r"IS[0-9a-fA-F]{32}")
+_SCOPE = "Services/*/"
+
+
 class Router:
     """Finds the operation of a request."""
 
     def __init__(self, routes: Mapping[tuple[str, str], Iterable[Route]]) -> None:
         """Take the routes by (API, version)."""
-        self._routes: dict[tuple[str, str, int], list[Route]] = {}
-        for (api, version), group in routes.items():
+        self._roots: dict[tuple[str, str], Crossing] = {}
+        for key, group in routes.items():
+            root = self._roots[key] = Crossing()
             for route in group:
-                self._routes.setdefault((api, version, route.path.count("/")), []).append(route)
+                self._lay(root, route.path).routes[route.method] = route
+                if route.unscoped:
+                    there = self._lay(root, route.path.removeprefix(_SCOPE))
+                    there.routes[route.method] = route
+                    there.in_default_service = True
 
-    def find(self, request: Request) -> tuple[Route, str, tuple[str, ...]]:
-        """Return the route, the API version and the SIDs in the path.
+    @staticmethod
+    def _lay(root: Crossing, path: str) -> Crossing:
+        for segment in path.split("/"):
+            root = root.ways.setdefault(segment, Crossing())
+        return root
+
+    def find(self, request: Request) -> tuple[Route, str, tuple[str, ...], bool]:
+        """Return the route, the API version, the SIDs in the path, and whether it is about the default service.
 
         Raises:
             ApiError: 404/20404 for an unknown path, 405/20004 for a method that it does not have.
         """
         _, version, *segments = request.path.split("/")
-        candidates = self._routes.get((request.api, version, len(segments) - 1), [])
-        matching = [route for route in candidates if route.matches(segments)]
-        for route in matching:
-            if route.method == request.method:
-                return route, version, self._sids(route, segments, request)
-        if matching:
-            raise ApiError(405, 20004, "Method not allowed")
-        raise ApiError(404, 20404, f"The requested resource {request.path} was not found")
-
-    @staticmethod
-    def _sids(route: Route, segments: Sequence[str], request: Request) -> tuple[str, ...]:
-        sids = tuple(
-            unquote(got) for want, got in zip(route.path.split("/"), segments, strict=True) if want == "*"
-        )
-        if sids and not re.fullmatch(r"IS[0-9a-fA-F]{32}", sids[0]):
+        place = self._roots.get((request.api, version))
+        sids = []
+        for segment in segments:
+            if place is None:
+                break
+            way = place.ways.get(segment)
+            if way is None or segment == "*":
+                way = place.ways.get("*")
+                sids.append(unquote(segment))
+            place = way
+        scoped = len(segments) > 1 and segments[0] == "Services"
+        if place is None or not place.routes or (scoped and not _SERVICE_SID.fullmatch(sids[0])):
             raise ApiError(404, 20404, f"The requested resource {request.path} was not found")
-        return sids
+        route = place.routes.get(request.method)
+        if route is None:
+            raise ApiError(405, 20004, "Method not allowed", {"Allow": ", ".join(sorted(place.routes))})
+        return route, version, tuple(sids), place.in_default_service
 
 
-def authenticate(world: World, authorization: str) -> Account:
-    """Return the account of the credentials: account SID and token, or API key and secret.
-
-    Raises:
-        ApiError: 401/20003.
-    """
+@lru_cache(maxsize=8192)
+def _credentials(authorization: str) -> tuple[str, str]:
     scheme, _, encoded = authorization.partition(" ")
     try:
         username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except ValueError:  # neither base64 nor UTF-8
-        username = password = ""
+        return "", ""
+    return (username, password) if scheme.lower() == "basic" else ("", "")
+
+
+def authenticate(world: World, authorization: str) -> tuple[Account, str]:
+    """Return the account of the credentials (account SID and token, or API key and secret) and the user name.
+
+    Raises:
+        ApiError: 401/20003.
+    """
+    username, password = _credentials(authorization)
     account = world.accounts.get(username)
-    if account is not None and account.auth_token == password and scheme.lower() == "basic":
-        return account
-    for account in world.accounts.values():
-        if password and account.api_keys.get(username) == password:
-            return account
-    raise ApiError(401, 20003, "Authenticate")
+    if account is not None and account.auth_token == password:
+        return account, username
+    if password and username.startswith("SK"):
+        account = world.owner_of_key(username)
+        if account and password in (account.api_keys.get(username), account.standard_keys.get(username)):
+            return account, username
+    raise ApiError(401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
 
 
 def answer(world: World, router: Router, rules: Rules, request: Request) -> Answer:
@@ -210,13 +317,28 @@ def answer(world: World, router: Router, rules: Rules, request: Request) -> Answ
     try:
         if request.api == "chat" and rules.chat_status is not None:
             raise ApiError(rules.chat_status, 20404, "Programmable Chat is no longer available")
-        account = authenticate(world, request.authorization)
-        route, version, sids = router.find(request)
+        account, _ = authenticate(world, request.authorization)
+        if account.status != "active":
+            raise ApiError(403, 20005, f"Account {account.sid} is not active")
+        route, version, sids, in_default = router.find(request)
         _check_carriers(route, request)
-        parse_form(route.query, request.query)
-        return route.handler(Call(world, account, rules, request, version, sids))
+        if request.query:
+            parse_form(route.query, request.query)
+        call = Call(world, account, rules, request, version, *_scope(account, sids, in_default))
+        if rules.past.is_missing_path(request.path):
+            raise call.not_found()
+        if sids and request.method != "GET":
+            rules.take(call.sids[0])
+        return route.handler(call)
     except ApiError as error:
         return refusal(error)
+
+
+def _scope(account: Account, sids: tuple[str, ...], in_default: bool) -> tuple[tuple[str, ...], str]:
+    """Return the SIDs, the service's first, and the part of the path that names the service."""
+    if not in_default:
+        return sids, f"Services/{sids[0]}" if sids else ""
+    return (account.configuration["default_chat_service_sid"] or "", *sids), ""
 
 
 def _check_carriers(route: Route, request: Request) -> None:
@@ -231,58 +353,3 @@ def _check_carriers(route: Route, request: Request) -> None:
         raise bad_request("X-Twilio-Webhook-Enabled does not apply to this resource")
     if request.webhook_enabled not in {"true", "false"}:
         raise bad_request("Invalid X-Twilio-Webhook-Enabled")
-
-
-def page(
-    call: Call, query: Form, key: str, items: Sequence[Json], show: Callable[[Json], dict[str, Json]]
-) -> Answer:
-    """Answer with one page of the items.
-
-    The token holds the last item's SID and its place: the SID finds the way after deletions and creations
-    in between, the place where that item is gone.
-    """
-    asked = parse_form(query, call.request.query)
-    size = asked.get("PageSize", DEFAULT_PAGE_SIZE)
-    number = asked.get("Page", 0)
-    start = _start(items, asked.get("PageToken"), number * size)
-    chosen = items[start : start + size]
-    path = call.request.path
-
-    def url(base: str, number: int, token: str | None) -> str:
-        kept = [(k, v) for k, v in call.request.query if k not in {"PageSize", "Page", "PageToken"}]
-        paging = [("PageSize", str(size)), ("Page", str(number))] + ([("PageToken", token)] if token else [])
-        return f"{base}{path}?{urlencode(kept + paging)}"
-
-    base = call.rules.bases[call.request.api]
-    more = start + size < len(items)
-    meta = {
-        "page": number,
-        "page_size": size,
-        "first_page_url": url(base, 0, None),
-        "previous_page_url": url(base, number - 1, _token(items, start - size)) if start else None,
-        "url": url(base, number, asked.get("PageToken")),
-        "next_page_url": url(call.rules.next_page_base or base, number + 1, _token(items, start + size))
-        if more
-        else None,
-        "key": key,
-    }
-    return Answer(200, {"meta": meta, key: [show(item) for item in chosen]})
-
-
-def _token(items: Sequence[Json], start: int) -> str | None:
-    if start <= 0:
-        return None
-    return "PT" + base64.urlsafe_b64encode(f"{start}:{items[start - 1].sid}".encode()).decode()
-
-
-def _start(items: Sequence[Json], token: str | None, otherwise: int) -> int:
-    if token is None:
-        return otherwise
-    try:
-        place, sid = base64.urlsafe_b64decode(token.removeprefix("PT")).decode().split(":")
-        start = max(0, int(place))
-    except ValueError as error:
-        raise bad_request("Invalid page token", 19038) from error
-    if 0 < start <= len(items) and items[start - 1].sid == sid:
-        return start
-    return next((i + 1 for i, item in enumerate(items) if item.sid == sid), start)

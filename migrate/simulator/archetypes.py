@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate.simulator import words
-from migrate.simulator.world import Channel, Service, make_sid
+from migrate.simulator.shelves import Channel
+from migrate.simulator.world import Service, make_sid
 
 Json = Any
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 from migrate.simulator import words
-from migrate.simulator.api import Answer, Call, Route, page, page_query
+from migrate.simulator.api import Answer, Call, Route, page_query
 from migrate.simulator.forms import (
     Form,
     Param,
@@ -18,25 +18,35 @@ from migrate.simulator.forms import (
     integer,
     name,
     parse_form,
-    parse_update,
     push_params,
     put,
     sid,
     text,
     web_url,
 )
+from migrate.simulator.pages import Listing, page
 from migrate.simulator.roles import chat_vocabulary, check_default_role, role_routes
-from migrate.simulator.world import Channel, Service, now
+from migrate.simulator.shelves import Channel
+from migrate.simulator.users import UserView, empty, find_channel
+from migrate.simulator.world import Service
 
 Json = Any
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 V2_ONLY = frozenset({"pre_webhook_retry_count", "post_webhook_retry_count", "media"})
 V1_ONLY = frozenset({"webhooks"})
 
-LINKS = {"v1": ("channels", "users", "roles"), "v2": ("channels", "users", "roles", "bindings")}
+
+def _paths(*links: str) -> dict[str, str]:
+    return {link: link.capitalize() for link in links}
+
+
+LINKS = {"v1": _paths("channels", "users", "roles"), "v2": _paths("channels", "users", "roles", "bindings")}
 CHANNEL_LINKS = {
-    "v1": ("members", "messages", "invites"),
-    "v2": ("members", "messages", "invites", "webhooks"),
+    "v1": _paths("members", "messages", "invites"),
+    "v2": _paths("members", "messages", "invites", "webhooks"),
 }
 
 DEFAULT_ROLE_RULES = {
@@ -108,11 +118,17 @@ SERVICE_PAGES = page_query(100)
 CHANNEL_PAGES = {"v1": page_query(1000, CHANNEL_TYPES), "v2": page_query(100, CHANNEL_TYPES)}
 
 
-def chat_date(version: str, date: str) -> str:
+def chat_date(call: Call, date: str) -> str:
     """Write a stored date as the version does: v1 RFC 2822, later ones ISO 8601 (Twilio docs)."""
-    if version != "v1":
+    if call.version != "v1" or call.past.uneven.v1_dates == "iso8601":
         return date
-    return format_datetime(datetime.fromisoformat(date.replace("Z", "+00:00")))
+    return rfc_2822(date)
+
+
+def rfc_2822(date: str) -> str:
+    """Write a stored date as RFC 2822 does."""
+    day = datetime.fromisoformat(date[:10])
+    return f"{DAYS[day.weekday()]}, {day.day:02} {MONTHS[day.month - 1]} {date[:4]} {date[11:19]} +0000"
 
 
 def _v1_notifications(notifications: Json) -> Json:
@@ -149,51 +165,62 @@ def _show_service(call: Call, service: Service) -> dict[str, Json]:
         "sid": service.sid,
         "account_sid": service.account_sid,
         **_settings(call.version, service),
-        "date_created": chat_date(call.version, service.date_created),
-        "date_updated": chat_date(call.version, service.date_updated),
+        "date_created": chat_date(call, service.date_created),
+        "date_updated": chat_date(call, service.date_updated),
         "url": url,
-        "links": {link: f"{url}/{link.capitalize()}" for link in LINKS[call.version]},
+        "links": {link: f"{url}/{path}" for link, path in LINKS[call.version].items()},
     }
 
 
 def _list_services(call: Call) -> Answer:
-    services = list(call.account.services.values())
-    return page(call, SERVICE_PAGES, "services", services, lambda service: _show_service(call, service))
+    show = partial(_show_service, call)
+    return page(call, Listing("services", SERVICE_PAGES, call.account.services, show))
+
+
+def create_service(call: Call) -> Service:
+    """Create the service that the request describes, as both APIs do."""
+    given = parse_form(CREATE, call.request.form)
+    service = call.world.create_service(call.account, given["FriendlyName"])
+    service.redate(call.past.now())
+    call.past.born(service.sid, *service.roles)
+    return service
 
 
 def _create_service(call: Call) -> Answer:
-    given = parse_form(CREATE, call.request.form)
-    service = call.world.create_service(call.account, given["FriendlyName"])
-    return Answer(201, _show_service(call, service))
+    return Answer(201, _show_service(call, create_service(call)))
 
 
 def _fetch_service(call: Call) -> Answer:
-    return Answer(200, _show_service(call, call.service()))
+    return Answer(200, _show_service(call, call.past.seen(call.service())))
 
 
-def write_settings(service: Service, form: Form, given: Mapping[str, Json]) -> None:
+def write_settings(call: Call, service: Service, form: Form, given: Mapping[str, Json]) -> None:
     """Write settings of the shared service, whichever API they came by."""
+    call.past.keep(service)
     put(service.chat, form, given)
     for key in given:
         # A value that v1 showed otherwise than v2 is settled by writing it.
         service.v1_differs.pop(form[key].path[0], None)
-    service.date_updated = now()
+    service.date_updated = call.past.now()
 
 
 def _update_service(call: Call) -> Answer:
     service = call.service()
     form = UPDATES[call.version]
-    given = parse_update(form, call.request.form)
+    given = call.read(form)
     for key, (role_type, code) in DEFAULT_ROLE_RULES.items():
         if key in given:
             check_default_role(service, given[key], role_type, code)
-    write_settings(service, form, given)
+    write_settings(call, service, form, given)
     return Answer(200, _show_service(call, service))
 
 
 def delete_service(call: Call) -> Answer:
     """Delete the service in both APIs: it is one object."""
-    call.world.delete_service(call.service().sid)
+    sid = call.service().sid
+    del call.account.services[sid]
+    if call.account.configuration["default_chat_service_sid"] == sid:
+        call.account.configuration["default_chat_service_sid"] = None
     return Answer(204)
 
 
@@ -207,8 +234,8 @@ def _show_channel(call: Call, service: Service, channel: Channel) -> dict[str, J
         "unique_name": channel.unique_name,
         "attributes": channel.attributes,
         "type": channel.type,
-        "date_created": chat_date(call.version, channel.date_created),
-        "date_updated": chat_date(call.version, channel.date_updated),
+        "date_created": chat_date(call, channel.date_created),
+        "date_updated": chat_date(call, channel.date_updated),
         "created_by": channel.created_by,
         "members_count": channel.members_count,
         "messages_count": channel.messages_count,
@@ -216,19 +243,8 @@ def _show_channel(call: Call, service: Service, channel: Channel) -> dict[str, J
     }
     if call.version == "v3":
         return shown | {"messaging_service_sid": channel.messaging_service_sid}
-    links = {link: f"{url}/{link.capitalize()}" for link in CHANNEL_LINKS[call.version]}
+    links = {link: f"{url}/{path}" for link, path in CHANNEL_LINKS[call.version].items()}
     return shown | {"links": links | {"last_message": None}}
-
-
-def find_channel(call: Call, service: Service) -> Channel:
-    """Return the channel that the path names, by SID or by unique name."""
-    wanted = call.sids[1]
-    channel = service.channels.get(wanted)
-    if channel is None:
-        channel = next((c for c in service.channels.values() if c.unique_name == wanted), None)
-    if channel is None:
-        raise call.not_found()
-    return channel
 
 
 def _list_channels(call: Call) -> Answer:
@@ -236,28 +252,41 @@ def _list_channels(call: Call) -> Answer:
     query = CHANNEL_PAGES[call.version]
     # The documents say that a list without Type holds the public channels only.
     types = parse_form(query, call.request.query).get("Type", ["public"])
-    channels = [channel for channel in service.channels.values() if channel.type in types]
-    return page(call, query, "channels", channels, lambda channel: _show_channel(call, service, channel))
+    channels, show = service.channels, partial(_show_channel, call, service)
+    every = channels.complete and len(types) == 2
+    wanted = None if every else lambda place: channels.type_at(place) in types
+    return page(call, Listing("channels", query, channels, show, wanted))
 
 
 def _fetch_channel(call: Call) -> Answer:
-    service = call.service()
-    return Answer(200, _show_channel(call, service, find_channel(call, service)))
+    return Answer(200, _show_channel(call, call.service(), call.past.seen(find_channel(call))))
 
 
 def _migrate_channel(call: Call) -> Answer:
-    service = call.service()
-    channel = find_channel(call, service)
-    given = parse_update(MIGRATE, call.request.form)
+    service, channel = call.service(), find_channel(call)
+    given = call.read(MIGRATE)
     if given.get("Type") == "public":
         raise bad_request("Type value should be 'private'; migration to public not allowed", 50393)
-    channel.type = given.get("Type", channel.type)
-    channel.messaging_service_sid = given.get("MessagingServiceSid", channel.messaging_service_sid)
-    channel.date_updated = now()
-    return Answer(200, _show_channel(call, service, channel))
+    values = {MIGRATE[key].path[0]: value for key, value in given.items()}
+    call.past.keep(channel)
+    changed = service.channels.change(channel.sid, **values, date_updated=call.past.now())
+    return Answer(200, _show_channel(call, service, changed))
 
 
-def _routes(version: str, roles_per_page: int) -> list[Route]:
+def _user_view(version: str, max_page_size: int) -> UserView:
+    links = {"user_channels": "Channels"} | ({"user_bindings": "Bindings"} if version == "v2" else {})
+    more = {"joined_channels_count": 0}
+    header = version == "v2"
+    return UserView(
+        "service_sid", links, more, chat_date, max_page_size, unscoped=False, webhook_header=header
+    )
+
+
+def _routes(version: str, most: int) -> list[Route]:
+    channel = "Services/*/Channels/*"
+    collections = [empty(f"{channel}/{path}", most, find_channel) for path in CHANNEL_LINKS[version].values()]
+    if version == "v2":
+        collections.append(empty("Services/*/Bindings", most, Call.service))
     return [
         Route("GET", "Services", _list_services, query=SERVICE_PAGES),
         Route("POST", "Services", _create_service),
@@ -265,8 +294,10 @@ def _routes(version: str, roles_per_page: int) -> list[Route]:
         Route("POST", "Services/*", _update_service),
         Route("DELETE", "Services/*", delete_service),
         Route("GET", "Services/*/Channels", _list_channels, query=CHANNEL_PAGES[version]),
-        Route("GET", "Services/*/Channels/*", _fetch_channel),
-        *role_routes(chat_vocabulary(chat_date), roles_per_page),
+        Route("GET", channel, _fetch_channel),
+        *collections,
+        *_user_view(version, most).routes(),
+        *role_routes(chat_vocabulary(chat_date), most),
     ]
 
 

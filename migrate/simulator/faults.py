@@ -177,6 +177,11 @@ class FaultInjector:
         """Add a scripted fault; it counts the requests from now on."""
         self._scripted.append(fault)
 
+    @property
+    def armed(self) -> bool:
+        """Whether there is any fault that could strike."""
+        return bool(self._scripted or self.plan.rate)
+
     def decide(self, api: str, method: str, path: str, query: str) -> Fault | None:
         """Return the fault that strikes this request, or None.
 

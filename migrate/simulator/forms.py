@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,14 +18,20 @@ MAX_FRIENDLY_NAME = 256
 """Characters (Twilio docs, Services resource)."""
 
 
-class ApiError(Exception):
-    """A refusal: HTTP status, Twilio's code, one sentence."""
+MAX_ROLE_NAME = 64
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+
+class ApiError(Exception):
+    """A refusal: HTTP status, Twilio's code, one sentence, headers of its own."""
+
+    def __init__(
+        self, status: int, code: int, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
 
 
 def bad_request(message: str, code: int = 20001) -> ApiError:
@@ -90,6 +97,11 @@ def name(value: str) -> str:
     return text(MAX_FRIENDLY_NAME, 50003)(value)
 
 
+def role_name(value: str) -> str:
+    """Read a role's name: at most 64 characters (Twilio docs, Role resource)."""
+    return text(MAX_ROLE_NAME, 50003)(name(value))
+
+
 def choice(values: Iterable[str], what: str, code: int = 20001) -> Callable[[str], str]:
     """Return a reader of one of the values."""
     known = frozenset(values)
@@ -114,6 +126,27 @@ def matching(pattern: str, what: str, code: int = 20001) -> Callable[[str], str]
     def parse(value: str) -> str:
         if not compiled.fullmatch(value):
             raise bad_request(f"Invalid {what} '{value}'", code)
+        return value
+
+    return parse
+
+
+_DURATION = re.compile(
+    r"P(?=[\dT])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+)
+_UNIT_SECONDS = (31_536_000, 2_592_000, 604_800, 86_400, 3600, 60, 1)
+
+
+def duration(least: int, code: int, too_short: int) -> Callable[[str], str]:
+    """Return a reader of ISO 8601 durations of at least so many seconds; the second code refuses shorter ones."""
+
+    def parse(value: str) -> str:
+        read = _DURATION.fullmatch(value)
+        if not read:
+            raise bad_request(f"Invalid timer '{value}'", code)
+        units = zip(read.groups("0"), _UNIT_SECONDS, strict=True)
+        if sum(int(count) * seconds for count, seconds in units) < least:
+            raise bad_request(f"Timer '{value}' is shorter than {least} seconds", too_short)
         return value
 
     return parse
@@ -153,6 +186,15 @@ def push_params(group: str, *fields: str) -> Form:
     readers = {"Enabled": boolean, "BadgeCountEnabled": boolean, "Template": text(), "Sound": text()}
     place = tuple(snake(step) for step in group.split("."))
     return {f"{group}.{field}": Param((*place, snake(field)), readers[field]) for field in fields}
+
+
+def json_text(value: str) -> str:
+    """Read attributes: 50304 for what is not JSON (Twilio error catalogue)."""
+    try:
+        json.loads(value)
+    except ValueError as error:
+        raise bad_request("Attributes are not valid JSON", 50304) from error
+    return value
 
 
 def _value(key: str, param: Param, texts: list[str]) -> Json:

@@ -12,6 +12,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from migrate.simulator.seed import grow
+from migrate.simulator.shelves import Channel, Channels
 from migrate.simulator.world import Account, Service, World
 
 Json = Any
@@ -43,7 +45,11 @@ class StateFile:
         return world
 
     def _load(self) -> World:
-        world = World.from_json(json.loads(self._path.read_text(encoding="utf-8")))
+        document = json.loads(self._path.read_text(encoding="utf-8"))
+        world = World.from_json(document)
+        for written, account in zip(document["accounts"], world.accounts.values(), strict=True):
+            if written["services"] is None:
+                grow(account)
         if self._journal_path.exists():
             for line in self._journal_path.read_text(encoding="utf-8").splitlines(keepends=True):
                 # A last line without its end was cut off before its request was answered.
@@ -55,18 +61,23 @@ class StateFile:
         """Write the whole world, all or nothing, and start a new journal."""
         self.close()
         draft = self._path.with_name(self._path.name + ".draft")
-        draft.write_text(json.dumps(world.to_json()), encoding="utf-8")
+        draft.write_text(json.dumps(world.to_json(whole=False)), encoding="utf-8")
         draft.replace(self._path)
         self._journal_path.unlink(missing_ok=True)
 
-    def record(self, world: World, account: Account, service_sid: str | None) -> None:
-        """Append what a write left behind: the account's settings, and the service (None: it is gone)."""
+    def record(
+        self, world: World, account: Account, service_sid: str | None, channel_sid: str | None
+    ) -> None:
+        """Append what a write left behind: the account's settings, the service and the channel (None: gone)."""
         service = account.services.get(service_sid or "")
+        channel = service.channels.get(channel_sid) if service and channel_sid else None
         line = {
             "serial": world.serial,
             "account": account.settings(),
             "service_sid": service_sid,
-            "service": service.to_json() if service else None,
+            "service": service.settings() if service else None,
+            "channel_sid": channel_sid,
+            "channel": channel._asdict() if channel else None,
         }
         if self._journal is None:
             self._journal = self._journal_path.open("a", encoding="utf-8")
@@ -85,7 +96,14 @@ def _replay(world: World, line: dict[str, Json]) -> None:
     account = world.accounts[line["account"]["sid"]]
     vars(account).update(line["account"])
     world.serial = line["serial"]
-    if line["service"] is not None:
-        account.services[line["service_sid"]] = Service.from_json(line["service"])
-    elif line["service_sid"] is not None:
-        account.services.pop(line["service_sid"], None)
+    sid, channel_sid = line["service_sid"], line["channel_sid"]
+    if line["service"] is None:
+        account.services.pop(sid, None)
+        return
+    known = account.services.get(sid)
+    service = Service.from_json(line["service"], known.channels if known else Channels(sid))
+    account.services[sid] = service
+    if line["channel"] is not None:
+        service.channels[channel_sid] = Channel(**line["channel"])
+    elif channel_sid is not None:
+        service.channels.pop(channel_sid, None)

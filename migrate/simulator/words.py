@@ -75,6 +75,12 @@ V1_EVENTS = tuple(
 )
 """The 16 events that Chat v1 can send to a URL each: `Webhooks.<event>.Url`."""
 
+REFUSED_PERMISSIONS = {
+    "deployment": frozenset({"leaveChannel", "sendMessage", "sendMediaMessage", "deleteOwnMessage"}),
+    "channel": frozenset({"createChannel", "joinChannel"}),
+}
+"""Permissions that a role of the type cannot have (Twilio docs, Role resource); what they leave open is allowed."""
+
 DEFAULT_ROLES = {
     "service admin": (
         "deployment",
@@ -130,6 +136,14 @@ DEFAULT_ROLES = {
 
 Their names stay the same when Conversations creates the service.
 """
+
+CONFIGURATION_SETTINGS = {
+    "default_conversation_creator_role_sid": "default_channel_creator_role_sid",
+    "default_conversation_role_sid": "default_channel_role_sid",
+    "default_chat_service_role_sid": "default_service_role_sid",
+    "reachability_enabled": "reachability_enabled",
+}
+"""What Conversations shows as configuration: its name → the name under which the shared service holds it."""
 
 DEFAULT_ROLE_SETTINGS = {
     "default_service_role_sid": "service user",

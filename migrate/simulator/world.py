@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from migrate.simulator import words
+from migrate.simulator.shelves import Channels, Shelf
 
 Json = Any
 """A value as `json.loads` returns it."""
@@ -54,20 +55,16 @@ class Role:
 
 
 @dataclass
-class Channel:
-    """One channel; a Conversation as soon as `type` is `private`."""
+class User:
+    """One user, seen by both APIs."""
 
     sid: str
-    friendly_name: str
-    unique_name: str | None
-    type: str
+    identity: str
+    role_sid: str
     date_created: str
     date_updated: str
-    created_by: str = "system"
+    friendly_name: str | None = None
     attributes: str = "{}"
-    members_count: int = 0
-    messages_count: int = 0
-    messaging_service_sid: str | None = None
 
 
 def new_chat_settings() -> dict[str, Json]:
@@ -133,6 +130,7 @@ class Service:
         conversations_webhooks: what Conversations shows as `/Configuration/Webhooks`.
         conversations_notifications: what Conversations shows as `/Configuration/Notifications`.
         roles: by SID, oldest first.
+        users: by SID, oldest first.
         channels: by SID, oldest first.
     """
 
@@ -144,31 +142,48 @@ class Service:
     v1_differs: dict[str, Json] = field(default_factory=dict)
     conversations_webhooks: dict[str, Json] = field(default_factory=new_conversations_webhooks)
     conversations_notifications: dict[str, Json] = field(default_factory=new_conversations_notifications)
-    roles: dict[str, Role] = field(default_factory=dict)
-    channels: dict[str, Channel] = field(default_factory=dict)
+    roles: Shelf[Role] = field(default_factory=Shelf)
+    users: Shelf[User] = field(default_factory=Shelf)
+    channels: Channels = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.channels is None:
+            self.channels = Channels(self.sid)
+
+    def settings(self) -> dict[str, Json]:
+        """Return the service as JSON, without its channels; it shares what it holds with the service."""
+        return vars(self) | {
+            "roles": [vars(role) for role in self.roles.values()],
+            "users": [vars(user) for user in self.users.values()],
+            "channels": None,
+        }
 
     def to_json(self) -> dict[str, Json]:
         """Return the service as JSON; it shares what it holds with the service."""
-        return vars(self) | {
-            "roles": [vars(role) for role in self.roles.values()],
-            "channels": [vars(channel) for channel in self.channels.values()],
-        }
+        return self.settings() | {"channels": self.channels.to_json()}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Service:
-        """Return the service that `to_json` wrote."""
-        roles = [Role(**role) for role in document["roles"]]
-        channels = [Channel(**channel) for channel in document["channels"]]
-        held = {"roles": {r.sid: r for r in roles}, "channels": {c.sid: c for c in channels}}
+    def from_json(cls, document: Mapping[str, Json], channels: Channels | None = None) -> Service:
+        """Return the service that `to_json` wrote, or, with these channels, the one of `settings`."""
+        roles = {role["sid"]: Role(**role) for role in document["roles"]}
+        users = {user["sid"]: User(**user) for user in document["users"]}
+        if channels is None:
+            channels = Channels.from_json(document["sid"], document["channels"])
+        held = {"roles": Shelf(roles), "users": Shelf(users), "channels": channels}
         return cls(**{**document, **held})
 
     def add_role(self, sid: str, friendly_name: str, role_type: str, permissions: Iterable[str]) -> Role:
         """Add a role, in Chat's words, as old as the service's last change."""
-        role = Role(
-            sid, friendly_name, role_type, list(permissions), [], self.date_updated, self.date_updated
-        )
+        moment = self.date_updated
+        role = Role(sid, friendly_name, role_type, list(permissions), [], moment, moment)
         self.roles[sid] = role
         return role
+
+    def redate(self, moment: str) -> None:
+        """Date the creation of the service and of its roles."""
+        self.date_created = self.date_updated = moment
+        for role in self.roles.values():
+            role.date_created = role.date_updated = moment
 
     def role_named(self, friendly_name: str) -> Role:
         """Return the first role of that name; StopIteration if there is none."""
@@ -185,12 +200,28 @@ def add_default_roles(service: Service, new_sid: Callable[[], str]) -> None:
 
 @dataclass
 class Account:
-    """One account: its credentials, its services by SID (oldest first), its own Conversations settings."""
+    """One account: its credentials, its services by SID (oldest first), its own Conversations settings.
+
+    Attributes:
+        api_keys: main keys, `SK…` → secret. A key belongs to this account, whatever its user claims.
+        standard_keys: keys that the 2010 API refuses.
+        owner_sid: the parent account; None: it is the parent.
+        status: `active`, `suspended` or `closed`.
+        chat_only: SIDs of services that Conversations does not have.
+        seeded: the seed's answer to "which services?", until somebody looks: (seed, number, services, …).
+    """
 
     sid: str
     auth_token: str
     api_keys: dict[str, str] = field(default_factory=dict)
-    services: dict[str, Service] = field(default_factory=dict)
+    standard_keys: dict[str, str] = field(default_factory=dict)
+    friendly_name: str = ""
+    owner_sid: str | None = None
+    status: str = "active"
+    chat_only: list[str] = field(default_factory=list)
+    date_created: str = "2017-01-01T00:00:00Z"
+    services: Shelf[Service] = field(default_factory=Shelf)
+    seeded: dict[str, Json] | None = field(default=None, compare=False)
     configuration: dict[str, Json] = field(
         default_factory=lambda: {
             "default_chat_service_sid": None,
@@ -213,15 +244,17 @@ class Account:
         """Return the account as JSON, without its services."""
         return {key: value for key, value in vars(self).items() if key != "services"}
 
-    def to_json(self) -> dict[str, Json]:
-        """Return the account as JSON, with its services."""
+    def to_json(self, *, whole: bool = True) -> dict[str, Json]:
+        """Return the account as JSON, with its services; or, not whole, without those that are still to be drawn."""
+        if self.services.untouched and not whole:
+            return self.settings() | {"services": None}
         return self.settings() | {"services": [service.to_json() for service in self.services.values()]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Account:
-        """Return the account that `to_json` wrote."""
-        services = [Service.from_json(service) for service in document["services"]]
-        return cls(**{**document, "services": {service.sid: service for service in services}})
+        """Return the account that `to_json` wrote; services that were not written are for the caller to draw."""
+        services = [Service.from_json(service) for service in document["services"] or ()]
+        return cls(**{**document, "services": Shelf({service.sid: service for service in services})})
 
 
 @dataclass
@@ -235,6 +268,7 @@ class World:
 
     accounts: dict[str, Account] = field(default_factory=dict)
     serial: int = 0
+    _key_owners: dict[str, Account] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def first(self) -> Account:
@@ -243,15 +277,20 @@ class World:
 
     def add_account(self, seed: object = 0) -> Account:
         """Add an empty account whose SID and credentials depend on the seed and on its place."""
-        key = ("account", seed, len(self.accounts))
+        number = len(self.accounts)
+        key = ("account", seed, number)
         account = Account(sid=make_sid("AC", *key), auth_token=make_sid("", *key, "token"))
         account.api_keys[make_sid("SK", *key)] = make_sid("", *key, "secret")
+        if self.accounts:
+            account.owner_sid = self.first.sid
+        account.friendly_name = f"Account {number}" if number else "Parent account"
         self.accounts[account.sid] = account
         return account
 
     def service(self, sid: str) -> Service:
         """Return a service, whosever it is; KeyError if there is none."""
-        for account in self.accounts.values():
+        looked_into_first = sorted(self.accounts.values(), key=lambda account: account.services.untouched)
+        for account in looked_into_first:
             if sid in account.services:
                 return account.services[sid]
         raise KeyError(sid)
@@ -262,6 +301,16 @@ class World:
         del account.services[sid]
         if account.configuration["default_chat_service_sid"] == sid:
             account.configuration["default_chat_service_sid"] = None
+
+    def owner_of_key(self, key_sid: str) -> Account | None:
+        """Return the account of an API key, or None."""
+        account = self._key_owners.get(key_sid)
+        if account is None or not {*account.api_keys, *account.standard_keys} >= {key_sid}:
+            self._key_owners = {
+                key: one for one in self.accounts.values() for key in (*one.api_keys, *one.standard_keys)
+            }
+            account = self._key_owners.get(key_sid)
+        return account
 
     def new_sid(self, prefix: str) -> str:
         """Return a SID that was never given out."""
@@ -277,12 +326,10 @@ class World:
         account.services[service.sid] = service
         return service
 
-    def to_json(self) -> dict[str, Json]:
-        """Return the world as JSON."""
-        return {
-            "serial": self.serial,
-            "accounts": [account.to_json() for account in self.accounts.values()],
-        }
+    def to_json(self, *, whole: bool = True) -> dict[str, Json]:
+        """Return the world as JSON; not whole, without the services that are still to be drawn."""
+        accounts = [account.to_json(whole=whole) for account in self.accounts.values()]
+        return {"serial": self.serial, "accounts": accounts}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> World:

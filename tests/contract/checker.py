@@ -147,6 +147,9 @@ def check_request(recorded: RecordedRequest) -> list[str]:
     from openapi_core.exceptions import OpenAPIError
 
     name = _name(recorded)
+    if recorded.api == "api":
+        # The document of the 2010 API is not among those that are looked for.
+        return []
     if name is None:
         return [f"no document describes {recorded.api} {recorded.path}"]
     document = _document(name)

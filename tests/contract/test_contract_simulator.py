@@ -28,6 +28,17 @@ WRITES = [
     ("conversations", "/v1/Services/{IS}/Roles/{RL}", {"Permission": ["sendMessage", "leaveConversation"]}),
     ("conversations", "/v1/Configuration", {"DefaultInactiveTimer": "PT1M"}),
     ("conversations", "/v1/Configuration/Webhooks", {"Filters": ["onUserAdded"], "Method": "GET"}),
+    ("chat", "/v2/Services/{IS}/Users", {"Identity": "ann", "Attributes": "{}", "FriendlyName": "Ann"}),
+    ("chat", "/v1/Services/{IS}/Users", {"Identity": "ann"}),
+    ("conversations", "/v1/Services/{IS}/Users", {"Identity": "ann", "FriendlyName": "Ann"}),
+    ("conversations", "/v1/Users", {"Identity": "ann"}),
+    ("conversations", "/v1/Services/{IS}/Conversations", {"UniqueName": "a", "Attributes": "{}"}),
+    ("conversations", "/v1/Conversations", {"FriendlyName": "A"}),
+    (
+        "conversations",
+        "/v1/Roles",
+        {"FriendlyName": "r", "Type": "service", "Permission": "joinConversation"},
+    ),
     ("chat", "/v1/Services", {"FriendlyName": "new"}),
     ("chat", "/v2/Services", {"FriendlyName": "new"}),
     ("conversations", "/v1/Services", {"FriendlyName": "new"}),
@@ -96,8 +107,8 @@ def test_reading_everything(contract, sim, send):
         configuration = ("/Configuration", "/Configuration/Notifications", "/Configuration/Webhooks")
         for path in ("", "/Roles", "/Conversations", *configuration):
             send("GET", "conversations", f"/v1/Services/{sid}{path}")
-    send("GET", "conversations", "/v1/Configuration")
-    send("GET", "conversations", "/v1/Configuration/Webhooks")
+    for path in ("/Configuration", "/Configuration/Webhooks", "/Roles", "/Users", "/Conversations"):
+        send("GET", "conversations", f"/v1{path}")
     assert {recorded.status for recorded in sim.requests} == {200}
     assert problems(contract, sim) == []
 
@@ -131,6 +142,25 @@ def test_refusing(contract, sim, send, refused):
     (recorded,) = sim.requests
     assert contract.check_request(recorded)
     assert contract.check_answer(recorded) == []
+
+
+def test_channels_in_numbers(contract):
+    """Drawn channels, and what they become, have the documented shape in every version."""
+    with Simulator(services=1, channels=120) as many, requests.Session() as session:
+        session.trust_env = False
+        session.auth = (many.account_sid, many.auth_token)
+        (service,) = many.world.first.services.values()
+        path = f"/Services/{service.sid}/Channels"
+        for version in ("v1", "v2"):
+            session.get(f"{many.chat_url}/{version}{path}?Type=public&Type=private&PageSize=100", timeout=5)
+            session.get(f"{many.chat_url}/{version}{path}/{service.channels.sid_at(5)}", timeout=5)
+        public = [n for n in range(120) if service.channels.type_at(n) == "public"]
+        for number in public[:20]:
+            url = f"{many.chat_url}/v3{path}/{service.channels.sid_at(number)}"
+            session.post(url, data={"Type": "private"}, timeout=5)
+        session.get(f"{many.conversations_url}/v1/Services/{service.sid}/Conversations", timeout=5)
+        assert {recorded.status for recorded in many.requests} == {200}
+        assert problems(contract, many) == []
 
 
 def test_missing_credentials(contract, sim, send):

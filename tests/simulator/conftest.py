@@ -1,4 +1,4 @@
-"""A simulator for the tests of the simulator, and a plain client that hides nothing."""
+"""A simulator for the tests of the simulator."""
 
 from __future__ import annotations
 
@@ -7,39 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import requests
+from simulator_caller import Caller
 
 from migrate.simulator import Service, Simulator
-
-TIMEOUT = 5
-
-
-class Caller:
-    """Speaks to one simulator with one account's credentials."""
-
-    def __init__(self, sim: Simulator, credentials: tuple[str, str] | None = None) -> None:
-        self.sim = sim
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = credentials or (sim.account_sid, sim.auth_token)
-
-    def _call(self, method: str, base: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, base + path, timeout=TIMEOUT, **options)
-
-    def chat(
-        self, path: str, form: Any = None, method: str | None = None, **options: Any
-    ) -> requests.Response:
-        """Call Chat; with a form and no method, POST."""
-        verb = method or ("GET" if form is None else "POST")
-        return self._call(verb, self.sim.chat_url, path, data=form, **options)
-
-    def conv(
-        self, path: str, form: Any = None, method: str | None = None, **options: Any
-    ) -> requests.Response:
-        """Call Conversations; with a form and no method, POST."""
-        verb = method or ("GET" if form is None else "POST")
-        return self._call(verb, self.sim.conversations_url, path, data=form, **options)
-
 
 Open = Callable[..., Caller]
 

@@ -88,3 +88,22 @@ def test_a_foreign_next_page(open_sim):
     meta = open_sim(next_page_host="evil.example").chat("/v2/Services?PageSize=5").json()["meta"]
     assert meta["next_page_url"].startswith("https://evil.example/v2/Services?")
     assert meta["url"].startswith("https://chat.twilio.com/")
+
+
+def test_a_page_after_the_end(shared):
+    """A page past the end is empty, and names the way back."""
+    shown = shared.chat("/v2/Services?PageSize=5&Page=1000000").json()
+    assert shown["services"] == []
+    assert shown["meta"]["next_page_url"] is None
+    assert "Page=999999" in shown["meta"]["previous_page_url"]
+
+
+def test_a_token_that_has_outlived_its_list(open_sim):
+    """A page whose list has shrunk below its place meanwhile is empty, and no error."""
+    caller = open_sim()
+    first = caller.chat("/v2/Services?PageSize=11").json()
+    with caller.sim.locked() as world:
+        for sid in list(world.first.services)[:12]:
+            world.delete_service(sid)
+    following = caller.chat(first["meta"]["next_page_url"].removeprefix("https://chat.twilio.com"))
+    assert (following.status_code, following.json()["services"]) == (200, [])

@@ -244,3 +244,84 @@ def test_requests_are_recorded(open_sim):
 def test_only_the_loopback_interface(shared):
     """The simulator is reachable from this machine alone."""
     assert shared.sim.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("method", ["create", "update"])
+@pytest.mark.parametrize(
+    ("role", "type_", "word"),
+    [
+        ("service user", "service", "sendMessage"),
+        ("service user", "service", "sendMediaMessage"),
+        ("service user", "service", "leaveConversation"),
+        ("service user", "service", "deleteOwnMessage"),
+        ("channel user", "conversation", "createConversation"),
+        ("channel user", "conversation", "joinConversation"),
+    ],
+)
+def test_permissions_by_type(shared, service, method, role, type_, word):
+    """A permission that a role's type can't have is refused with 50104, and changes nothing."""
+    roles = f"/v1/Services/{service.sid}/Roles"
+    before = shared.conv(roles).json()
+    form = {"Permission": ["addParticipant", word]}
+    if method == "update":
+        roles += f"/{service.role_named(role).sid}"
+    else:
+        form |= {"FriendlyName": "r", "Type": type_}
+    assert_refused(shared.conv(roles, form), 400, 50104)
+    assert shared.conv(f"/v1/Services/{service.sid}/Roles").json() == before
+
+
+def test_names_of_roles_are_short(shared, service):
+    """A role's name has at most 64 characters."""
+    form = {"Type": "service", "Permission": "joinConversation"}
+    path = f"/v1/Services/{service.sid}/Roles"
+    assert shared.conv(path, form | {"FriendlyName": "r" * 64}).status_code == 201
+    assert_refused(shared.conv(path, form | {"FriendlyName": "r" * 65}), 400, 50003)
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"DefaultInactiveTimer": "PT59S"}, 50375),
+        ({"DefaultInactiveTimer": "soon"}, 50379),
+        ({"DefaultInactiveTimer": "P"}, 50379),
+        ({"DefaultInactiveTimer": "PT"}, 50379),
+        ({"DefaultClosedTimer": "PT9M59S"}, 50376),
+        ({"DefaultClosedTimer": "10"}, 50380),
+    ],
+)
+def test_timers_that_are_too_short(shared, form, code):
+    """A timer below its minimum, and what is no ISO 8601 duration, have codes of their own."""
+    assert_refused(shared.conv("/v1/Configuration", form), 400, code)
+
+
+@pytest.mark.parametrize("timer", ["P1W", "PT10M", "P1DT2H", "PT600S", "P1Y2M3DT4H5M6S", ""])
+def test_timers(shared, timer):
+    """Any ISO 8601 duration above the minimum is taken; an empty one clears."""
+    shown = shared.conv("/v1/Configuration", {"DefaultClosedTimer": timer}).json()
+    assert shown["default_closed_timer"] == (timer or None)
+
+
+def test_texts_that_are_too_long(open_sim):
+    """Where a limit was set, templates (50058) and sounds (50059) above it are refused, in both APIs."""
+    caller = open_sim(template_limit=20, sound_limit=5)
+    sid = next(iter(caller.sim.world.first.services))
+    chat, conv = f"/v2/Services/{sid}", f"/v1/Services/{sid}/Configuration/Notifications"
+    assert (
+        caller.conv(conv, {"NewMessage.Template": "x" * 20, "NewMessage.Sound": "x" * 5}).status_code == 200
+    )
+    assert_refused(caller.conv(conv, {"NewMessage.WithMedia.Template": "x" * 21}), 400, 50058)
+    assert_refused(caller.conv(conv, {"NewMessage.Sound": "x" * 6}), 400, 50059)
+    assert_refused(caller.chat(chat, {"Notifications.NewMessage.Template": "x" * 21}), 400, 50058)
+
+
+def test_writes_per_second(open_sim):
+    """Each service takes so many writes a second, more are 429/50063; reads and other services don't count."""
+    caller = open_sim(writes_per_second=2)
+    one, other, *_ = caller.sim.world.first.services
+    form = {"ReachabilityEnabled": "true"}
+    written = [caller.conv(f"/v1/Services/{one}/Configuration", form) for _ in range(3)]
+    assert [answer.status_code for answer in written] == [200, 200, 429]
+    assert_refused(written[2], 429, 50063)
+    assert caller.conv(f"/v1/Services/{one}/Configuration").status_code == 200
+    assert caller.conv(f"/v1/Services/{other}/Configuration", form).status_code == 200

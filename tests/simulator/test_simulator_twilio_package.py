@@ -19,6 +19,7 @@ class Redirected(TwilioHttpClient):
         self._hosts = {
             "https://chat.twilio.com": sim.chat_url,
             "https://conversations.twilio.com": sim.conversations_url,
+            "https://api.twilio.com": sim.api_url,
         }
 
     def request(self, method, url, *args, **kwargs):
@@ -58,6 +59,38 @@ def test_settings_are_written_and_read(client):
         "createConversation"
     ]
     assert client.chat.v2.services(sid).roles(role.sid).fetch().permissions == ["createChannel"]
+
+
+def test_accounts_are_listed():
+    """The library's list of accounts runs through the pages of the 2010 API, tokens included."""
+    with Simulator(services=0, accounts=7) as sim:
+        http = Redirected(sim)
+        with http.session:
+            client = Client(sim.account_sid, sim.auth_token, http_client=http)
+            listed = client.api.v2010.accounts.list(page_size=3, status="active")
+            fetched = client.api.v2010.accounts(listed[-1].sid).fetch()
+        held = list(sim.world.accounts.values())
+    assert [(one.sid, one.auth_token) for one in listed] == [(one.sid, one.auth_token) for one in held]
+    assert (fetched.auth_token, fetched.date_created.year) == (held[-1].auth_token, 2017)
+
+
+def test_a_channel_is_migrated():
+    """The library reads channels of both types and makes one private, with the header that it is told."""
+    with Simulator(services=1, channels=250) as sim:
+        http = Redirected(sim)
+        with http.session:
+            client = Client(sim.account_sid, sim.auth_token, http_client=http)
+            (service,) = sim.world.first.services
+            channels = client.chat.v2.services(service).channels.list(
+                type=["public", "private"], page_size=100
+            )
+            sid = next(channel.sid for channel in channels if channel.type == "public")
+            moved = client.chat.v3.channels(service, sid).update(
+                type="private", x_twilio_webhook_enabled="true"
+            )
+            conversations = client.conversations.v1.services(service).conversations.list(page_size=100)
+    assert (len(channels), moved.type) == (250, "private")
+    assert sid in {conversation.sid for conversation in conversations}
 
 
 def test_refusals_carry_twilios_code(client):
