@@ -32,7 +32,7 @@ LEFT JOIN counterparts k
 
 REMOVE = """
 UPDATE counterparts SET how = :removed
-WHERE account_sid = :account AND id IN (
+WHERE +account_sid = :account AND id IN (
     SELECT id FROM counterparts WHERE account_sid = :account AND target_sid = :sid
     UNION ALL SELECT id FROM counterparts WHERE target_service_sid = :sid
 )
@@ -56,7 +56,7 @@ ORDER BY id
 """
 CREATED_BESIDES = """
 SELECT c.* FROM plan_steps p
-JOIN counterparts c ON c.source_sid = p.item_sid
+CROSS JOIN counterparts c ON c.source_sid = p.item_sid
 JOIN runs r ON r.id = c.run
 WHERE p.plan = :plan AND p.action = 'create' AND c.how = :created AND c.account_sid = :account AND c.at >= :since
     AND r.plan IS NOT :plan

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,14 @@ class Store:
         """Close the file; what was committed stays."""
         with self._mutex:
             self._database.close()
+
+
+def insert_all(db: Database, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of one shape, many times faster than with one statement for each shape that rows may have."""
+    if rows:
+        columns = list(rows[0])
+        places = ", ".join(f":{column}" for column in columns)
+        db.conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -21,7 +21,7 @@ from migrate.model.state import SETTLED, UNDECIDED, Run, State
 from migrate.model.step import Step
 from migrate.store.database import Parameters, Store
 from migrate.store.states import sql_list
-from migrate.store.steps import with_needs
+from migrate.store.steps import by_keys
 
 LOOK = 500
 """So many rows are looked at with one query."""
@@ -41,29 +41,31 @@ class _Way:
     """
 
     behind: str
-    first: tuple[int, int]
+    first: int
     counts: str
     own: str
     other: str
 
 
-FORWARD = _Way("(p.phase, p.id) > (:phase, :id) ORDER BY p.phase, p.id", (-1, 0), "true", "key", "need")
+FORWARD = _Way("p.ordinal > :ordinal ORDER BY p.ordinal", -1, "true", "key", "need")
 BACKWARD = _Way(
-    "(p.phase, p.id) < (:phase, :id) ORDER BY p.phase DESC, p.id DESC",
-    (1 << 62, 1 << 62),
+    "p.ordinal < :ordinal ORDER BY p.ordinal DESC",
+    1 << 62,
     "EXISTS (SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = {key} AND (o.wrote OR o.undecided))",
     "need",
     "key",
 )
 FACTS = """
-SELECT p.id, p.phase, p.key, p.kind, p.source_sid, coalesce(s.state, 'planned') AS state, s.session, EXISTS (
+SELECT p.ordinal, p.key, p.kind, p.source_sid, coalesce(s.state, 'planned') AS state, s.session, EXISTS (
     SELECT 1 FROM step_needs n LEFT JOIN step_state b ON b.run = :run AND b.key = n.{other}
     WHERE n.plan = :plan AND n.{own} = p.key AND {other_counts} AND coalesce(b.state, 'planned') NOT IN ({settled})
 ) AS is_blocked
-FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
+FROM {steps} LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
 WHERE p.plan = :plan AND {counts} AND {which}
 """
-"""`{which}` chooses the steps: those behind a place in the order, or those of some keys."""
+"""`{steps}` and `{which}` choose the steps: those behind a place in the order, or those of some keys."""
+BEHIND = "plan_steps p"
+OF_KEYS = "json_each(:keys) wanted CROSS JOIN plan_steps p"
 DEPENDENTS = """
 SELECT {own} AS key FROM step_needs WHERE plan = :plan AND {other} = :settled AND {own} > :key
 ORDER BY {own} LIMIT :limit
@@ -90,8 +92,8 @@ ORDER BY p.id
 MARK = """
 INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attempts, undecided, wrote)
 SELECT :run, j.key, p.kind, p.source_sid, 'skipped', j.id, r.sessions, 0, 0, 0
-FROM journal j JOIN plan_steps p ON p.plan = :plan AND p.key = j.key JOIN runs r ON r.id = :run
-WHERE j.id > :last AND j.run = :run
+FROM journal j CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = j.key CROSS JOIN runs r ON r.id = :run
+WHERE j.id > :last AND +j.run = :run
 ON CONFLICT (run, key) DO UPDATE SET state = excluded.state, last = excluded.last, session = excluded.session
 """
 
@@ -156,7 +158,7 @@ class Frontier:
         while len(keys) < limit and (self._found or self._look()):
             if self._found:
                 keys.append(self._found.popleft())
-        return self._steps(keys)
+        return by_keys(self._store, int(self._where["plan"]), keys)
 
     def settled(self, key: str) -> None:
         """Say that a step is settled, and that on disk: what needs it may become ready."""
@@ -185,25 +187,25 @@ class Frontier:
         if len(keys) == LOOK:
             self._newly_settled.appendleft((settled, keys[-1]))
         if keys:
-            which = "p.key IN (SELECT value FROM json_each(:keys)) ORDER BY p.phase, p.id"
-            facts = self._rows(which, {"keys": json.dumps(keys)})
+            facts = self._rows(OF_KEYS, "p.key = wanted.value ORDER BY p.ordinal", {"keys": json.dumps(keys)})
             self._take(fact for fact in facts if self._was_passed(fact))
 
     def _look_further(self) -> None:
         """Go on through the plan."""
-        phase, number = self._place
-        facts = self._rows(f"{self._way.behind} LIMIT :limit", {"phase": phase, "id": number, "limit": LOOK})
+        facts = self._rows(
+            BEHIND, f"{self._way.behind} LIMIT :limit", {"ordinal": self._place, "limit": LOOK}
+        )
         self._is_exhausted = len(facts) < LOOK
         if facts:
-            self._place = (facts[-1]["phase"], facts[-1]["id"])
+            self._place = facts[-1]["ordinal"]
         self._take(facts)
 
-    def _rows(self, which: str, parameters: Parameters) -> list[dict[str, Any]]:
-        return self._store.rows(self._facts.format(which=which), {**self._where, **parameters})
+    def _rows(self, steps: str, which: str, parameters: Parameters) -> list[dict[str, Any]]:
+        return self._store.rows(self._facts.format(steps=steps, which=which), {**self._where, **parameters})
 
     def _was_passed(self, fact: Parameters) -> bool:
         """Whether the way through the plan has come past a step; it meets all others by itself."""
-        here, there = self._place, (fact["phase"], fact["id"])
+        here, there = self._place, fact["ordinal"]
         return self._is_exhausted or (there <= here if self._way is FORWARD else there >= here)
 
     def _take(self, facts: Iterable[Parameters]) -> None:
@@ -224,15 +226,6 @@ class Frontier:
         return fact["kind"] not in self._scope.skip_kinds and (
             self._only is None or fact["source_sid"] in self._only
         )
-
-    def _steps(self, keys: list[str]) -> list[Step]:
-        number = int(self._where["plan"])
-        rows = self._store.rows(
-            "SELECT * FROM plan_steps WHERE plan = :plan AND key IN (SELECT value FROM json_each(:keys))",
-            {"plan": number, "keys": json.dumps(keys)},
-        )
-        found = {step.key: step for step in with_needs(self._store, number, rows)}
-        return [found[key] for key in keys]
 
     def _services(self) -> frozenset[str] | None:
         """Return the services to work on; None for all of them."""
@@ -256,6 +249,7 @@ def _facts_sql(way: _Way, settled: Collection[State]) -> str:
         counts=way.counts.format(key="p.key"),
         other_counts=way.counts.format(key=f"n.{way.other}"),
         settled=sql_list(settled),
+        steps="{steps}",
         which="{which}",
     )
 

@@ -24,7 +24,7 @@ from migrate.store.codec import (
     settings_of,
     unpacked,
 )
-from migrate.store.database import CHUNK, Store, storable, to_json
+from migrate.store.database import CHUNK, Store, insert_all, storable, to_json
 from migrate.store.steps import BATCH, add_steps, source_sids_to_change, step, step_count, steps
 from migrate.store.verified import (
     Verification,
@@ -137,17 +137,18 @@ def add_service(
         services: what is known of them.
         masked: hides the secrets of a row, for people who look into the database.
     """
-    texts = [rows_text(service.rows) for service in services]
+    both = [(service, rows_text(service.rows)) for service in services]
+    heads = [_head_row(number, account_sid, *each) for each in both]
+    bulk = [_bulk_row(number, account_sid, *each) for each in both]
+    findings = [
+        _finding_row(number, account_sid, service, masked(row))
+        for service in services
+        for row in service.rows
+        if row.change or row.verdict in NOTEWORTHY
+    ]
     with store.writing() as db:
-        both = list(zip(services, texts, strict=True))
-        db.table("plan_services").insert_all(_head_row(number, account_sid, *each) for each in both)
-        db.table("plan_rows").insert_all(_bulk_row(number, account_sid, *each) for each in both)
-        db.table("findings").insert_all(
-            _finding_row(number, account_sid, service, masked(row))
-            for service in services
-            for row in service.rows
-            if row.change or row.verdict in NOTEWORTHY
-        )
+        for table, rows in (("plan_services", heads), ("plan_rows", bulk), ("findings", findings)):
+            insert_all(db, table, rows)
 
 
 def finish(store: Store, number: int) -> Plan:
@@ -278,7 +279,7 @@ def _head_row(number: int, account_sid: str, service: PlannedService, rows: str)
     image = settings_of(image_to_json(service.image)) if service.image else None
     refused = sorted(service.refused)
     items = {kind: asdict(count) for kind, count in service.items.items()}
-    reviewed = [image, refused, service.counterparts, items, service.receivers, rows]
+    reviewed = to_json([image, refused, service.counterparts, items, service.receivers])
     return {
         "plan": number,
         "source_sid": service.source_sid,
@@ -292,7 +293,7 @@ def _head_row(number: int, account_sid: str, service: PlannedService, rows: str)
         "refused": to_json(refused),
         "counterparts": to_json(service.counterparts),
         "items": to_json(items),
-        "digest": hashlib.sha256(to_json(reviewed).encode()).hexdigest(),
+        "digest": hashlib.sha256(f"{reviewed}{rows}".encode()).hexdigest(),
     }
 
 

@@ -66,13 +66,14 @@ CREATE TABLE findings (
 CREATE INDEX findings_of_plan ON findings (plan, source_sid);
 CREATE TABLE plan_steps (
     id INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans, key TEXT NOT NULL, phase INTEGER NOT NULL,
-    kind TEXT NOT NULL, action TEXT NOT NULL, account_sid TEXT NOT NULL, source_sid TEXT NOT NULL,
-    item_sid TEXT NOT NULL, service_sid TEXT, target_sid TEXT, before TEXT NOT NULL, after TEXT NOT NULL,
+    ordinal INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, account_sid TEXT NOT NULL,
+    source_sid TEXT NOT NULL, item_sid TEXT NOT NULL, service_sid TEXT, target_sid TEXT, before TEXT NOT NULL, after TEXT NOT NULL,
     detail TEXT NOT NULL, reversible INTEGER NOT NULL, UNIQUE (plan, key)
 );
-CREATE INDEX steps_in_order ON plan_steps (plan, phase);
-CREATE INDEX steps_of_service ON plan_steps (plan, source_sid, phase);
+CREATE INDEX steps_in_order ON plan_steps (plan, ordinal);
+CREATE INDEX steps_of_service ON plan_steps (plan, source_sid, ordinal);
 CREATE INDEX steps_of_kind ON plan_steps (plan, kind);
+CREATE INDEX steps_that_create ON plan_steps (plan, item_sid) WHERE action = 'create';
 CREATE TABLE step_needs (
     plan INTEGER NOT NULL REFERENCES plans, key TEXT NOT NULL, need TEXT NOT NULL, PRIMARY KEY (plan, key, need)
 ) WITHOUT ROWID;
@@ -168,7 +169,7 @@ VIEWS = {
             WHERE r.plan = p.plan ORDER BY r.id DESC LIMIT 1
         )
         WHERE p.plan IN {LATEST_PLANS} OR p.plan IN (SELECT plan FROM runs)
-        ORDER BY p.plan DESC, p.phase, p.id
+        ORDER BY p.plan DESC, p.ordinal
     """,
     "what_happened": """
         SELECT j.at, CASE WHEN r.undoes IS NULL THEN 'run ' || r.id

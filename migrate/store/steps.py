@@ -9,19 +9,21 @@ from typing import Any
 
 from migrate.core.errors import BadInput
 from migrate.model.step import Action, Step
-from migrate.store.database import Store, to_json
+from migrate.store.database import Store, insert_all, to_json
 
 BATCH = 1000
-ADD_STEP = """
-INSERT INTO plan_steps (plan, key, phase, kind, action, account_sid, source_sid, item_sid, service_sid, target_sid,
-    before, after, detail, reversible)
-VALUES (:plan, :key, :phase, :kind, :action, :account_sid, :source_sid, :item_sid, :service_sid, :target_sid,
-    :before, :after, :detail, :reversible)
-"""
+PHASE_BITS = 40
+"""An ordinal is a step's phase and, in its lower bits, a number that grows from step to step."""
 ADD_NEED = "INSERT INTO step_needs (plan, key, need) VALUES (?, ?, ?)"
 NEEDS = """
-SELECT key, need FROM step_needs WHERE plan = :plan
-    AND key IN (SELECT value FROM json_each(:keys)) ORDER BY 1, 2
+SELECT n.key, n.need FROM json_each(:keys) wanted CROSS JOIN step_needs n ON n.plan = :plan AND n.key = wanted.value
+ORDER BY 1, 2
+"""
+
+
+BY_KEYS = """
+SELECT p.* FROM json_each(:keys) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = wanted.value
+ORDER BY wanted.key
 """
 
 
@@ -33,9 +35,16 @@ def add_steps(store: Store, number: int, account_sid: str, steps: Iterable[tuple
     stream = iter(steps)
     while batch := list(islice(stream, BATCH)):
         with store.writing() as db:
-            db.conn.executemany(
-                ADD_STEP, [_step_row(number, account_sid, phase, step) for phase, step in batch]
-            )
+            last = db.execute("SELECT coalesce(max(id), 0) FROM plan_steps").fetchone()[0]
+            rows = [
+                {
+                    **_step_row(number, account_sid, step),
+                    "phase": phase,
+                    "ordinal": (phase << PHASE_BITS) + count,
+                }
+                for count, (phase, step) in enumerate(batch, last + 1)
+            ]
+            insert_all(db, "plan_steps", rows)
             needs = [(number, step.key, need) for _, step in batch for need in dict.fromkeys(step.needs)]
             db.conn.executemany(ADD_NEED, needs)
 
@@ -47,12 +56,12 @@ def steps(
     one = "" if source_sid is None else "AND source_sid = :source_sid "
     some = "" if kinds is None else "AND kind IN (SELECT value FROM json_each(:kinds)) "
     for rows in store.batches(
-        f"SELECT * FROM plan_steps WHERE plan = :plan {one}{some}AND (phase, id) > (:phase, :id) "
-        "ORDER BY phase, id LIMIT :limit",
+        f"SELECT * FROM plan_steps WHERE plan = :plan {one}{some}AND ordinal > :ordinal "
+        "ORDER BY ordinal LIMIT :limit",
         {"plan": number, "source_sid": source_sid, "kinds": json.dumps(sorted(kinds or ()))},
-        after={"phase": -1, "id": 0},
+        after={"ordinal": -1},
     ):
-        yield from with_needs(store, number, rows)
+        yield from _with_needs(store, number, rows)
 
 
 def step(store: Store, number: int, key: str) -> Step:
@@ -61,12 +70,10 @@ def step(store: Store, number: int, key: str) -> Step:
     Raises:
         BadInput: the plan has none with this key.
     """
-    rows = store.rows(
-        "SELECT * FROM plan_steps WHERE plan = :plan AND key = :key", {"plan": number, "key": key}
-    )
-    if not rows:
+    found = by_keys(store, number, [key])
+    if not found:
         raise BadInput(f"There is no step {key} in plan number {number} of {store.path}.")
-    return with_needs(store, number, rows)[0]
+    return found[0]
 
 
 def step_count(store: Store, number: int, source_sid: str | None = None) -> int:
@@ -88,19 +95,23 @@ def source_sids_to_change(store: Store, number: int) -> Iterator[str]:
     return (row["source_sid"] for row in rows)
 
 
-def with_needs(store: Store, number: int, rows: Sequence[Mapping[str, Any]]) -> list[Step]:
-    """Return the steps that rows of their table describe, with what they need."""
+def by_keys(store: Store, number: int, keys: Sequence[str]) -> list[Step]:
+    """Return some steps of a plan, in the order of their keys as given."""
+    rows = store.rows(BY_KEYS, {"plan": number, "keys": json.dumps(keys)})
+    return _with_needs(store, number, rows)
+
+
+def _with_needs(store: Store, number: int, rows: Sequence[Mapping[str, Any]]) -> list[Step]:
     needs: dict[str, list[str]] = {}
     for row in store.rows(NEEDS, {"plan": number, "keys": json.dumps([row["key"] for row in rows])}):
         needs.setdefault(row["key"], []).append(row["need"])
     return [_step(row, tuple(needs.get(row["key"], ()))) for row in rows]
 
 
-def _step_row(number: int, account_sid: str, phase: int, step: Step) -> dict[str, Any]:
+def _step_row(number: int, account_sid: str, step: Step) -> dict[str, Any]:
     return {
         "plan": number,
         "key": step.key,
-        "phase": phase,
         "kind": step.kind,
         "action": step.action.value,
         "account_sid": account_sid,
