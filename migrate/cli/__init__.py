@@ -1,1 +1,1 @@
-"""The thin shell."""
+"""The thin shell: parse, call, present, exit code. No logic."""

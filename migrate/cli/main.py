@@ -1,38 +1,46 @@
-"""The thin shell: parse, call, present, exit code. Everything heavy is imported where it is used, so that
-`--help` answers at once.
+"""The command line: each command parses, calls one plain function, and presents what it returns.
+
+Everything heavy is imported where it is used, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from migrate.cli.options import (
+    APPLY,
+    EXPORT,
+    REPORT,
+    TARGET,
+    ApplyChoice,
+    ExportChoice,
     InOrderOfUse,
-    apply_options,
+    ReportChoice,
+    TargetChoice,
+    account_option,
+    choices,
     concurrency_option,
-    export_options,
-    report_options,
-    target_options,
+    drift_option,
+    limit_option,
+    options,
+    service_option,
+    settle_option,
+    yes_option,
 )
+from migrate.cli.rehearsals import demo, simulator
+from migrate.cli.shell import output_of, present_run, tool
 from migrate.core.errors import Declined, MigrateError
 
 if TYPE_CHECKING:
-    from migrate.cli.present import Output
-    from migrate.commands.apply import ApplyOptions
-    from migrate.commands.context import Context
-    from migrate.commands.diff import DiffOptions
-    from migrate.commands.export import ExportOptions
-    from migrate.execute.attempts import Limits
+    from migrate.model.plan import Plan
     from migrate.store import Store
-    from migrate.store.journal import Run
-    from migrate.store.plans import Plan
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -54,10 +62,10 @@ def cli() -> None:
 
 
 @cli.command(short_help="Read the Chat Services into a snapshot.")
-@export_options
-@concurrency_option
-@click.pass_context
-def export(context: click.Context, /, concurrency: int, **options: Any) -> None:
+@service_option
+@options(*EXPORT, account_option, concurrency_option)
+@choices(ExportChoice)
+def export(context: click.Context, choice: ExportChoice, account: str | None) -> None:
     """Read the Chat Services, through v1 and v2, and their roles into a snapshot.
 
     \b
@@ -67,51 +75,66 @@ def export(context: click.Context, /, concurrency: int, **options: Any) -> None:
     """
     from migrate.commands.export import export
 
-    snapshot = export(_context(context), _export_options(concurrency, **options))
+    with tool(context, account=account) as made:
+        snapshot = export(made, choice.options())
+    apis = ", ".join(snapshot.examined.apis) or "none found"
+    services = "1 Chat Service" if snapshot.services == 1 else f"{snapshot.services} Chat Services"
     click.echo(
-        f"Snapshot {snapshot.id}: {snapshot.services} Chat Services of {snapshot.account_sid} "
-        f"({snapshot.source}, {snapshot.apis or 'none found'}). Next: chat-migrate diff"
+        f"Snapshot {snapshot.id}: {services} of {snapshot.account_sid} ({snapshot.source}, {apis}). "
+        "Next: chat-migrate diff"
     )
 
 
 @cli.command(short_help="The dry run: show what would change.")
-@target_options
-@report_options
-@concurrency_option
+@service_option
+@options(*TARGET, *REPORT, account_option, settle_option, concurrency_option)
+@click.option("--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]")
 @click.option("--offline", is_flag=True, help="Compare with nothing live: show all that would be set.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 if changes are pending.")
-@click.pass_context
-def diff(context: click.Context, /, offline: bool, exit_code: bool, concurrency: int, **rest: Any) -> None:
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if changes are pending, with 4 if services are missing.")
+@choices(TargetChoice, ReportChoice)
+def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: click.Context,
+    choice: TargetChoice,
+    report: ReportChoice,
+    account: str | None,
+    settle: float | None,
+    exit_code: bool,
+) -> None:
     """Show what would change, and store it as a plan. Never writes to Twilio.
 
     \b
     chat-migrate diff
-    chat-migrate diff --format html -o dry-run.html
+    chat-migrate diff -o dry-run.html
     chat-migrate diff --format json | jq .summary
     chat-migrate diff --exit-code
     chat-migrate diff --target new
     chat-migrate diff --target-map services.csv
     """
     from migrate.commands.diff import diff
-    from migrate.report.reporting import diff_report
-    from migrate.store import plans, snapshots
+    from migrate.commands.ending import code_of_plan
+    from migrate.report.assembly import diff_report
 
-    output, tool = _output(context, **rest), _context(context)
-    options = _diff_options(concurrency, offline=offline, **rest)
-    with tool.locked_store("diff") as store:
-        plan = diff(tool, store, snapshots.latest(store), options)
-        output.write(diff_report(store, plan))
-        pending = plans.step_count(store, plan.number)
-    sys.exit(3 if exit_code and pending else 0)
+    output = output_of(context, report)
+    with tool(context, account=account, settle=settle) as made:
+        plan = diff(made, choice.options())
+        next_command = "chat-migrate apply" if plan.steps else "nothing: everything is as it should be"
+        with made.opened() as store:
+            output.write(diff_report(store, plan), next_commands=(next_command,))
+    sys.exit(code_of_plan(plan) if exit_code else 0)
 
 
 @cli.command(short_help="Execute a plan exactly as reviewed.")
-@click.option("--plan", "plan_id", metavar="ID", help="The plan to apply, by its id; the latest if absent.")
-@apply_options
-@report_options
-@concurrency_option
-@click.pass_context
-def apply(context: click.Context, /, plan_id: str | None, yes: bool, concurrency: int, **rest: Any) -> None:
+@click.option("--plan", "plan_id", metavar="ID", help="Apply this plan.  [default: the newest of the account]")
+@service_option
+@options(*APPLY, *REPORT, account_option, settle_option, concurrency_option)
+@choices(ApplyChoice, ReportChoice)
+def apply(
+    context: click.Context,
+    choice: ApplyChoice,
+    report: ReportChoice,
+    account: str | None,
+    settle: float | None,
+) -> None:
     """Execute a plan exactly as reviewed; refuse it if its snapshot or target has changed.
 
     \b
@@ -121,35 +144,28 @@ def apply(context: click.Context, /, plan_id: str | None, yes: bool, concurrency
     """
     from migrate.cli.present import ask, require_consent
     from migrate.commands.apply import apply
-    from migrate.store import plans
 
-    output, tool = _output(context, **rest), _context(context)
-    require_consent(yes=yes)
-    with tool.locked_store("apply") as store:
-        plan = plans.get(store, plan_id) if plan_id else plans.latest(store)
-        options = _apply_options(concurrency, **rest)
-        run = apply(tool, store, plan, options, lambda plan: ask(store, plan, yes=yes))
-        code = _present_run(store, plan, run, output, limited=options.limits.services is not None)
+    output = output_of(context, report)
+    require_consent(yes=choice.yes)
+    with tool(context, account=account, settle=settle) as made:
+        run = apply(made, choice.options(), lambda *asked: ask(*asked, yes=choice.yes))
+        code = present_run(made, run, output, limited=bool(choice.limit or choice.services))
     sys.exit(code)
 
 
 @cli.command(short_help="Continue a run that was cut off.")
-@click.option(
-    "--yes", is_flag=True, help="Accepted for scripts; what the run writes was agreed to when it began."
-)
-@click.option("--limit", metavar="N", type=click.IntRange(1), help="Change at most this many services.")
-@click.option("--allow-drift", is_flag=True, help="Overwrite values that changed since the plan was made.")
-@report_options
-@concurrency_option
-@click.pass_context
-def resume(
+@click.option("--yes", is_flag=True, help="Agree beforehand, where the run was cut off before anybody was asked.")
+@options(limit_option, drift_option, *REPORT, account_option, settle_option, concurrency_option)
+@choices(ReportChoice)
+def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: click.Context,
-    /,
+    report: ReportChoice,
     yes: bool,
     limit: int | None,
     allow_drift: bool,
-    concurrency: int,
-    **report: Any,
+    account: str | None,
+    settle: float | None,
+    concurrency: int | None,
 ) -> None:
     """Continue the last unfinished run, from whatever state a crash left.
 
@@ -158,29 +174,36 @@ def resume(
     \b
     chat-migrate resume
     """
-    del yes
-    from migrate.commands.apply import resume
-    from migrate.store import plans
+    from migrate.cli.present import ask
+    from migrate.commands.run import ResumeOptions, resume
 
-    output, tool = _output(context, **report), _context(context)
-    with tool.locked_store("resume") as store:
-        run = resume(tool, store, _limits(concurrency, limit, allow_drift))
+    output = output_of(context, report)
+    wanted = ResumeOptions(concurrency, limit, allow_drift)
+    with tool(context, account=account, settle=settle) as made:
+        run = resume(made, wanted, lambda *asked: ask(*asked, yes=yes), _shown(silent=yes))
         if run is None:
             click.echo("There is no unfinished run: nothing to resume.")
             return
-        code = _present_run(store, plans.by_number(store, run.plan), run, output, limited=limit is not None)
+        code = present_run(made, run, output, limited=limit is not None)
     sys.exit(code)
 
 
 @cli.command(short_help="Export, diff, confirm and apply in one go.")
-@export_options
-@target_options
-@apply_options
-@report_options
-@concurrency_option
-@click.pass_context
-def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> None:
-    """Migrate in one shot: export, diff, confirmation, apply, verify, summary.
+@service_option
+@options(*EXPORT, *TARGET, *APPLY, *REPORT, account_option, settle_option, concurrency_option)
+@click.option("--verify", "verified", is_flag=True, help="Read all targets again at the end, and compare.")
+@choices(ExportChoice, TargetChoice, ApplyChoice, ReportChoice)
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: click.Context,
+    exported: ExportChoice,
+    target: TargetChoice,
+    choice: ApplyChoice,
+    report: ReportChoice,
+    account: str | None,
+    settle: float | None,
+    verified: bool,
+) -> None:
+    """Migrate in one shot: export, diff, confirmation, apply, summary. Each write is verified by its answer.
 
     \b
     chat-migrate run
@@ -189,174 +212,232 @@ def run(context: click.Context, /, yes: bool, concurrency: int, **rest: Any) -> 
     chat-migrate run --yes --target new
     """
     from migrate.cli.present import ask, require_consent
-    from migrate.commands.export import check_options
     from migrate.commands.run import RunOptions, run
 
-    output, tool = _output(context, **rest), _context(context)
-    require_consent(yes=yes)
-    export_options = _export_options(concurrency, **rest)
-    check_options(tool, export_options)
-    everything = RunOptions(
-        export_options, _diff_options(concurrency, **rest), _apply_options(concurrency, **rest)
-    )
-    with tool.locked_store("run", must_exist=False) as store:
-        show = _silent if yes else _show_diff(store)
-        plan, done = run(tool, store, everything, lambda plan: ask(store, plan, yes=yes), show)
-        code = _present_run(store, plan, done, output, limited=rest["limit"] is not None)
+    output = output_of(context, report)
+    require_consent(yes=choice.yes)
+    everything = RunOptions(exported.options(), target.options(), choice.options())
+    with tool(context, account=account, settle=settle) as made:
+        done = run(made, everything, lambda *asked: ask(*asked, yes=choice.yes), _shown(silent=choice.yes))
+        code = present_run(made, done, output, limited=choice.limit is not None)
+        if verified and not code:
+            code = _verified(context, account, settle, ReportChoice())
     sys.exit(code)
 
 
-@cli.command(short_help="Where things stand, and what to type next.")
-@report_options
-@click.pass_context
-def status(context: click.Context, /, **report: Any) -> None:
-    """Show where things stand, what is left, the last errors, and the next command to type.
+def _shown(*, silent: bool) -> Callable[[Store, Plan], None]:
+    """Return what shows the plan before the question; with --yes nobody is there to decide."""
+
+    def show(store: Store, plan: Plan) -> None:
+        from migrate.report import render, width_of
+        from migrate.report.assembly import diff_report
+        from migrate.report.layout import View
+
+        width = width_of(shutil.get_terminal_size((100, 24)).columns)
+        render(diff_report(store, plan), "text", sys.stderr, View(full=False, width=width))
+
+    return (lambda _store, _plan: None) if silent else show
+
+
+@cli.command(short_help="What is going on, what is left, and what to type next.")
+@options(*REPORT, account_option)
+@choices(ReportChoice)
+def status(context: click.Context, report: ReportChoice, account: str | None) -> None:
+    """Show what is going on, what is left, the last errors, and the next command to type.
 
     Other formats than text print the whole report of the newest run, or of the plan if none has begun.
 
     \b
     chat-migrate status
-    chat-migrate status --format html -o status.html
+    chat-migrate status -o status.html
     """
     from migrate.commands.status import as_text, report_of, status
-    from migrate.store import open_store
 
-    output = _output(context, **report)
-    with open_store(context.obj["db"], must_exist=True) as store:
-        found = status(store)
-        if output.format == "text":
+    output = output_of(context, report)
+    with tool(context, account=account) as made, made.opened() as store:
+        found = status(made, store)
+        if output.chosen == "text":
             output.write_text(as_text(found))
         else:
             output.write(report_of(store, found))
 
 
-@cli.command(short_help="Read the targets again and compare.")
-@click.option("--plan", "plan_id", metavar="ID", help="The plan to compare with; the latest if absent.")
-@report_options
-@concurrency_option
+@cli.command(short_help="Snapshots, plans and runs, with the ids that other commands take.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="Print the table in this format.")
+@account_option
 @click.pass_context
-def verify(context: click.Context, /, plan_id: str | None, concurrency: int, **report: Any) -> None:
+def history(context: click.Context, format_: str, account: str | None) -> None:
+    """List the snapshots, plans and runs of the database, oldest first, with the ids that other commands take.
+
+    \b
+    chat-migrate history
+    chat-migrate history --format json
+    """
+    import json
+    from dataclasses import asdict
+
+    from tabulate import tabulate
+
+    from migrate.commands.history import as_table, history
+
+    with tool(context, account=account) as made:
+        found = history(made)
+    if format_ == "json":
+        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+    elif found:
+        click.echo(tabulate(as_table(found), headers="keys", tablefmt="plain"))
+    else:
+        click.echo("The database holds no snapshot, plan or run.")
+
+
+@cli.command(short_help="Read the targets again and compare.")
+@click.option("--plan", "plan_id", metavar="ID", help="Compare with this plan.  [default: the newest of the account]")
+@options(*REPORT, account_option, settle_option, concurrency_option)
+@choices(ReportChoice)
+def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: click.Context,
+    report: ReportChoice,
+    plan_id: str | None,
+    account: str | None,
+    settle: float | None,
+    concurrency: int | None,
+) -> None:
     """Read the targets again and compare them with the plan, field by field. Exits with 3 on a mismatch.
 
     \b
     chat-migrate verify
-    chat-migrate verify --format markdown -o verified.md
+    chat-migrate verify -o verified.md
     """
-    from migrate.commands.verify import read_again
-    from migrate.report.reporting import verify_report
-    from migrate.store import journal, plans
+    sys.exit(_verified(context, account, settle, report, plan_id, concurrency))
 
-    output, tool = _output(context, **report), _context(context)
-    with tool.locked_store("verify") as store:
-        plan = plans.get(store, plan_id) if plan_id else plans.latest(store)
-        read_again(tool, store, plan, concurrency)
-        found = verify_report(store, plan, journal.find_latest_of(store, plan))
-        plans.note_verified(store, plan, found.summary.services_to_change)
-        output.write(found)
-    sys.exit(3 if found.summary.services_to_change else 0)
+
+def _verified(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: click.Context,
+    account: str | None,
+    settle: float | None,
+    report: ReportChoice,
+    plan_id: str | None = None,
+    concurrency: int | None = None,
+) -> int:
+    from migrate.commands.ending import code_of_verification
+    from migrate.commands.verify import VerifyOptions, verify
+    from migrate.report.assembly import verify_report
+
+    output = output_of(context, report)
+    with tool(context, account=account, settle=settle) as made:
+        found = verify(made, VerifyOptions(plan_id, concurrency))
+        with made.opened() as store:
+            output.write(verify_report(store, found.plan))
+    return code_of_verification(found.plan, found.differences)
 
 
 @cli.command(short_help="Restore what a run has overwritten.")
 @click.option(
-    "--run",
-    "run_id",
-    type=int,
-    metavar="ID",
-    help="The run to undo; the latest that wrote something if absent.",
+    "--run", "run_id", type=int, metavar="ID", help="Undo this run.  [default: the newest that wrote something]"
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be restored, removed and left.")
-@click.option(
-    "--delete-created", is_flag=True, help="Also remove services and roles that the run has created."
-)
-@click.option("--yes", is_flag=True, help="Do not ask before writing.")
-@report_options
-@concurrency_option
-@click.pass_context
-def rollback(
+@click.option("--delete-created", is_flag=True, help="Also remove services and roles that the run has created.")
+@options(yes_option, *REPORT, account_option, settle_option, concurrency_option)
+@choices(ReportChoice)
+def rollback(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: click.Context,
-    /,
+    report: ReportChoice,
     run_id: int | None,
     dry_run: bool,
     delete_created: bool,
     yes: bool,
-    concurrency: int,
-    **report: Any,
+    account: str | None,
+    settle: float | None,
+    concurrency: int | None,
 ) -> None:
     """Restore the settings that a run has overwritten, newest first.
 
-    Only where the target still holds what the run wrote; what someone changed since is reported and left.
+    Only where the target still holds what the run wrote; what someone changed since is reported and left unchanged.
 
     \b
     chat-migrate rollback --dry-run
     chat-migrate rollback --yes
     chat-migrate rollback --run 3 --yes --delete-created
     """
-    from migrate.cli.present import ask_rollback, exit_code_of, require_consent
-    from migrate.commands.rollback import RollbackOptions, find_run, preview_rollback, rollback
+    from migrate.cli.present import ask_rollback, require_consent
+    from migrate.commands.rollback import RollbackOptions, preview_rollback, rollback
+    from migrate.report.assembly import rollback_report
 
-    output, tool = _output(context, **report), _context(context)
-    options = RollbackOptions(delete_created, concurrency)
+    output = output_of(context, report)
+    wanted = RollbackOptions(run_id, delete_created, concurrency)
     if not dry_run:
         require_consent(yes=yes)
-    with tool.locked_store("rollback") as store:
-        undone = find_run(store, run_id)
-        if undone is None:
-            click.echo("No run has written anything that is not rolled back: nothing to do.")
-            return
+    nothing = "No run has written anything that is not rolled back: nothing to do."
+    with tool(context, account=account, settle=settle) as made:
         if dry_run:
-            output.write(preview_rollback(tool, store, undone, options))
+            previewed = preview_rollback(made, wanted)
+            if previewed is None:
+                click.echo(nothing)
+                return
+            undone, entries = previewed
+            with made.opened() as store:
+                output.write(rollback_report(store, undone, lambda _sid: entries, delete_created=delete_created))
             return
+        run = rollback(made, wanted, lambda _store, undoable: ask_rollback(undoable, yes=yes))
+        if run is None:
+            click.echo(nothing)
+            return
+        code = present_run(made, run, output, limited=False)
+    sys.exit(code)
 
-        def confirm() -> None:
-            ask_rollback(store, undone, yes=yes, delete_created=delete_created)
 
-        told = rollback(tool, store, undone, options, confirm)
-        output.write(told)
-    sys.exit(exit_code_of(told.summary.steps_by_state))
-
-
-@cli.command(short_help="What became of what: old SID, new SID.")
-@click.option(
-    "--format",
-    type=click.Choice(["csv", "json"]),
-    default="csv",
-    show_default=True,
-    help="How to print the table.",
-)
+@cli.command(short_help="End a lock that its holder can't end.")
+@click.argument("lock_id", metavar="ID")
 @click.pass_context
-def sids(context: click.Context, /, format: str) -> None:  # noqa: A002 - the option's name
-    """Print what became of what: old SID, new SID, for services and roles that were re-created elsewhere.
+def unlock(context: click.Context, lock_id: str) -> None:
+    """End a lock by the ID that a refusal has shown, when its holder no longer runs.
+
+    \b
+    chat-migrate unlock 5f2b9c01
+    """
+    from migrate.commands.history import unlock
+
+    with tool(context) as made:
+        unlock(made, lock_id)
+    click.echo(f"Lock {lock_id} is ended.")
+
+
+@cli.command(short_help="Which new SID stands for which old one.")
+@click.option("--format", "format_", type=click.Choice(["csv", "json"]), default="csv", show_default=True,
+              help="Print the table in this format.")
+@click.option("--account", metavar="AC…", help="Only targets in this account.  [default: all]")
+@click.pass_context
+def sids(context: click.Context, format_: str, account: str | None) -> None:
+    """Print old SID and new SID of the services and roles that were re-created elsewhere.
+
+    The output can be read again as --target-map.
 
     \b
     chat-migrate sids > sids.csv
     chat-migrate sids --format json
     """
     from migrate.commands.sids import sid_table
-    from migrate.store import open_store
 
-    with open_store(context.obj["db"], must_exist=True) as store:
-        for line in sid_table(store, format):
+    with tool(context) as made, made.opened() as store:
+        for line in sid_table(store, account, format_):
             click.echo(line)
 
 
 @cli.command(short_help="Every field, its target and its verdict.")
-@click.option(
-    "--format",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the table.",
-)
-def mappings(format: str) -> None:  # noqa: A002 - the option's name
+@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text",
+              show_default=True, help="Print the table in this format.")
+def mappings(format_: str) -> None:
     """Print every field of a v1 and v2 Service, its target, and the rule of its verdict.
 
     \b
     chat-migrate mappings
     chat-migrate mappings --format markdown
     """
-    from migrate.commands.mappings import coverage_table
+    from migrate.report import width_of
+    from migrate.report.coverage import coverage_table
 
-    click.echo(coverage_table(format), nl=False)
+    click.echo(coverage_table(format_, width_of(shutil.get_terminal_size((100, 24)).columns)), nl=False)
 
 
 @cli.command(short_help="The JSON Schema of the reports.")
@@ -373,64 +454,8 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-@cli.command(short_help="Serve an embedded Twilio for rehearsals.")
-@click.option(
-    "--port",
-    metavar="N",
-    type=click.IntRange(0, 65535),
-    default=0,
-    show_default="a free one",
-    help="To listen on.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Which made-up account to serve.")
-@click.option(
-    "--services", type=click.IntRange(0), default=12, show_default=True, help="Chat Services in it."
-)
-@click.option(
-    "--latency", "latency_ms", type=click.FloatRange(0), default=0.0, metavar="MS", help="Of each request."
-)
-@click.option("--max-concurrent", type=click.IntRange(1), help="Answer 429/20429 above this many at once.")
-@click.option(
-    "--fault-rate", type=click.FloatRange(0, 1), default=0.0, help="Share of requests that go wrong."
-)
-@click.option("--fault-seed", type=int, default=0, help="Which of them, and how.")
-@click.option("--state", type=click.Path(path_type=Path), help="Keep the state in this file.")
-def simulator(**settings: Any) -> None:
-    """Serve an embedded Twilio on this machine, for rehearsals: Chat v1, v2, v3 and Conversations v1.
-
-    It prints the variables that point chat-migrate at it, and serves until Ctrl-C.
-
-    \b
-    chat-migrate simulator --port 8765
-    chat-migrate simulator --services 200 --latency 50 --max-concurrent 20 --fault-rate 0.05
-    """
-    from migrate.commands.simulator import serve_forever
-
-    serve_forever(settings, click.echo)
-
-
-@cli.command(short_help="The whole job on the simulator, no account needed.")
-@click.pass_context
-def demo(context: click.Context) -> None:
-    """Do the whole job on the embedded simulator; needs no credentials and no network.
-
-    Leaves demo.db and demo.html in the current folder to look at.
-
-    \b
-    chat-migrate demo
-    """
-    from migrate.commands.demo import demo
-
-    context.obj["db"] = Path("demo.db")
-    text, page = _output(context, format="text"), _output(context, format="html", output=Path("demo.html"))
-
-    def show(stage: Any) -> None:
-        click.secho(f"\n== {stage.title}", bold=True)
-        if stage.report is not None:
-            text.write(stage.report)
-
-    demo(_context(context), show, page.write)
-    click.echo("\nLook at demo.html in a browser, and at demo.db with sqlite-utils or Datasette.")
+cli.add_command(simulator)
+cli.add_command(demo)
 
 
 def main() -> NoReturn:
@@ -448,7 +473,9 @@ def main() -> NoReturn:
         click.echo(answer, err=True)
         sys.exit(answer.exit_code)
     except MigrateError as error:
-        click.echo(f"Error: {error}", err=True)
+        from migrate.core.masking import mask_text
+
+        click.echo(mask_text(f"Error: {error}"), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output went away; Python must not complain about it again at exit.
@@ -471,89 +498,3 @@ def _fit_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _context(context: click.Context) -> Context:
-    from migrate.commands.context import Context
-    from migrate.core.progress import Progress
-
-    progress = Progress(quiet=context.obj["quiet"], verbose=context.obj["verbose"])
-    return Context(context.obj["db"], os.environ, progress)
-
-
-def _export_options(
-    concurrency: int, *, services: tuple[str, ...], api: str, files: tuple[Path, ...], **_other: Any
-) -> ExportOptions:
-    from migrate.commands.export import ExportOptions
-    from migrate.source.live import ExportRequest
-
-    apis = ("v1", "v2") if api == "both" else (api,)
-    return ExportOptions(ExportRequest(apis, services, concurrency), files)
-
-
-def _diff_options(
-    concurrency: int,
-    *,
-    target: str | None,
-    target_map: Path | None,
-    again: bool,
-    offline: bool = False,
-    **_other: Any,
-) -> DiffOptions:
-    from migrate.commands.diff import DiffOptions
-
-    options = DiffOptions(
-        target or ("map" if target_map else "same"), target_map, again, offline, concurrency
-    )
-    options.lines()
-    return options
-
-
-def _apply_options(
-    concurrency: int,
-    *,
-    limit: int | None,
-    allow_drift: bool,
-    max_changes: int | None,
-    max_change_percent: float | None,
-    **_other: Any,
-) -> ApplyOptions:
-    from migrate.commands.apply import ApplyOptions
-    from migrate.execute.guards import Thresholds
-
-    return ApplyOptions(_limits(concurrency, limit, allow_drift), Thresholds(max_changes, max_change_percent))
-
-
-def _limits(concurrency: int, limit: int | None, allow_drift: bool) -> Limits:
-    from migrate.execute.attempts import Limits
-
-    return Limits(concurrency=concurrency, services=limit, allow_drift=allow_drift)
-
-
-def _output(context: click.Context, *, format: str, output: Path | None = None, **_other: Any) -> Output:  # noqa: A002
-    from migrate.cli.present import Output, wants_color
-
-    wanted = Output(format, output, wants_color(os.environ), context.obj["verbose"], context.obj["quiet"])
-    wanted.check()
-    return wanted
-
-
-def _present_run(store: Store, plan: Plan, run: Run, output: Output, *, limited: bool) -> int:
-    from migrate.cli.present import exit_code_of
-    from migrate.commands.rollback import report_of
-    from migrate.report.reporting import run_report
-
-    report = run_report(store, plan, run) if run.undoes is None else report_of(store, run)
-    output.write(report)
-    return exit_code_of(report.summary.steps_by_state, limited=limited)
-
-
-def _show_diff(store: Store) -> Callable[[Plan], None]:
-    from migrate.report import render
-    from migrate.report.reporting import diff_report
-
-    return lambda plan: render(diff_report(store, plan), "text", sys.stderr)
-
-
-def _silent(_plan: Plan) -> None:
-    """Show nothing: with --yes nobody is there to decide."""

@@ -1,9 +1,11 @@
-"""What a person or a pipe gets to see: reports, confirmations and exit codes."""
+"""Where results go, and how people are asked."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,12 +19,14 @@ import click
 from migrate.core.errors import BadInput, Declined
 
 if TYPE_CHECKING:
+    from migrate.commands.rollback import Undoable
+    from migrate.model.plan import Plan
     from migrate.report.model import Report
     from migrate.store import Store
-    from migrate.store.journal import Run
-    from migrate.store.plans import Plan
 
-PRIVATE = 0o600
+COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database."""
+WHERE = {"same": "in place in", "new": "to new Services of", "map": "to mapped Services of"}
 
 
 @dataclass(frozen=True)
@@ -30,38 +34,60 @@ class Output:
     """Where a report goes and how.
 
     Attributes:
-        format: one of `migrate.report.FORMATS`.
+        db: the database, which is never written over.
+        format: one of `migrate.report.FORMATS`, or None: by the file's ending.
         file: a file to write, or None for stdout.
+        full: print everything, also in a terminal.
         color: whether stdout shows colour.
-        verbose: print long lists whole.
         quiet: say nothing about a file that was written.
     """
 
-    format: str = "text"
+    db: Path
+    format: str | None = None
     file: Path | None = None
+    full: bool = False
     color: bool = False
-    verbose: bool = False
     quiet: bool = False
 
     def check(self) -> None:
         """Refuse a file that cannot be written, before any work is done.
 
         Raises:
-            BadInput: its folder does not exist or is not writable.
+            BadInput: its folder does not exist or is not writable, or it is the database.
         """
         if self.file is None:
             return
+        if any(_is_same(self.file, self.db.with_name(self.db.name + suffix)) for suffix in COMPANIONS):
+            raise BadInput(f"{self.file} is the database, or belongs to it. Choose another file with -o.")
         if not _can_be_written(self.file):
             raise BadInput(
-                f"{self.file} cannot be written: choose a file in a folder that exists and is writable."
+                f"{self.file} cannot be written. Choose a file in a folder that exists and is writable."
             )
 
-    def write(self, report: Report) -> None:
-        """Print the report, or put it into the file, whole or not at all, readable by its owner only."""
+    @property
+    def chosen(self) -> str:
+        """The format: as chosen, else by the file's ending, else text."""
+        from migrate.report import format_of
+
+        return format_of(self.file, self.format)
+
+    def write(self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()) -> None:
+        """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
+        from migrate.report import FILE_WIDTH, render, width_of
+        from migrate.report.layout import View
+
+        on_screen = self.file is None and sys.stdout.isatty()
+        width = width_of(shutil.get_terminal_size().columns) if on_screen else FILE_WIDTH
+        view = View(self.full or not on_screen, width, notes, next_commands)
         with self._stream() as stream:
-            self._render(report, stream)
-        if self.file is not None:
-            self._tell(report)
+            render(report, self.chosen, stream, view, color=self.color and on_screen)
+        if self.file is not None and not self.quiet:
+            summary = report.summary
+            click.echo(
+                f"Wrote {self.file}: {_count(summary.services, 'service')} examined, "
+                f"{_count(summary.changes, 'change')}, {_count(summary.steps, 'step')}.",
+                err=True,
+            )
 
     def write_text(self, text: str) -> None:
         """Print some lines, or put them into the file, likewise."""
@@ -73,29 +99,33 @@ class Output:
         if self.file is None:
             yield sys.stdout
             sys.stdout.flush()
-            return
-        handle, name = tempfile.mkstemp(dir=self.file.parent, prefix=".chat-migrate-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        elif self.file.exists() and not stat.S_ISREG(self.file.stat().st_mode):
+            # A pipe or device is written through, never replaced.
+            with self.file.open("w", encoding="utf-8") as stream:
                 yield stream
-            Path(name).replace(self.file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        else:
+            with _replacing(self.file) as stream:
+                yield stream
 
-    def _tell(self, report: Report) -> None:
-        if not self.quiet:
-            summary = report.summary
-            click.echo(
-                f"Wrote {self.file}: {summary.services} services examined, {summary.services_to_change} to change, "
-                f"{summary.steps} steps.",
-                err=True,
-            )
 
-    def _render(self, report: Report, stream: TextIO) -> None:
-        from migrate.report import render
+@contextmanager
+def _replacing(file: Path) -> Iterator[TextIO]:
+    target = file.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".chat-migrate-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            yield stream
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
-        render(report, self.format, stream, color=self.color, verbose=self.verbose)
+
+def _is_same(file: Path, other: Path) -> bool:
+    try:
+        return file.resolve() == other.resolve() or (file.exists() and other.exists() and file.samefile(other))
+    except OSError:
+        return False
 
 
 def _can_be_written(file: Path) -> bool:
@@ -117,70 +147,83 @@ def require_consent(*, yes: bool) -> None:
         BadInput: no --yes, and stdin is not a terminal.
     """
     if not yes and not sys.stdin.isatty():
-        raise BadInput(
-            "This command writes to Twilio, and nobody is there to be asked. Add --yes to agree beforehand."
-        )
+        raise BadInput("This command writes to Twilio, and there is no terminal to ask in. Add --yes to agree.")
 
 
-def ask(store: Store, plan: Plan, *, yes: bool) -> None:
-    """Show what is about to happen and ask whether to go on; ask nothing if there is nothing to do.
+def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> None:
+    """Say what is about to be written, where, and how to undo it, and ask; ask nothing if there is nothing to do.
+
+    What can't be undone is asked for by itself.
 
     Raises:
+        BadInput: nobody has agreed, and there is no terminal to ask in.
         Declined: the answer was no; nothing was sent.
     """
+    from migrate.kinds.registry import KINDS
     from migrate.store import plans
 
-    steps = plans.step_count(store, plan.number)
-    if yes or not steps:
+    if yes or not plan.steps:
         return
-    services = len(plans.sids_to_change(store, plan.number))
-    what = {
-        "same": "Conversation Services",
-        "new": "new Conversation Services",
-        "map": "mapped Conversation Services",
-    }
-    click.echo(
-        f"About to write {steps} changes to {services} {what[plan.target]} of account {plan.target_account_sid} "
-        f"(plan {plan.id[:12]}, from snapshot {plan.snapshot_id} of account {plan.account_sid}).",
-        err=True,
-    )
-    _confirm()
+    require_consent(yes=yes)
+    counts = {name: (KINDS[name].consent, steps) for name, steps in plans.steps_by_kind(store, plan).items()}
+    reversible = sum(steps for consent, steps in counts.values() if consent is None)
+    if reversible:
+        click.echo(
+            f"About to write {_count(plan.changes, 'change')} ({_count(reversible, 'step')}) "
+            f"{WHERE[plan.target]} account {plan.target_account_sid}: "
+            f"{_count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
+            "`chat-migrate rollback` restores the earlier values.",
+            err=True,
+        )
+        _confirm("Write them?")
+    for name, (consent, count) in counts.items():
+        if consent is not None and consent in consents:
+            click.echo(
+                f"About to convert {_count(count, name.removesuffix('s'))} of account {plan.target_account_sid}. "
+                "This can't be undone: there is no way back.",
+                err=True,
+            )
+            _confirm(f"Convert {'it' if count == 1 else f'all {count}'}?")
 
 
-def ask_rollback(store: Store, run: Run, *, yes: bool, delete_created: bool) -> None:
-    """Name what cannot be undone and what the run has created, and ask whether to go on.
+def ask_rollback(undoable: Undoable, *, yes: bool) -> None:
+    """Say what a rollback restores, removes and leaves, and ask whether to go on.
 
     Raises:
         Declined: the answer was no; nothing was sent.
     """
-    from migrate.commands.rollback import special_cases
+    from migrate.core.masking import mask_text
 
-    click.echo(f"Rolling back run {run.id} in account {run.account_sid}.", err=True)
-    for line in special_cases(store, run, delete_created=delete_created):
-        click.echo(f"  {line}", err=True)
+    run = undoable.run
+    restored = f"{_count(undoable.fields, 'field')} in {_count(undoable.services, 'service')}"
+    click.echo(
+        f"Rolling back run {run.id} in account {run.target_account_sid}: {restored} to restore, "
+        f"{_count(undoable.removed, 'item')} to remove.",
+        err=True,
+    )
+    for reason, count, keys in undoable.notable:
+        named = ", ".join(keys) + (f" and {count - len(keys)} more" if count > len(keys) else "")
+        click.echo(f"  {mask_text(reason.text if count == 1 else reason.cause)} ({_count(count, 'step')}: {named})", err=True)
+    if undoable.older:
+        older = ", ".join(str(number) for number in undoable.older[:5])
+        click.echo(f"  Earlier runs that wrote something are left as they are: {older}.", err=True)
     if not yes:
-        _confirm()
+        _confirm("Roll back?")
 
 
-def _confirm() -> None:
+def _confirm(question: str) -> None:
     # While a person is asked, nothing is in flight: Ctrl-C ends the command at once, as anywhere.
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        agreed = click.confirm("Go on?", err=True)
+        agreed = click.prompt(
+            f"{question} Type yes or no", type=click.Choice(["yes", "no", "y", "n"], case_sensitive=False),
+            show_choices=False, err=True,
+        )
     finally:
         signal.signal(signal.SIGINT, gentle)
-    if not agreed:
+    if not str(agreed).lower().startswith("y"):
         raise Declined("Nothing was sent.")
 
 
-def exit_code_of(states: Mapping[str, int], *, limited: bool = False) -> int:
-    """Return the exit code of a run: 0 done, 4 incomplete, 6 left something alone that had drifted.
-
-    Args:
-        states: how many steps are in each state.
-        limited: whether `--limit` has left services for later on purpose.
-    """
-    incomplete = {"failed", "unknown", "intent"} | (set() if limited else {"planned"})
-    if any(states.get(state) for state in incomplete):
-        return 4
-    return 6 if states.get("drifted") else 0
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -61,3 +61,12 @@ def code_of_verification(plan: Plan, differences: int) -> int:
     if plan.services_missing:
         return INCOMPLETE
     return DIFFERENT if differences else DONE
+
+
+def notes_on(store: Store, run: Run) -> tuple[str, ...]:
+    """Return what a person must know of a run besides its steps: what it may have made, and nobody claims."""
+    return tuple(
+        f"{found.sid} ({found.kind}) in {found.service_sid or 'the account'} may have been made by a request whose "
+        "answer was lost, and stands for nothing. Look at it in the Console; delete it if nobody uses it."
+        for found in runs.leftovers(store, run)
+    )

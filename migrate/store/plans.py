@@ -36,6 +36,7 @@ from migrate.store.verified import (
 )
 
 __all__ = [
+    "BATCH",
     "Verification",
     "VerifiedService",
     "add_service",
@@ -55,6 +56,7 @@ __all__ = [
     "step",
     "step_count",
     "steps",
+    "steps_by_kind",
     "verified",
 ]
 
@@ -357,3 +359,12 @@ def _find(store: Store, where: str, parameters: dict[str, Any]) -> Plan | None:
         return None
     facts = {name: json.loads(row[name]) for name in ("options", "verdicts")}
     return Plan(**{**row, **facts, "offline": bool(row["offline"])})
+
+
+def steps_by_kind(store: Store, plan: Plan) -> dict[str, int]:
+    """Return how many steps of each kind a plan has."""
+    rows = store.rows(
+        "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind ORDER BY kind",
+        {"plan": plan.number},
+    )
+    return {row["kind"]: row["steps"] for row in rows}
