@@ -50,14 +50,14 @@ def checked(record: Record, file: str) -> Checked:
     """
     fields, place = record.fields, record.place
     kind = _kind_of(record)
-    _check_sids(fields, kind, place)
     _check_product(fields, kind, place)
+    _check_sids(fields, kind, place)
     api = record.api or _version_of(fields)
     payload, strangers = _payload(record, kind)
     return Checked(
         SavedItem(
             kind=kind,
-            api=api,
+            api=api or "v2",
             sid=fields["sid"],
             service_sid=fields["sid" if kind == "service" else "service_sid"],
             account_sid=fields.get("account_sid"),
@@ -138,14 +138,17 @@ def _address(url: Json) -> tuple[str, str]:
         return "", ""
 
 
-def _version_of(fields: Mapping[str, Json]) -> str:
-    """Return `v1` or `v2`: by the resource's own URL, else by the keys and the dates of each version."""
+def _version_of(fields: Mapping[str, Json]) -> str | None:
+    """Return `v1` or `v2`: by the resource's own URL, else by the keys and the dates of each version.
+
+    None means that nothing tells: both versions write ISO dates, and a file may lack any key.
+    """
     version = re.search(r"/(v[12])/", _address(fields.get("url"))[1])
     if version:
         return version[1]
     if fields.keys() & {"media", "pre_webhook_retry_count", "post_webhook_retry_count"}:
         return "v2"
-    return "v1" if "webhooks" in fields or _is_rfc2822(fields.get("date_created")) else "v2"
+    return "v1" if "webhooks" in fields or _is_rfc2822(fields.get("date_created")) else None
 
 
 def _is_rfc2822(value: Json) -> bool:
@@ -201,17 +204,24 @@ def _strangers(value: Json, types: Types | str, path: str) -> Iterator[str]:
 
 
 def _not_held(
-    payload: Mapping[str, Json], kind: str, api: str, shape: Shape, strangers: tuple[str, ...]
+    payload: Mapping[str, Json], kind: str, api: str | None, shape: Shape, strangers: tuple[str, ...]
 ) -> frozenset[str]:
-    hidden = HIDDEN[api] if kind == "service" else frozenset()
+    hidden = _hidden(payload, api) if kind == "service" else frozenset()
     # What stands under another name in an object may be any of the fields that it lacks.
     strange = {key.split(".")[0] for key in strangers if "." in key}
     missing = (
         path
         for path in EXAMINED[kind]
-        if not has(payload, path, by_leaf=shape.by_leaf or path.split(".")[0] in strange)
+        if path in strange or not has(payload, path, by_leaf=shape.by_leaf or path.split(".")[0] in strange)
     )
     return frozenset(missing) | hidden
+
+
+def _hidden(payload: Mapping[str, Json], api: str | None) -> frozenset[str]:
+    if api is not None:
+        return HIDDEN[api]
+    # It may be of v1, which would not show what only v2 has: that counts only where it stands.
+    return HIDDEN["v2"] | {path for path in HIDDEN["v1"] if not has(payload, path, by_leaf=True)}
 
 
 def _shown(value: Json) -> str:
