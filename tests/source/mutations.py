@@ -25,12 +25,14 @@ class Damage:
     Attributes:
         written: values that were written into it; reading one of them is right.
         dropped: keys that were removed, at whatever level.
+        renamed: new names of keys, with the old ones.
         elements: strings that were cut out of lists.
         is_in_values: whether any value may have been changed, so that nothing can be said of the values.
     """
 
     written: list[Json] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
     elements: set[str] = field(default_factory=set)
     is_in_values: bool = False
 
@@ -110,6 +112,7 @@ def _rename(holder: Json, random: Random, damage: Damage) -> None:
             entries = [(new if key == old else key, value) for key, value in holder.items()]
             holder.clear()
             holder.update(entries)
+            damage.renamed[new] = damage.renamed.get(old, old)
 
 
 def _double(holder: Json, random: Random, damage: Damage) -> None:
@@ -122,7 +125,7 @@ def _drop(holder: Json, random: Random, damage: Damage) -> None:
     slot = _slot(holder, random)
     holder.pop(slot)
     if isinstance(slot, str):
-        damage.dropped.add(slot)
+        damage.dropped |= {slot, damage.renamed.get(slot, slot)}
     else:
         damage.written.append(holder)
 

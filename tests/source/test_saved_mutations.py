@@ -62,7 +62,7 @@ def at(payload, path):
         try:
             return plain(json.loads(payload))
         except ValueError:
-            return payload
+            return plain(payload)
     return plain(payload)
 
 

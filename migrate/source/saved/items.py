@@ -82,6 +82,11 @@ class Unusable(Exception):
         self.is_foreign = is_foreign
 
 
+def printable(text: str) -> str:
+    """Return a text that may hold pieces of a file as one line that a terminal takes."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def joined(*places: str) -> str:
     """Return one place out of its parts, the widest first; empty parts are left out."""
     return ", ".join(place for place in places if place)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from migrate.source.saved.items import printable
+
 Json = Any
 _PageKey = tuple[str, frozenset[tuple[str, str]]]
 """The path of a page's address, and its query without the token, which differs by the way one came."""
@@ -31,9 +33,8 @@ class PageChain:
             self._wanted.pop(own, None)
         for key, name in neighbours.items():
             if key not in self._seen:
-                self._wanted.setdefault(
-                    key, f"{where} is a page of a longer list: its {name} page ({key[0]})"
-                )
+                told = f"{where} is a page of a longer list: its {name} page ({key[0]})"
+                self._wanted.setdefault(key, printable(told))
 
     @property
     def missing(self) -> tuple[str, ...]:

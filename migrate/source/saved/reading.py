@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from migrate.errors import BadInput
 from migrate.source.saved.documents import PAGES, Element, Envelope, elements
-from migrate.source.saved.items import SavedItem, Unusable, joined
+from migrate.source.saved.items import SavedItem, Unusable, joined, printable
 from migrate.source.saved.pages import PageChain
 from migrate.source.saved.resources import check_address, checked
 from migrate.source.saved.shapes import LeftOut, Record, Shape, records
@@ -245,7 +245,7 @@ def _shown_path(path: Path | str) -> str:
 
 def _bad_input(error: Unusable, file: str) -> BadInput:
     understood = f" {_UNDERSTOOD}" if error.is_foreign else ""
-    return BadInput(f"{joined(file, error.place)} {error.reason}.{understood}")
+    return BadInput(printable(f"{joined(file, error.place)} {error.reason}.{understood}"))
 
 
 def read_saved(

@@ -109,7 +109,7 @@ def _refuse_others(fields: Mapping[str, Json], place: str) -> None:
         f"{word} {numbers[name]}" for name, word in (("status", "HTTP"), ("code", "error")) if numbers[name]
     ]
     message = " ".join(fields["message"].split())[:200].rstrip(".")
-    told = _printable(f"{message} ({', '.join(facts)})")
+    told = f"{message} ({', '.join(facts)})"
     raise Unusable(place, f"is an error that was saved instead of data: {told}", is_foreign=True)
 
 
@@ -229,7 +229,3 @@ def _shown(value: Json) -> str:
         return "missing"
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
