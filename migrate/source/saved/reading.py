@@ -218,7 +218,7 @@ class _Findings:
             told = f"holds a list of exactly {_FIFTY} {kind}s of {shape.name}, which may be cut off"
             yield f"{self.name} {told}. {shape.fifty}"
         if self._strangers:
-            told = f"holds keys that Chat does not have; their values were not examined: {_told(self._strangers)}"
+            told = f"holds unknown keys, from which no field takes its value: {_told(self._strangers)}"
             yield f"{self.name} {told}."
         if self._left_out:
             told = (
