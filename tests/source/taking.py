@@ -22,6 +22,17 @@ class Taken:
     files: SavedFiles
 
 
+class OneByte(io.RawIOBase):
+    """A pipe that gives a byte at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._inner = io.BytesIO(content)
+
+    def read(self, _size: int = -1) -> bytes:
+        """Give one byte."""
+        return self._inner.read(1)
+
+
 def take(*contents: bytes, folder: Path | None = None, **options: Any) -> Taken:
     """Read contents as files saved-1.json and so on of a folder; without one, a single one as standard input."""
     if folder is None:

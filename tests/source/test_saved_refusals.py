@@ -12,10 +12,10 @@ import pytest
 from shapes import AC, ROLES, SAMPLES, SHOP, cli, lines, nested_service, page, pretty, service_v2
 from shapes import state_entry as entry
 from shapes import terraform_state as state
-from taking import take
+from taking import OneByte, take
 
 from migrate.errors import BadInput
-from migrate.source.saved import read_saved
+from migrate.source.saved import documents, read_saved
 
 GOOD = service_v2("IS" + "9" * 32)
 NAMED = json.dumps(GOOD).encode()
@@ -198,6 +198,20 @@ def test_what_is_no_saved_chat_is_refused_by_name_and_place(tmp_path, content, m
     assert told.count("Understood are") <= 1
 
 
+@pytest.mark.parametrize("content", [content for content, _ in REFUSED.values()], ids=REFUSED)
+def test_what_is_refused_at_once_is_refused_member_by_member(monkeypatch, content):
+    """A document that is too long to be read at once is judged by the same rules."""
+    monkeypatch.setattr(documents, "SMALL", 1)
+    with pytest.raises(BadInput):
+        take(text(content))
+
+
+def test_a_byte_that_is_no_text_is_counted_from_the_start():
+    """The place of a bad byte is right after characters of several bytes that arrive in pieces."""
+    with pytest.raises(BadInput, match=r"is not UTF-8 text \(byte 4\)"):
+        list(read_saved(["-"], stdin=OneByte(b'"\xc3\xa9\xff"')))
+
+
 def test_what_is_understood_is_said_with_what_is_foreign():
     """Another product's JSON is refused with the list of what could be read instead; a broken file is not."""
     with pytest.raises(BadInput, match=r"Understood are the Chat API's own JSON .* Terraform, Airbyte"):
@@ -266,6 +280,19 @@ def test_a_missing_page_is_refused(tmp_path, numbers, reason):
         for warning in taken.files.warnings
     )
     assert taken.files.warnings
+
+
+def test_pages_are_found_without_the_way_back(tmp_path):
+    """A list whose pages name only the next one is whole in any order."""
+    pages = [json.loads(piece(number, 2)) for number in (0, 1)]
+    pages[1]["meta"]["previous_page_url"] = None
+    assert len(take(*(json.dumps(each).encode() for each in pages), folder=tmp_path).items) == 2
+
+
+def test_the_last_page_may_be_empty(tmp_path):
+    """A page after the first one may have nothing left to show."""
+    last = {**json.loads(piece(1, 2)), "services": []}
+    assert len(take(piece(0, 2), json.dumps([last, GOOD]).encode(), folder=tmp_path).items) == 2
 
 
 def test_a_list_of_another_service_is_no_next_page(tmp_path):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
 from shapes import SAMPLES, TRUTH, V2_ALONE, cli, lines, role, service_v2
-from taking import take
+from taking import OneByte, take
 
 from mappings import FIELDS
 from migrate.source.saved import documents, merge, read_saved
@@ -91,17 +90,6 @@ def test_account_sids_are_told_where_the_file_has_them(name):
     """Only the flat attributes of Terraform say nothing of the account."""
     accounts = {item.account_sid is None for item in take(SAMPLES[name].content).items}
     assert accounts == {name.lower().startswith("terraform")}
-
-
-class OneByte(io.RawIOBase):
-    """A pipe that gives a byte at a time."""
-
-    def __init__(self, content):
-        self._inner = io.BytesIO(content)
-
-    def read(self, _size=-1):
-        """Give one byte."""
-        return self._inner.read(1)
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
@@ -344,3 +332,44 @@ def test_v1_stays_beside_v2():
     shop = "IS" + "0" * 31 + "1"
     assert items["service", "v1", shop].not_held & items["service", "v2", shop].not_held == set()
     assert items["service", "v1", shop].not_held == V2_ALONE
+
+
+def test_a_missing_object_is_no_empty_one_outside_the_api():
+    """Null where Airbyte should hold an object leaves its members unexamined."""
+    partly = {**BARE, "notifications": {"new_message": None, "log_enabled": None}}
+    [item] = take(json.dumps({"_airbyte_data": partly}).encode()).items
+    assert "notifications.new_message.enabled" in item.not_held
+    assert "notifications.log_enabled" not in item.not_held
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{}, {"emitted_at": 17}, {"stream": "services"}, {"_airbyte_ab_id": "a"}],
+    ids=["alone", "at", "of", "id"],
+)
+def test_airbyte_may_call_a_record_data(beside):
+    """A record under `data` is Airbyte's, whatever stands beside it."""
+    [item] = take(json.dumps({"data": BARE, **beside}).encode()).items
+    assert (item.sid, item.origin.shape) == (BARE["sid"], "Airbyte")
+
+
+def test_what_neither_file_holds_comes_from_nowhere():
+    """A field that both files lack is not said to come from the earlier one."""
+    item, _ = merged(SAMPLES["page of v2"].content, SAMPLES["twilio-cli v2"].content)
+    assert item.not_held == {"webhooks"}
+    assert dict(item.inherited) == {}
+
+
+def test_the_account_is_known_if_one_file_names_it():
+    """A later Terraform state, which names no account, does not make one forget it."""
+    item, _ = merged(SAMPLES["Singer"].content, SAMPLES["Terraform twilio/twilio"].content)
+    assert item.account_sid == "AC0123456789abcdef0123456789abcdef"
+
+
+def test_counts_that_grow_are_no_disagreement():
+    """Two files of one channel, saved at different times, count its messages differently: nothing to tell."""
+    [first, _] = SAMPLES["page of channels"].documents[0]["channels"]
+    later = {**first, "messages_count": 346, "date_updated": "2024-01-01T00:00:00Z"}
+    item, disagreements = merged(json.dumps(first).encode(), json.dumps(later).encode())
+    assert disagreements == ()
+    assert item.payload["messages_count"] == 346
