@@ -14,8 +14,8 @@ from taking import LONG
 MEGABYTE = 1_000_000
 NUMBER = 1_000_000 if LONG else 16_000
 ATTRIBUTES = '{"x":"y"}' if LONG else json.dumps({"x": "y" * 3000})
-MOST = (150 if LONG else 75) * MEGABYTE
-"""Less than the smaller file alone would take; an interpreter that reads one resource takes 30 MB."""
+MOST = (150 if LONG else 50) * MEGABYTE
+"""Less than the smaller file alone would take; an interpreter that reads one resource takes about 20 MB."""
 
 READER = """
 import re, resource, sys

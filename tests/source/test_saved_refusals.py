@@ -174,7 +174,8 @@ REFUSED = {
     "number too large": (NAMED[:-1] + b', "x": 1e999}', "holds a number that is too large: 1e999"),
     "number too long": (NAMED[:-1] + b', "x": ' + b"9" * 5000 + b"}", "holds a number of 5,000 digits"),
     "lone surrogate": ({**GOOD, "friendly_name": "\ud83d"}, "holds a lone surrogate"),
-    "key twice": (NAMED[:-1] + b', "sid": "x"}', 'holds the key "sid" twice in one object'),
+    "key twice": (NAMED[:-1] + b', "webhook_method": "POST"}', 'holds the key "webhook_method" twice'),
+    "number as a key": (b'{5: "x", ' + NAMED[1:], "is not JSON"),
     "key twice inside": (NAMED[:-1] + b', "x": {"a": 1, "a": 2}}', 'holds the key "a" twice'),
     "nested without end": ("[" * 100_000, "is nested more than 50 levels deep"),
     "nested too deep": ({**GOOD, "x": json.loads("[" * 90 + "]" * 90)}, "is nested more than 50 levels deep"),
@@ -198,18 +199,18 @@ def test_what_is_no_saved_chat_is_refused_by_name_and_place(tmp_path, content, m
     assert told.count("Understood are") <= 1
 
 
-@pytest.mark.parametrize("content", [content for content, _ in REFUSED.values()], ids=REFUSED)
-def test_what_is_refused_at_once_is_refused_member_by_member(monkeypatch, content):
+@pytest.mark.parametrize("name", [name for name in REFUSED if "huge" not in name])
+def test_what_is_refused_at_once_is_refused_member_by_member(monkeypatch, name):
     """A document that is too long to be read at once is judged by the same rules."""
     monkeypatch.setattr(documents, "SMALL", 1)
     with pytest.raises(BadInput):
-        take(text(content))
+        list(read_saved(["-"], stdin=OneByte(text(REFUSED[name][0]))))
 
 
 def test_a_byte_that_is_no_text_is_counted_from_the_start():
     """The place of a bad byte is right after characters of several bytes that arrive in pieces."""
-    with pytest.raises(BadInput, match=r"is not UTF-8 text \(byte 4\)"):
-        list(read_saved(["-"], stdin=OneByte(b'"\xc3\xa9\xff"')))
+    with pytest.raises(BadInput, match=r"is not UTF-8 text \(byte 7\)"):
+        list(read_saved(["-"], stdin=OneByte(b'"abc\xc3\xa9\xff"')))
 
 
 def test_what_is_understood_is_said_with_what_is_foreign():

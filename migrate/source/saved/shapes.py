@@ -9,7 +9,7 @@ Twilio for 50 Services and no more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from migrate.source.saved import stream
@@ -105,7 +105,7 @@ class Record:
 class LeftOut:
     """Something of the tool's that is no Service, Role or Channel; `name` says what, "" if it is not worth telling."""
 
-    name: str = field(default="")
+    name: str = ""
 
 
 def records(element: Element) -> Iterator[Record | LeftOut]:
