@@ -264,7 +264,10 @@ def test_the_pages_of_a_list_may_come_in_any_order(tmp_path, order):
 @pytest.mark.parametrize(
     ("numbers", "reason"),
     [
-        ((0,), "saved-1.json is a page of a longer list: its next page"),
+        (
+            (0,),
+            r"saved-1.json is a page of a longer list: its next page \(/v2/Services\?Page=1&PageSize=1\)",
+        ),
         ((1, 2), "its previous page"),
         ((0, 2), "next"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from migrate.source.saved.items import printable
 
@@ -33,7 +33,8 @@ class PageChain:
             self._wanted.pop(own, None)
         for key, name in neighbours.items():
             if key not in self._seen:
-                told = f"{where} is a page of a longer list: its {name} page ({key[0]})"
+                address = f"{key[0]}?{urlencode(sorted(key[1]))}"
+                told = f"{where} is a page of a longer list: its {name} page ({address})"
                 self._wanted.setdefault(key, printable(told))
 
     @property
