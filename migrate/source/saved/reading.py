@@ -1,0 +1,267 @@
+"""Files, pipes and standard input → the Chat resources in them, and what was found on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from migrate.errors import BadInput
+from migrate.source.saved.documents import PAGES, Element, Envelope, elements
+from migrate.source.saved.items import SavedItem, Unusable, joined, printable
+from migrate.source.saved.pages import PageChain
+from migrate.source.saved.resources import check_address, checked
+from migrate.source.saved.shapes import LeftOut, Record, Shape, records
+from migrate.source.saved.stream import JsonText
+from migrate.source.saved.text import pieces
+
+STANDARD_INPUT = "-"
+_UNDERSTOOD = (
+    "Understood are the Chat API's own JSON (pages, objects, arrays, JSON lines) and what twilio-cli, Terraform, "
+    "Airbyte, Singer, Steampipe and the twilio package save of it."
+)
+_NAMES_TOLD = 10
+_FIFTY = 50
+"""Where the lists of some tools stop."""
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """What one file held.
+
+    Attributes:
+        name: as people are shown it.
+        shapes: the tools that wrote it, in the order in which they were met.
+        services: the number of Services, each API version counted by itself.
+        roles: the number of Roles.
+        channels: the number of Channels.
+        warnings: what a person should know, as whole sentences.
+    """
+
+    name: str
+    shapes: tuple[str, ...]
+    services: int
+    roles: int
+    channels: int
+    warnings: tuple[str, ...]
+
+
+class SavedFiles:
+    """The resources of some files. Iterating reads them, once: a pipe gives its content only once."""
+
+    def __init__(self, paths: Sequence[Path | str], partial: bool, stdin: BinaryIO | None) -> None:
+        self._partial = partial
+        self._stdin = stdin
+        self._chain = PageChain()
+        self._seen: set[str] = set()
+        self._files: list[_Findings] = []
+        self._items = self._read_all(paths)
+
+    def __iter__(self) -> Iterator[SavedItem]:
+        return self._items
+
+    @property
+    def files(self) -> tuple[SavedFile, ...]:
+        """What each file held, as far as they have been read."""
+        return tuple(found.summary() for found in self._files)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know, as whole sentences."""
+        incomplete = (
+            f"{page} is not among the files, so the list is incomplete." for page in self._chain.missing
+        )
+        return (*(warning for file in self.files for warning in file.warnings), *incomplete)
+
+    @property
+    def not_examined(self) -> dict[str, str]:
+        """What no file holds at all (`v1`, `v2`, `roles`, `channels`), each with a sentence that says so."""
+        return {what: sentence for what, sentence in _NOT_EXAMINED.items() if what not in self._seen}
+
+    def _read_all(self, paths: Sequence[Path | str]) -> Iterator[SavedItem]:
+        if [str(path) for path in paths].count(STANDARD_INPUT) > 1:
+            raise BadInput("Standard input (-) can be read only once.")
+        for path in paths:
+            found = _Findings(_shown_path(path))
+            self._files.append(found)
+            try:
+                with self._opened(path) as stream:
+                    yield from self._read(stream, found)
+            except Unusable as error:
+                raise _bad_input(error, found.name) from error
+            except OSError as error:
+                raise BadInput(f"{found.name} cannot be read: {error.strerror or error}.") from error
+        if self._chain.missing and not self._partial:
+            raise BadInput(
+                f"{self._chain.missing[0]} is not among the files. Add it, or use --partial to go on without it."
+            )
+
+    def _opened(self, path: Path | str) -> AbstractContextManager[BinaryIO]:
+        if str(path) == STANDARD_INPUT:
+            return nullcontext(self._stdin or sys.stdin.buffer)
+        try:
+            return Path(path).open("rb")
+        except ValueError as error:
+            raise Unusable("", f"cannot be read: {error}") from error
+
+    def _read(self, stream: BinaryIO, found: _Findings) -> Iterator[SavedItem]:
+        text = JsonText(pieces(stream))
+        if not text.peek():
+            raise Unusable("", "is empty, as what twilio-cli prints of an empty list is")
+        for part in elements(text):
+            if isinstance(part, Envelope):
+                self._take_envelope(part, found)
+            else:
+                yield from self._items_of(part, found)
+        if not found.holds_something:
+            raise Unusable("", "holds no Service, Role or Channel of Chat", is_foreign=True)
+
+    def _items_of(self, element: Element, found: _Findings) -> Iterator[SavedItem]:
+        for record in records(element):
+            if isinstance(record, LeftOut):
+                found.leave_out(record.name)
+                continue
+            result = checked(record, found.name)
+            found.add(result.item.kind, record, result.strangers)
+            self._seen.add(result.item.api if result.item.kind == "service" else f"{result.item.kind}s")
+            yield result.item
+
+    def _take_envelope(self, envelope: Envelope, found: _Findings) -> None:
+        if "sid" in envelope.head:
+            raise Unusable(envelope.place, "holds both a resource of its own and a list of others")
+        lists = [key for key in PAGES if key in envelope.counts]
+        meta = envelope.head.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        check_address(meta.get("url"), envelope.place)
+        for key in lists:
+            if key == "channels":
+                self._seen.add(key)
+                found.holds_something = True
+            elif not envelope.counts[key] and not meta.get("page"):
+                raise Unusable(
+                    envelope.place, f"is a page without any {key}, which every {_HOLDERS[key]} has"
+                )
+        if lists:
+            self._chain.add(meta, joined(found.name, envelope.place))
+
+
+_HOLDERS = {"services": "account that uses Chat", "roles": "Chat Service"}
+_NOT_EXAMINED = {
+    "v1": "Per-event webhooks were not examined: no file holds a Service as Chat v1 shows it.",
+    "v2": (
+        "Retry counts, sounds, badge counts and media settings were not examined: no file holds a Service as "
+        "Chat v2 shows it."
+    ),
+    "roles": "Roles were not examined: no file holds any.",
+    "channels": "Channels were not examined: no file holds any.",
+}
+
+
+class _Findings:
+    """What is found in one file while it is read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.holds_something = False
+        self._shapes: dict[str, None] = {}
+        self._counts: Counter[str] = Counter()
+        self._strangers: dict[str, None] = {}
+        self._left_out: dict[str, None] = {}
+        self._in_list: Counter[tuple[Shape, str]] = Counter()
+        self._list: int | None = None
+        self._cut_off: dict[tuple[Shape, str], None] = {}
+
+    def add(self, kind: str, record: Record, strangers: tuple[str, ...]) -> None:
+        """Count one resource, and note the keys in it that nobody knows."""
+        self.holds_something = True
+        self._shapes.setdefault(record.shape.name)
+        self._counts[kind] += 1
+        for key in strangers:
+            if len(self._strangers) <= _NAMES_TOLD:
+                self._strangers.setdefault(f"{kind}: {_quoted(key)}")
+        if record.array != self._list:
+            self._end_list()
+            self._list = record.array
+        if record.shape.fifty:
+            self._in_list[record.shape, kind] += 1
+
+    def leave_out(self, name: str) -> None:
+        """Note what is of the tool but not of Chat's services, roles and channels."""
+        if name and len(self._left_out) <= _NAMES_TOLD:
+            self._left_out.setdefault(name)
+
+    def _end_list(self) -> None:
+        self._cut_off.update(
+            dict.fromkeys(which for which, count in self._in_list.items() if count == _FIFTY)
+        )
+        self._in_list.clear()
+
+    def summary(self) -> SavedFile:
+        """Return what was found so far."""
+        return SavedFile(
+            self.name,
+            tuple(self._shapes),
+            self._counts["service"],
+            self._counts["role"],
+            self._counts["channel"],
+            tuple(self._warnings()),
+        )
+
+    def _warnings(self) -> Iterator[str]:
+        full = (which for which, count in self._in_list.items() if count == _FIFTY)
+        for shape, kind in dict.fromkeys((*self._cut_off, *full)):
+            told = f"holds a list of exactly {_FIFTY} {kind}s of {shape.name}, which may be cut off"
+            yield f"{self.name} {told}. {shape.fifty}"
+        if self._strangers:
+            told = f"holds unknown keys, from which no field takes its value: {_told(self._strangers)}"
+            yield f"{self.name} {told}."
+        if self._left_out:
+            told = (
+                f"holds more than Services, Roles and Channels, which was left out: {_told(self._left_out)}"
+            )
+            yield f"{self.name} {told}."
+
+
+def _told(names: dict[str, None]) -> str:
+    told = list(names)[:_NAMES_TOLD]
+    return ", ".join(told) + (" and others" if len(names) > len(told) else "")
+
+
+def _quoted(key: str) -> str:
+    return ascii(key if len(key) <= 60 else f"{key[:57]}...")
+
+
+def _shown_path(path: Path | str) -> str:
+    """Return a path as text that every database and terminal takes, whatever bytes the file system allows."""
+    if str(path) == STANDARD_INPUT:
+        return "standard input"
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _bad_input(error: Unusable, file: str) -> BadInput:
+    understood = f" {_UNDERSTOOD}" if error.is_foreign else ""
+    return BadInput(printable(f"{joined(file, error.place)} {error.reason}.{understood}"))
+
+
+def read_saved(
+    paths: Sequence[Path | str], *, partial: bool = False, stdin: BinaryIO | None = None
+) -> SavedFiles:
+    """Return the Chat resources in some files; iterating over them reads the files, once and in order.
+
+    Memory does not grow with the files. That the pages of a list are all there is known only at the end: whoever
+    keeps what was read keeps it only if the iteration has ended well.
+
+    Args:
+        paths: files, named pipes, or `-` for standard input; packed with gzip or not.
+        partial: whether a list may lack pages; they are told in `SavedFiles.warnings` then.
+        stdin: what to read for `-`; the process's own standard input by default.
+
+    Raises:
+        BadInput: while iterating: a file cannot be read or holds something else, or, at the end, a page is missing.
+    """
+    return SavedFiles(paths, partial, stdin)
