@@ -7,7 +7,6 @@ One module per concern declares the fields it owns (`FIELDS`) and what becomes o
 reported all the same. Nothing here reads a network, a database or a clock.
 """
 
-from mappings.filters import new_name
 from mappings.model import (
     Api,
     ChatService,
@@ -19,23 +18,28 @@ from mappings.model import (
     Translation,
     Verdict,
 )
+from mappings.reasons import Cause, Reason, reason_text
 from mappings.registry import FIELDS, MAPPING_VERSION, same
 from mappings.roles import translate_role
 from mappings.translation import translate
+from mappings.webhooks.filters import new_name
 
 __all__ = [
     "FIELDS",
     "MAPPING_VERSION",
     "Api",
+    "Cause",
     "ChatService",
     "Field",
     "Json",
     "Outcome",
+    "Reason",
     "Resource",
     "RoleTranslation",
     "Translation",
     "Verdict",
     "new_name",
+    "reason_text",
     "same",
     "translate",
     "translate_role",

@@ -4,55 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mappings.leaves import Source
+from mappings import causes
+from mappings.leaves import ServiceLeaves
 from mappings.model import Json, Resource, Verdict
-from mappings.rows import NOT_SET, Decision, Finding, fields_of, findings_of, leave, put, row, stand
-from mappings.values import Kind
+from mappings.rows import Decision, JudgedLeaf, fields_of, judge, keep, leave, put, row
+from mappings.values import ValueType
 
 LONGEST_NAME = 256
 """Characters of a Conversation Service's FriendlyName (Twilio docs, Conversations Service resource)."""
 
 
-def _sid(value: Json, source: Source) -> Decision:
+def _sid(value: Json, source: ServiceLeaves) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, NOT_SET)
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if source.same_service:
-        return stand(Verdict.EXACT, "The Conversation Service with this SID is the same object.")
-    return stand(
-        Verdict.CONVERTED,
-        "The target Conversation Service has a SID of its own; `chat-migrate sids` lists which became which.",
-    )
+        return keep(Verdict.EXACT, causes.SAME_SERVICE())
+    return keep(Verdict.CONVERTED, causes.NEW_SERVICE_SID())
 
 
-def _account_sid(value: Json, source: Source) -> Decision:
+def _account_sid(value: Json, source: ServiceLeaves) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, NOT_SET)
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if source.same_service:
-        return stand(Verdict.EXACT, "The Conversation Service is in the same account.")
-    return stand(
-        Verdict.CONVERTED,
-        "The target Conversation Service is in the account of the target credentials; "
-        "`chat-migrate sids` lists which became which.",
-    )
+        return keep(Verdict.EXACT, causes.SAME_ACCOUNT())
+    return keep(Verdict.CONVERTED, causes.TARGET_ACCOUNT())
 
 
-def _friendly_name(value: Json, source: Source) -> Decision:
+def _friendly_name(value: Json, source: ServiceLeaves) -> Decision:
     if source.same_service:
-        return stand(
-            Verdict.EXACT, "The same object has the same name; Conversations cannot rename a Service."
-        )
+        return keep(Verdict.EXACT, causes.SAME_NAME())
     if value is None:
-        return put(
-            Verdict.CONVERTED, source.sid, "A new service needs a name, so it is named after the old SID."
-        )
+        return put(Verdict.CONVERTED, source.sid, causes.NAMED_AFTER_SID())
     if len(value) > LONGEST_NAME:
-        reason = f"Cut from {len(value)} to {LONGEST_NAME} characters, the longest name Conversations takes."
+        reason = causes.NAME_CUT(length=len(value), longest=LONGEST_NAME)
         return put(Verdict.LOSSY, value[:LONGEST_NAME], reason)
-    return put(Verdict.EXACT, value, "Given to the service when it is created; it cannot be changed later.")
+    return put(Verdict.EXACT, value, causes.NAME_GIVEN())
 
 
-def _no_setting(_: Json, __: Source) -> Decision:
-    return leave(Verdict.NOT_NEEDED, "Not a setting: Twilio gives it to every resource.")
+def _no_setting(_: Json, __: ServiceLeaves) -> Decision:
+    return leave(Verdict.NOT_NEEDED, causes.NOT_A_SETTING())
 
 
 _NO_SETTING_RULE = "not_needed: not a setting"
@@ -60,33 +50,33 @@ _NO_SETTING_RULE = "not_needed: not a setting"
 ROWS = (
     row(
         "sid",
-        Kind.TEXT,
+        ValueType.STAMP,
         _sid,
-        "exact in place; converted elsewhere, where the service has a new SID",
+        "exact in place; converted elsewhere, where the service has a new SID; not_needed if null",
         to=(Resource.SERVICE, "sid"),
     ),
     row(
         "account_sid",
-        Kind.TEXT,
+        ValueType.TEXT,
         _account_sid,
-        "exact in place; converted elsewhere",
+        "exact in place; converted elsewhere; not_needed if null",
         to=(Resource.SERVICE, "account_sid"),
     ),
     row(
         "friendly_name",
-        Kind.TEXT,
+        ValueType.TEXT,
         _friendly_name,
         "exact; elsewhere lossy beyond 256 characters, and converted to the SID if there is none",
         to=(Resource.SERVICE, "friendly_name"),
     ),
-    row("date_created", Kind.STAMP, _no_setting, _NO_SETTING_RULE),
-    row("date_updated", Kind.STAMP, _no_setting, _NO_SETTING_RULE),
-    row("url", Kind.STAMP, _no_setting, _NO_SETTING_RULE),
-    row("links.*", Kind.STAMP, _no_setting, _NO_SETTING_RULE),
+    row("date_created", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
+    row("date_updated", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
+    row("url", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
+    row("links.*", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
 )
 FIELDS = fields_of(ROWS)
 
 
-def findings(source: Source) -> Iterator[Finding]:
-    """What becomes of the identity of the service."""
-    return findings_of(ROWS, source, source)
+def findings(source: ServiceLeaves) -> Iterator[JudgedLeaf]:
+    """Yield what becomes of the identity of the service."""
+    return judge(ROWS, source, source)

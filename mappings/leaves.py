@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mappings.model import Api, ChatService, Json
+from mappings.values import is_empty
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One value of the service.
 
     Attributes:
@@ -26,7 +27,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Source:
+class ServiceLeaves:
     """Everything a mapping may look at.
 
     Attributes:
@@ -34,26 +35,60 @@ class Source:
         same_service: whether the target is the Conversation Service with that SID.
         leaves: the union of both views, by path.
         roles: the raw Role resources.
+        unread: API versions that were not read → why, for a sentence.
+        not_examined: see `ChatService`.
     """
 
     sid: str
     same_service: bool
     leaves: Mapping[str, Leaf]
     roles: tuple[Mapping[str, Json], ...]
+    unread: Mapping[Api, str]
+    not_examined: Mapping[str, str]
 
     @classmethod
-    def of(cls, service: ChatService, *, same_service: bool) -> Source:
-        """The service, laid out flat."""
-        return cls(service.sid, same_service, union(service.v1, service.v2), service.roles)
+    def of(cls, service: ChatService, *, same_service: bool) -> ServiceLeaves:
+        """Return the service, laid out flat."""
+        return cls(
+            service.sid,
+            same_service,
+            union(service.v1, service.v2),
+            service.roles,
+            _UNREAD[service.v1 is None, service.v2 is None],
+            service.not_examined,
+        )
 
     def value(self, path: str) -> Json:
-        """The value at a path, or None if there is no such leaf."""
+        """Return the value at a path, or None if there is no such leaf."""
         leaf = self.leaves.get(path)
         return leaf.value if leaf else None
 
+    def why_not_examined(self, path: str, api: Api = Api.BOTH) -> str:
+        """Return why nobody knows the value of a field, for a sentence; "" if it was examined.
+
+        Args:
+            path: the field's dotted path.
+            api: the versions that show the field.
+        """
+        if not self.unread and not self.not_examined:
+            return ""
+        leaf = self.leaves.get(path)
+        if leaf is not None and not is_empty(leaf.value):
+            return ""
+        told = next((why for part, why in self.not_examined.items() if f"{path}.".startswith(f"{part}.")), "")
+        return told or ("" if leaf else self.unread.get(api, ""))
+
+
+_UNREAD: Mapping[tuple[bool, bool], Mapping[Api, str]] = {
+    (False, False): {},
+    (True, False): {Api.V1: "v1 was not read"},
+    (False, True): {Api.V2: "v2 was not read"},
+    (True, True): dict.fromkeys(Api, "neither v1 nor v2 was read"),
+}
+
 
 def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
-    """The leaves of a JSON object by dotted path: all that is not an object, and empty objects.
+    """Return the leaves of a JSON object by dotted path: all that is not an object, and empty objects.
 
     Lists are leaves. An explicit stack, because a file that somebody saved may nest deeper than Python calls.
     """
@@ -61,7 +96,7 @@ def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
     pending: list[tuple[str, Json]] = [(_escape(key), value) for key, value in view.items()]
     while pending:
         path, value = pending.pop()
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             pending.extend((f"{path}.{_escape(key)}", inner) for key, inner in value.items())
         else:
             leaves[path] = value
@@ -69,9 +104,9 @@ def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def union(v1: Mapping[str, Json] | None, v2: Mapping[str, Json] | None) -> dict[str, Leaf]:
-    """The leaves of both views by path; v2 is the younger API, so its value counts."""
+    """Return the leaves of both views by path; v2 is the younger API, so its value counts."""
     old, new = flatten(v1 or {}), flatten(v2 or {})
-    return {path: _leaf(path, old, new) for path in sorted(old.keys() | new.keys())}
+    return {path: _leaf(path, old, new) for path in old.keys() | new.keys()}
 
 
 def _leaf(path: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Leaf:
@@ -83,4 +118,6 @@ def _leaf(path: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Leaf:
 
 
 def _escape(key: str) -> str:
+    if "." not in key and "\\" not in key:
+        return key
     return key.replace("\\", "\\\\").replace(".", "\\.")

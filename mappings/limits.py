@@ -5,50 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mappings.leaves import Source
+from mappings import causes
+from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Verdict
-from mappings.rows import NOT_SET, Decision, Finding, fields_of, findings_of, leave, row
-from mappings.values import Kind
+from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, row
+from mappings.values import ValueType
 
 DEFAULT_ACTIONS_PER_SECOND = 30
 """Twilio docs, Conversations Limits."""
 
+DEFAULT_CHANNEL_MEMBERS = 100
+"""Twilio docs, error 50417, Chat Limits and all examples; the text of the Chat Services resource has it the other way
+round."""
 
-def _limit(what: str, value: Json, same_service: bool) -> Decision:
-    if value is None:
-        return leave(Verdict.NOT_NEEDED, f"{NOT_SET} Twilio's default applies.")
+DEFAULT_USER_CHANNELS = 250
+"""Twilio docs, Chat Limits and all examples."""
+
+
+def _limit(what: str, default: int, value: Json, same_service: bool) -> Decision:
+    if value is None or value == default:
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_LIMIT())
     if same_service:
-        return leave(
-            Verdict.CARRIED,
-            f"Conversations has no such setting, but the shared Service keeps its limit of {value} {what}.",
-        )
-    return leave(
-        Verdict.MANUAL,
-        f"Conversations cannot set this limit. If the target needs {value} {what}, set it in the Console "
-        "(up to 1,000), or ask Twilio's support.",
-    )
+        return leave(Verdict.CARRIED, causes.LIMIT_KEPT(limit=value, what=what))
+    return leave(Verdict.MANUAL, causes.LIMIT_UNSETTABLE(limit=value, what=what))
 
 
 def _actions_per_second(value: Json, same_service: bool) -> Decision:
-    if value is None or value == DEFAULT_ACTIONS_PER_SECOND:
-        return leave(Verdict.NOT_NEEDED, f"{DEFAULT_ACTIONS_PER_SECOND} is today's limit of every service.")
+    default = DEFAULT_ACTIONS_PER_SECOND
+    if value is None or value == default:
+        return leave(Verdict.NOT_NEEDED, causes.DEFAULT_ACTION_LIMIT(limit=default))
     if same_service:
-        return leave(Verdict.CARRIED, f"Read-only; the shared Service keeps its {value} actions per second.")
-    return leave(
-        Verdict.DROPPED,
-        f"Read-only: the target allows {DEFAULT_ACTIONS_PER_SECOND} actions per second, not {value}. "
-        "Ask Twilio's support if that matters.",
-    )
+        return leave(Verdict.CARRIED, causes.ACTION_LIMIT_KEPT(limit=value))
+    return leave(Verdict.DROPPED, causes.ACTION_LIMIT_LOST(limit=value, default=default))
 
-
-_LIMIT_RULE = "not_needed if null; otherwise carried in place, manual elsewhere"
 
 ROWS = (
-    row("limits.channel_members", Kind.COUNT, partial(_limit, "participants per conversation"), _LIMIT_RULE),
-    row("limits.user_channels", Kind.COUNT, partial(_limit, "conversations per user"), _LIMIT_RULE),
+    row(
+        "limits.channel_members",
+        ValueType.COUNT,
+        partial(_limit, "participants per conversation", DEFAULT_CHANNEL_MEMBERS),
+        "not_needed if 100 or null; otherwise carried in place, manual elsewhere",
+    ),
+    row(
+        "limits.user_channels",
+        ValueType.COUNT,
+        partial(_limit, "conversations per user", DEFAULT_USER_CHANNELS),
+        "not_needed if 250 or null; otherwise carried in place, manual elsewhere",
+    ),
     row(
         "limits.actions_per_second",
-        Kind.COUNT,
+        ValueType.COUNT,
         _actions_per_second,
         "not_needed if 30 or null; otherwise carried in place, dropped elsewhere",
         api=Api.V1,
@@ -57,6 +63,6 @@ ROWS = (
 FIELDS = fields_of(ROWS)
 
 
-def findings(source: Source) -> Iterator[Finding]:
-    """What becomes of the limits."""
-    return findings_of(ROWS, source, source.same_service)
+def findings(source: ServiceLeaves) -> Iterator[JudgedLeaf]:
+    """Yield what becomes of the limits."""
+    return judge(ROWS, source, source.same_service)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from mappings.reasons import Reason, reason_text
+
 Json = Any
 """A value as `json.loads` returns it: None, bool, int, float, str, list or dict."""
 
@@ -48,19 +50,23 @@ class Api(str, Enum):
 
 @dataclass(frozen=True)
 class ChatService:
-    """One Chat Service as read: what v1 and v2 say of it, and its roles.
+    """One Chat Service as read: what v1 and v2 say of it, its roles, and what nobody looked at.
 
     Attributes:
         sid: the service's `IS…` SID.
-        v1: the raw v1 resource, or None if v1 was not read.
-        v2: the raw v2 resource, or None if v2 was not read.
+        v1: the raw v1 resource, or None if v1 was not read: what only v1 shows was then not examined.
+        v2: the raw v2 resource, or None if v2 was not read: what only v2 shows was then not examined.
         roles: the raw Role resources of the service, in the order read.
+        not_examined: what else was not examined → why, for a sentence: `{"media": "Terraform state does not hold it"}`.
+            It names a field's dotted path, the path of an object for all below it, or `roles`. A value that was
+            read all the same counts; null or an empty one does not.
     """
 
     sid: str
     v1: Mapping[str, Json] | None
     v2: Mapping[str, Json] | None
     roles: tuple[Mapping[str, Json], ...] = ()
+    not_examined: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of ONE leaf of the source service.
+    """What becomes of ONE leaf of the source service, or of one field that was not examined.
 
     Attributes:
         source: dotted path in the Chat resource; a role is `roles.<friendly_name>.permissions`.
-        api: the versions whose view holds this leaf.
-        value: the value as read (v2's where both have it).
+        api: the versions whose view holds this leaf, or would hold it.
+        value: the value as read (v2's where both have it); None if it was not examined.
         resource: the Conversations resource that receives it, or None.
         target: dotted path in that resource, or None.
         verdict: see `Verdict`.
-        reason: why, and what to do if a person must act; whole sentences.
+        reasons: why, and what to do if a person must act; at least one, the most important first.
         role_sid: the Chat SID of the role, for `roles.*` only.
     """
 
@@ -103,8 +109,13 @@ class Outcome:
     resource: Resource | None
     target: str | None
     verdict: Verdict
-    reason: str
+    reasons: tuple[Reason, ...]
     role_sid: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The reasons as one paragraph."""
+        return reason_text(self.reasons)
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,8 @@ class RoleTranslation:
         friendly_name: as in Chat.
         type: `conversation` or `service`; `""` if Chat's type is none that Twilio documents.
         permissions: translated, without duplicates, in Chat's order. Empty if nothing is left.
-        lost: Chat permissions that have no equivalent, or that Twilio does not document.
+        lost: Chat permissions that have no equivalent, that a role of this type cannot have, or that Twilio does
+            not document.
     """
 
     source_sid: str
@@ -133,10 +145,12 @@ class Translation:
     Attributes:
         service_sid: the source's SID.
         friendly_name: the source's name ("" if it has none).
-        outcomes: one per source leaf, sorted by source.
-        settings: the values to set: resource → response path → value. A path that is absent is left
-            alone; an empty value (`""`, `[]`) means that Chat explicitly holds none. Default-role settings
-            hold *Chat* role SIDs (the same in place; to be replaced by the new ones elsewhere).
+        outcomes: one per source leaf and per field that was not examined, sorted by source.
+        settings: the values to set: resource → response path → value. A path that is absent is left unchanged.
+            An empty value (`""`, `[]`) is information, not an order: Chat was examined and holds none. Whether
+            that may empty a value of Conversations is for the planner to decide, with `--clear`. A field that was
+            not examined is never among the settings. Default-role settings hold *Chat* role SIDs (the same in
+            place; to be replaced by the new ones elsewhere).
         roles: the roles that Conversations can represent: with a SID, a type and a permission, and elsewhere than
             in place with a name.
         uncertain_filters: those of `settings[WEBHOOKS]["filters"]` whose acceptance at service level

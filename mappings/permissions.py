@@ -44,6 +44,13 @@ NO_EQUIVALENT: frozenset[str] = frozenset({"inviteMember"})
 CONVERSATIONS: frozenset[str] = UNCHANGED | frozenset(RENAMED.values()) | {"addNonChatParticipant"}
 """Every permission that Conversations knows; they pass unchanged."""
 
+REFUSED: Mapping[str, frozenset[str]] = {
+    "service": frozenset({"leaveConversation", "sendMessage", "sendMediaMessage", "deleteOwnMessage"}),
+    "conversation": frozenset({"createConversation", "joinConversation"}),
+}
+"""Role type in Conversations → permissions that it cannot have (Twilio docs, Conversations Role resource). Those that
+the page does not list at all are left to Twilio to judge."""
+
 
 @dataclass(frozen=True)
 class PermissionTranslation:
@@ -53,27 +60,37 @@ class PermissionTranslation:
         names: what the role gets, without duplicates, in Chat's order.
         renamed: the Chat names among the source that have a new name.
         lost: the Chat names that have no equivalent.
-        unknown: the names that neither API documents; Twilio refuses them (error 50104).
+        misplaced: the Conversations names that a role of this type cannot have; Twilio would refuse the whole role
+            (error 50104).
+        unknown: the names that neither API documents; Twilio would refuse them likewise.
     """
 
     names: tuple[str, ...]
     renamed: tuple[str, ...]
     lost: tuple[str, ...]
+    misplaced: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
-def translate_permissions(names: Iterable[str]) -> PermissionTranslation:
-    """Translates a role's permissions; names of Conversations' own pass unchanged."""
+def translate_permissions(names: Iterable[str], role_type: str) -> PermissionTranslation:
+    """Return a role's permissions in Conversations' words; names of Conversations' own pass unchanged.
+
+    Args:
+        names: Chat's or Conversations' names.
+        role_type: the role's type in Conversations; of another one, nothing is misplaced.
+    """
     given = distinct(names)
-    translated = (RENAMED.get(name, name) for name in given)
+    refused = REFUSED.get(role_type, frozenset())
+    known = distinct(name for name in (RENAMED.get(name, name) for name in given) if name in CONVERSATIONS)
     return PermissionTranslation(
-        names=distinct(name for name in translated if name in CONVERSATIONS),
-        renamed=tuple(name for name in given if name in RENAMED),
+        names=tuple(name for name in known if name not in refused),
+        renamed=tuple(name for name in given if name in RENAMED and RENAMED[name] not in refused),
         lost=tuple(name for name in given if name in NO_EQUIVALENT),
+        misplaced=tuple(name for name in known if name in refused),
         unknown=tuple(name for name in given if not name_is_known(name)),
     )
 
 
 def name_is_known(name: str) -> bool:
-    """Whether Chat or Conversations documents the permission."""
+    """Return whether Chat or Conversations documents the permission."""
     return name in RENAMED or name in CONVERSATIONS or name in NO_EQUIVALENT

@@ -1,4 +1,4 @@
-"""All mappings: the coverage table, and what knows each field's kind."""
+"""All mappings: the coverage table, and what knows each field's type."""
 
 from __future__ import annotations
 
@@ -6,42 +6,31 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mappings import (
-    event_webhooks,
-    identity,
-    limits,
-    media,
-    notifications,
-    presence,
-    roles,
-    webhooks,
-)
-from mappings.leaves import Source
+from mappings import identity, limits, media, notifications, presence, roles, webhooks
+from mappings.leaves import ServiceLeaves
 from mappings.model import Field, Json, Resource
-from mappings.rows import Finding, Row
-from mappings.values import Kind, agree, is_empty
+from mappings.rows import JudgedLeaf, MappingRow
+from mappings.values import ValueType, agree, is_empty
 
-MAPPING_VERSION = "1"
+MAPPING_VERSION = "2"
 """Changes whenever the same service would be translated into something else; a plan is made for one version."""
 
-CONCERNS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
+CONCERNS: tuple[Callable[[ServiceLeaves], Iterator[JudgedLeaf]], ...] = (
     identity.findings,
-    roles.findings,
     presence.findings,
     limits.findings,
     webhooks.findings,
-    event_webhooks.findings,
     notifications.findings,
     media.findings,
 )
+"""All but roles, which are judged with the roles themselves."""
 
-ROWS: tuple[Row[Any], ...] = (
+ROWS: tuple[MappingRow[Any], ...] = (
     *identity.ROWS,
     *roles.ROWS,
     *presence.ROWS,
     *limits.ROWS,
     *webhooks.ROWS,
-    *event_webhooks.ROWS,
     *notifications.ROWS,
     *media.ROWS,
 )
@@ -59,16 +48,16 @@ CONTAINERS: frozenset[str] = frozenset(
 )
 """The paths at which an object is expected, `notifications.new_message`."""
 
-_KINDS: dict[tuple[Resource, str], Kind] = {
-    (row.field.resource, row.field.target): row.kind
+_TYPES: dict[tuple[Resource, str], ValueType] = {
+    (row.field.resource, row.field.target): row.type
     for row in ROWS
     if row.field.resource is not None and row.field.target is not None
 }
-_KINDS[Resource.ROLES, "permissions"] = Kind.NAMES
+_TYPES[Resource.ROLES, "permissions"] = ValueType.NAMES
 
 
 def same(resource: Resource, target_path: str, a: Json, b: Json) -> bool:
-    """Whether two values of a Conversations setting mean the same.
+    """Return whether two values of a Conversations setting mean the same.
 
     null (or missing), `""`, `[]`, `{}` and `[""]` are equal, and so is `false` where the other value may be true or
     false; filters and permissions compare as sets; the method compares without case. Chat's names are not equal to
@@ -80,10 +69,10 @@ def same(resource: Resource, target_path: str, a: Json, b: Json) -> bool:
         a: one value.
         b: the other value.
     """
-    kind = _KINDS.get((resource, target_path))
-    if kind in (Kind.FLAG, None):
+    type_ = _TYPES.get((resource, target_path))
+    if type_ in (ValueType.FLAG, None):
         a, b = _off(a, b), _off(b, a)
-    return agree(kind, a, b)
+    return agree(type_, a, b)
 
 
 def _off(value: Json, other: Json) -> Json:

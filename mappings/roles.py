@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.leaves import Source
+from mappings import causes
+from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Field, Json, Outcome, Resource, RoleTranslation, Verdict
-from mappings.permissions import RENAMED, translate_permissions
-from mappings.rows import NOT_SET, Decision, Finding, fields_of, findings_of, leave, put, row
-from mappings.values import EXPECTED, Kind, describe, fits, listed, quote
+from mappings.permissions import RENAMED, PermissionTranslation, translate_permissions
+from mappings.reasons import Reason
+from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, put, row
+from mappings.values import EXPECTED, ValueType, describe, fits, quote
 
 TYPES: Mapping[str, str] = {
     "deployment": "service",
@@ -22,7 +24,7 @@ TYPES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class RoleFinding:
+class JudgedRole:
     """One role: its translation, and what to tell of it.
 
     Attributes:
@@ -30,121 +32,120 @@ class RoleFinding:
         translation: what Conversations can hold of it.
         representable: whether Conversations can hold the role at all.
         verdict: what becomes of its permissions.
-        reason: whole sentences.
+        reasons: why, the most important first.
     """
 
     role: Mapping[str, Json]
     translation: RoleTranslation
     representable: bool
     verdict: Verdict
-    reason: str
+    reasons: tuple[Reason, ...]
 
 
 def translate_role(role: Mapping[str, Json]) -> RoleTranslation:
-    """One raw Chat Role resource in Conversations' words; never raises.
+    """Return one raw Chat Role resource in Conversations' words; never raises.
 
     The type is `""` if it is none that Twilio documents. A name or SID that is not a string becomes `""`.
     """
-    permissions = translate_permissions(_permissions(role))
-    kind = role.get("type")
-    return RoleTranslation(
-        source_sid=_text(role.get("sid")),
-        friendly_name=_text(role.get("friendly_name")),
-        type=TYPES.get(kind, "") if isinstance(kind, str) else "",
-        permissions=permissions.names,
-        lost=permissions.lost + permissions.unknown,
-    )
+    return _translated(role)[0]
 
 
-def judge_role(role: Mapping[str, Json], *, same_service: bool) -> RoleFinding:
-    """What becomes of one raw Chat Role resource."""
-    translation = translate_role(role)
+def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
+    """Return what becomes of one raw Chat Role resource."""
+    translation, permissions = _translated(role)
     obstacle = _obstacle(role, translation, same_service=same_service)
     if obstacle:
-        return RoleFinding(role, translation, False, Verdict.MANUAL, obstacle)
-    verdict, reason = _judge_permissions(role)
-    return RoleFinding(role, translation, True, verdict, reason)
+        return JudgedRole(role, translation, False, Verdict.MANUAL, (obstacle,))
+    why = tuple(_permission_reasons(permissions, translation.type)) or (causes.SAME_PERMISSIONS(),)
+    return JudgedRole(role, translation, True, _verdict(permissions), why)
 
 
-def _obstacle(role: Mapping[str, Json], translation: RoleTranslation, *, same_service: bool) -> str:
-    """Why Conversations cannot hold the role; `""` if it can."""
+def _translated(role: Mapping[str, Json]) -> tuple[RoleTranslation, PermissionTranslation]:
+    chat_type = role.get("type")
+    type_ = TYPES.get(chat_type, "") if isinstance(chat_type, str) else ""
+    permissions = translate_permissions(_permissions(role), type_)
+    translation = RoleTranslation(
+        source_sid=_text(role.get("sid")),
+        friendly_name=_text(role.get("friendly_name")),
+        type=type_,
+        permissions=permissions.names,
+        lost=permissions.lost + permissions.misplaced + permissions.unknown,
+    )
+    return translation, permissions
+
+
+def _obstacle(role: Mapping[str, Json], translation: RoleTranslation, *, same_service: bool) -> Reason | None:
+    """Return why Conversations cannot hold the role; None if it can."""
     permissions = role.get("permissions")
     if not translation.source_sid:
-        return "The role was read without a SID, so nothing can be done with it; export the service again."
+        return causes.ROLE_WITHOUT_SID()
     if not translation.type:
-        return (
-            f"The role's type is {quote(role.get('type'))}; Chat documents only `channel` and `deployment`."
-        )
-    if permissions is not None and not fits(Kind.NAMES, permissions):
-        return f"Expected {EXPECTED[Kind.NAMES]}, found {describe(permissions)}."
+        return causes.ROLE_TYPE_UNKNOWN(type=quote(role.get("type")))
+    if permissions is not None and not fits(ValueType.NAMES, permissions):
+        return causes.PERMISSIONS_UNREADABLE(expected=EXPECTED[ValueType.NAMES], found=describe(permissions))
     if not translation.permissions:
-        lost = f" (lost: {listed(translation.lost)})" if translation.lost else ""
-        return (
-            f"A role in Conversations needs at least one permission, and none is left{lost}. "
-            "Choose what the role shall be allowed to do and create it by hand, or leave it out."
-        )
+        lost = translation.lost
+        return causes.NO_PERMISSION_LEFT(lost=lost) if lost else causes.NO_PERMISSION()
     if not same_service and not translation.friendly_name:
-        return "The role has no name, and a new role needs one; create it by hand."
-    return ""
+        return causes.ROLE_WITHOUT_NAME()
+    return None
 
 
-def _judge_permissions(role: Mapping[str, Json]) -> tuple[Verdict, str]:
-    given = translate_permissions(_permissions(role))
-    sentences = []
-    if given.renamed:
-        renames = listed(f"{name} → {RENAMED[name]}" for name in given.renamed)
-        sentences.append(f"Renamed: {renames}.")
-    if given.lost:
-        sentences.append(
-            f"Conversations has no invites, so {listed(given.lost)} is lost; addParticipant would be "
-            "the alternative, but it allows more, so it is not granted by itself."
-        )
-    if given.unknown:
-        sentences.append(
-            f"Left out, because Twilio documents no such permission: {listed(given.unknown)}. "
-            "Decide what the role needs instead."
-        )
-    verdict = _worst(unknown=bool(given.unknown), lost=bool(given.lost), renamed=bool(given.renamed))
-    return verdict, " ".join(sentences) or "Conversations has permissions of the same names."
+def _permission_reasons(permissions: PermissionTranslation, type_: str) -> Iterator[Reason]:
+    if permissions.unknown:
+        yield causes.PERMISSION_UNKNOWN(permissions=permissions.unknown)
+    if permissions.lost:
+        yield causes.PERMISSION_LOST(permissions=permissions.lost)
+    if permissions.misplaced:
+        yield causes.PERMISSION_NOT_OF_TYPE(permissions=permissions.misplaced, type=type_)
+    if permissions.renamed:
+        renames = tuple(f"{name} → {RENAMED[name]}" for name in permissions.renamed)
+        yield causes.PERMISSIONS_RENAMED(renames=renames)
 
 
-def _worst(*, unknown: bool, lost: bool, renamed: bool) -> Verdict:
-    if unknown:
+def _verdict(permissions: PermissionTranslation) -> Verdict:
+    """Return the worst of what became of the permissions."""
+    if permissions.unknown:
         return Verdict.MANUAL
-    if lost:
+    if permissions.lost or permissions.misplaced:
         return Verdict.LOSSY
-    return Verdict.CONVERTED if renamed else Verdict.EXACT
+    return Verdict.CONVERTED if permissions.renamed else Verdict.EXACT
 
 
 def _permissions(role: Mapping[str, Json]) -> list[str]:
     permissions: list[str] = role.get("permissions") or []
-    return permissions if fits(Kind.NAMES, permissions) else []
+    return permissions if fits(ValueType.NAMES, permissions) else []
 
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def outcomes(found: tuple[RoleFinding, ...], api: Api, taken: Collection[str]) -> Iterator[Outcome]:
-    """One outcome per role, with a source that no other role and none of the `taken` sources has."""
-    for each, source in zip(found, _sources(found, taken), strict=True):
+def outcomes(judged: tuple[JudgedRole, ...], source: ServiceLeaves) -> Iterator[Outcome]:
+    """Yield one outcome per role, with a source of its own; one for all of them if they were not examined."""
+    api = Api.V1 if Api.V2 in source.unread else Api.V2
+    for each, path in zip(judged, _sources(judged, source.leaves), strict=True):
         yield Outcome(
-            source=source,
+            source=path,
             api=api,
             value=each.role.get("permissions"),
             resource=Resource.ROLES,
             target="permissions",
             verdict=each.verdict,
-            reason=each.reason,
+            reasons=each.reasons,
             role_sid=each.translation.source_sid or None,
         )
+    why = source.not_examined.get("roles")
+    if why and not judged:
+        reason = causes.NOT_EXAMINED(field="roles", why=why)
+        yield Outcome(ANY_ROLE, api, None, None, None, Verdict.MANUAL, (reason,))
 
 
-def _sources(found: tuple[RoleFinding, ...], taken: Collection[str]) -> Iterator[str]:
-    names = [each.translation.friendly_name or each.translation.source_sid or "unnamed" for each in found]
+def _sources(judged: tuple[JudgedRole, ...], taken: Collection[str]) -> Iterator[str]:
+    names = [each.translation.friendly_name or each.translation.source_sid or "unnamed" for each in judged]
     shared = Counter([*(f"roles.{name}.permissions" for name in names), *taken])
     used = set(taken)
-    for each, name in zip(found, names, strict=True):
+    for each, name in zip(judged, names, strict=True):
         label = name
         if shared[f"roles.{name}.permissions"] > 1:
             label = f"{name} ({each.translation.source_sid})"
@@ -166,38 +167,37 @@ class _Defaults:
 
 def _default_role(value: Json, defaults: _Defaults) -> Decision:
     if value is None:
-        return leave(Verdict.NOT_NEEDED, NOT_SET)
+        return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
     if defaults.same_service:
-        return put(Verdict.RENAMED, value, "Chat and Conversations share the roles and their SIDs.")
+        return put(Verdict.RENAMED, value, causes.SHARED_ROLES())
     if value not in defaults.representable:
-        return leave(
-            Verdict.MANUAL,
-            f"Role {value} has no counterpart in the target: it was not read, or Conversations cannot hold it. "
-            "The target's own default role stays; choose another one if that does not fit.",
-        )
-    return put(Verdict.CONVERTED, value, "Set to the SID of the role's counterpart in the target.")
+        return leave(Verdict.MANUAL, causes.NO_COUNTERPART(role=value))
+    return put(Verdict.CONVERTED, value, causes.COUNTERPART())
 
 
-_DEFAULT_RULE = "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none"
+_DEFAULT_RULE = (
+    "renamed in place; elsewhere converted to the SID of the counterpart, manual if there is none; "
+    "not_needed if null"
+)
 
 ROWS = (
     row(
         "default_service_role_sid",
-        Kind.TEXT,
+        ValueType.TEXT,
         _default_role,
         _DEFAULT_RULE,
         to=(Resource.CONFIGURATION, "default_chat_service_role_sid"),
     ),
     row(
         "default_channel_role_sid",
-        Kind.TEXT,
+        ValueType.TEXT,
         _default_role,
         _DEFAULT_RULE,
         to=(Resource.CONFIGURATION, "default_conversation_role_sid"),
     ),
     row(
         "default_channel_creator_role_sid",
-        Kind.TEXT,
+        ValueType.TEXT,
         _default_role,
         _DEFAULT_RULE,
         to=(Resource.CONFIGURATION, "default_conversation_creator_role_sid"),
@@ -212,11 +212,15 @@ def _role_field(name: str, target: str | None, rule: str) -> Field:
 
 _SAME_OR_NEW = "exact in place; elsewhere the counterpart has its own"
 
+ANY_ROLE = "roles.<friendly_name>.permissions"
+"""Stands for the roles of a service whose roles were not examined."""
+
 ROLE_FIELDS = (
     _role_field(
         "permissions",
         "permissions",
-        "exact; converted if renamed; lossy without inviteMember; manual if unknown or nothing is left",
+        "exact; converted if renamed; lossy without inviteMember or what the role's type cannot have; "
+        "manual if unknown or nothing is left",
     ),
     _role_field("type", "type", "converted: deployment → service, channel → conversation"),
     _role_field("friendly_name", "friendly_name", "exact; a new role without a name is manual"),
@@ -232,8 +236,12 @@ ROLE_FIELDS = (
 FIELDS = fields_of(ROWS) + ROLE_FIELDS
 
 
-def findings(source: Source) -> Iterator[Finding]:
-    """What becomes of the default roles."""
-    found = (judge_role(role, same_service=source.same_service) for role in source.roles)
-    representable = frozenset(each.translation.source_sid for each in found if each.representable)
-    return findings_of(ROWS, source, _Defaults(source.same_service, representable))
+def judge_roles(source: ServiceLeaves) -> tuple[JudgedRole, ...]:
+    """Return what becomes of each role."""
+    return tuple(judge_role(role, same_service=source.same_service) for role in source.roles)
+
+
+def findings(source: ServiceLeaves, judged: tuple[JudgedRole, ...]) -> Iterator[JudgedLeaf]:
+    """Yield what becomes of the default roles."""
+    representable = frozenset(each.translation.source_sid for each in judged if each.representable)
+    return judge(ROWS, source, _Defaults(source.same_service, representable))

@@ -3,80 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from mappings.leaves import Leaf, Source
+from mappings import causes
+from mappings.leaves import Leaf, ServiceLeaves
 from mappings.model import Api, Field, Json, Resource, Verdict
-from mappings.values import EXPECTED, Kind, agree, describe, fits, is_empty
+from mappings.reasons import Reason
+from mappings.values import EXPECTED, ValueType, agree, describe, fits, is_empty
 
-Context = TypeVar("Context")
+Facts = TypeVar("Facts")
+"""What a decision goes by, besides the value."""
 
 UNSET: Final = object()
 """Marks a decision that sets nothing, since None is a value."""
 
-NOT_SET: Final = "Not set."
 
-
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of one value.
 
     Attributes:
         verdict: see `Verdict`.
-        reason: whole sentences.
+        reasons: why, the most important first.
         targeted: whether the field's target receives, or already holds, the value.
         setting: what to set there; `UNSET` if nothing is to be set.
         also: further settings of the same resource that follow from this field, by path.
     """
 
     verdict: Verdict
-    reason: str
+    reasons: tuple[Reason, ...]
     targeted: bool = False
     setting: Json = UNSET
-    also: Mapping[str, Json] = field(default_factory=dict)
+    also: Mapping[str, Json] = MappingProxyType({})
 
 
-def leave(verdict: Verdict, reason: str) -> Decision:
-    """Nothing is set for this value."""
-    return Decision(verdict, reason)
+def leave(verdict: Verdict, *why: Reason) -> Decision:
+    """Return the decision to set nothing."""
+    return Decision(verdict, why)
 
 
-def stand(verdict: Verdict, reason: str) -> Decision:
-    """The target has a property of this name, but no setting of it is made here."""
-    return Decision(verdict, reason, targeted=True)
+def keep(verdict: Verdict, *why: Reason) -> Decision:
+    """Return the decision to set nothing, where the target has a property of this name."""
+    return Decision(verdict, why, targeted=True)
 
 
-def put(verdict: Verdict, setting: Json, reason: str, *, also: Mapping[str, Json] | None = None) -> Decision:
-    """The target is set."""
-    return Decision(verdict, reason, targeted=True, setting=setting, also=also or {})
+def put(verdict: Verdict, setting: Json, *why: Reason, also: Mapping[str, Json] | None = None) -> Decision:
+    """Return the decision to set the target."""
+    return Decision(verdict, why, targeted=True, setting=setting, also=also or MappingProxyType({}))
 
 
 @dataclass(frozen=True)
-class Row(Generic[Context]):
+class MappingRow(Generic[Facts]):
     """One row of a mapping.
 
     Attributes:
         field: what the coverage table says. A source that ends in `.*` owns every leaf below it.
-        kind: the kind of value; a value of another JSON type never reaches `decide`.
-        decide: from the value (None if it is empty) and the mapping's context to a decision.
+        type: what the field holds; a value of another JSON type never reaches `decide`.
+        decide: from the value (None if it is empty) and the facts to a decision.
     """
 
     field: Field
-    kind: Kind
-    decide: Callable[[Json, Context], Decision]
+    type: ValueType
+    decide: Callable[[Json, Facts], Decision]
 
-    def leaves(self, source: Source) -> Iterator[Leaf]:
-        """The leaves of the source that this row owns."""
+    def leaves(self, source: ServiceLeaves) -> Iterable[Leaf]:
+        """Return the leaves of the source that this row owns."""
         path = self.field.source
         if path.endswith(".*"):
-            yield from (leaf for leaf in source.leaves.values() if leaf.path.startswith(path[:-1]))
-        elif path in source.leaves:
-            yield source.leaves[path]
+            return [leaf for leaf in source.leaves.values() if leaf.path.startswith(path[:-1])]
+        return (source.leaves[path],) if path in source.leaves else ()
 
 
-@dataclass(frozen=True)
-class Finding:
+class JudgedLeaf(NamedTuple):
     """A leaf, where it goes and what was decided."""
 
     leaf: Leaf
@@ -88,49 +87,57 @@ class Finding:
 
 def row(
     source: str,
-    kind: Kind,
-    decide: Callable[[Json, Context], Decision],
+    type_: ValueType,
+    decide: Callable[[Json, Facts], Decision],
     rule: str,
     *,
     api: Api = Api.BOTH,
     to: tuple[Resource, str] | None = None,
-) -> Row[Context]:
-    """A row; `to` is the Conversations resource and path that receive the value, if any."""
+) -> MappingRow[Facts]:
+    """Return a row; `to` is the Conversations resource and path that receive the value, if any."""
     resource, target = to or (None, None)
-    return Row(Field(source, api, resource, target, rule), kind, decide)
+    return MappingRow(Field(source, api, resource, target, rule), type_, decide)
 
 
-def fields_of(rows: Iterable[Row[Any]]) -> tuple[Field, ...]:
-    """The rows' entries in the coverage table."""
+def fields_of(rows: Iterable[MappingRow[Any]]) -> tuple[Field, ...]:
+    """Return the rows' entries in the coverage table."""
     return tuple(row.field for row in rows)
 
 
-def findings_of(rows: Iterable[Row[Context]], source: Source, context: Context) -> Iterator[Finding]:
-    """Decides every leaf that the rows own."""
+def judge(rows: Iterable[MappingRow[Facts]], source: ServiceLeaves, facts: Facts) -> Iterator[JudgedLeaf]:
+    """Yield every leaf that the rows own, and every field of theirs that was not examined, with its decision.
+
+    Dates and addresses are no settings, so nobody needs to hear that they were not examined.
+    """
     for each in rows:
-        for leaf in each.leaves(source):
-            yield _find(each, leaf, context)
+        why = source.why_not_examined(each.field.source, each.field.api)
+        if why and each.type is not ValueType.STAMP:
+            yield _unexamined(each.field, why)
+        else:
+            for leaf in each.leaves(source):
+                yield _judge(each, leaf, facts)
 
 
-def _find(each: Row[Context], leaf: Leaf, context: Context) -> Finding:
+def _unexamined(unknown: Field, why: str) -> JudgedLeaf:
+    decision = leave(Verdict.MANUAL, causes.NOT_EXAMINED(field=unknown.source, why=why))
+    return JudgedLeaf(Leaf(unknown.source, unknown.api, None, None), None, None, decision, conflict=False)
+
+
+def _judge(each: MappingRow[Facts], leaf: Leaf, facts: Facts) -> JudgedLeaf:
     empty = is_empty(leaf.value)
-    if not empty and not fits(each.kind, leaf.value):
-        decision = misfit(EXPECTED[each.kind], leaf.value)
+    if not empty and not fits(each.type, leaf.value):
+        decision = misfit(EXPECTED[each.type], leaf.value)
     else:
-        decision = each.decide(None if empty else leaf.value, context)
+        decision = each.decide(None if empty else leaf.value, facts)
     resource, target = (each.field.resource, each.field.target) if decision.targeted else (None, None)
-    return Finding(leaf, resource, target, decision, conflicting(leaf, each.kind))
+    return JudgedLeaf(leaf, resource, target, decision, conflicting(leaf, each.type))
 
 
-def conflicting(leaf: Leaf, kind: Kind | None) -> bool:
-    """Whether v1 and v2 both show the leaf and do not mean the same."""
-    return leaf.api is Api.BOTH and not agree(kind, leaf.v1_value, leaf.value)
+def conflicting(leaf: Leaf, type_: ValueType | None) -> bool:
+    """Return whether v1 and v2 both show the leaf and do not mean the same."""
+    return leaf.api is Api.BOTH and not agree(type_, leaf.v1_value, leaf.value)
 
 
 def misfit(expected: str, found: Json) -> Decision:
-    """A value of the wrong JSON type: it is not written, whatever it was meant to be."""
-    return leave(
-        Verdict.MANUAL,
-        f"Expected {expected}, found {describe(found)}. "
-        "Nothing is written; look up the value in Twilio's Console and set it by hand.",
-    )
+    """Return the decision not to write a value of the wrong JSON type, whatever it was meant to be."""
+    return leave(Verdict.MANUAL, causes.UNEXPECTED_VALUE(expected=expected, found=describe(found)))

@@ -25,6 +25,10 @@ RENAMED: Mapping[str, str] = {
 GUESSED: frozenset[str] = frozenset(name for name in RENAMED if name.startswith("MEMBER"))
 """Variables that no documentation of Chat lists, though people have used them."""
 
+OTHER_MEANING: frozenset[str] = frozenset({"USER_SID", "USER_IDENTITY"})
+"""Variables whose new name shows something else: the participant's SID, and the friendly name before the identity
+(Twilio docs, Push Notification Configuration)."""
+
 CONVERSATIONS: frozenset[str] = frozenset(RENAMED.values()) | {"MESSAGE", "MEDIA", "MEDIA_COUNT"}
 """Every variable that Conversations documents; they pass unchanged."""
 
@@ -47,7 +51,7 @@ class TemplateTranslation:
 
 
 def translate_template(template: str) -> TemplateTranslation:
-    """Translates the variables of a template and leaves every other character alone."""
+    """Return a template with its variables translated; every other character stays as it is."""
     used = distinct(_VARIABLE.findall(template))
     return TemplateTranslation(
         text=_VARIABLE.sub(lambda match: "${" + RENAMED.get(match[1], match[1]) + "}", template),

@@ -14,9 +14,9 @@ import pytest
 from documents import DOCUMENTS, README, ROOT, RUNBOOKS, Person, blocks, commands, table, words
 
 from mappings import FIELDS, Verdict
-from mappings.filters import CHAT, phase_of
 from mappings.permissions import RENAMED
-from mappings.receivers import PARAMETERS
+from mappings.webhooks.filters import CHAT, phase_of
+from mappings.webhooks.receivers import PARAMETERS
 from migrate.cli.main import cli
 from migrate.core import config
 from migrate.core.errors import MigrateError

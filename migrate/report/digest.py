@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
-from mappings.receivers import EventChange, Routing
+from mappings.webhooks.receivers import EventChange, Routing
 from migrate.report.model import FieldRow, Json, ServiceReport, StepError, StepRow
 from migrate.report.receivers import folded
 from migrate.report.words import NEEDS_A_PERSON, TROUBLED_STATES, VERDICT_RANK

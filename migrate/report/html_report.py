@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mappings.receivers import Routing
+from mappings.webhooks.receivers import Routing
 from migrate.report.digest import Place, digest, needs_a_person
 from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
 from migrate.report.model import FieldRow, Report, ServiceReport, StepRow

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from mappings.receivers import EventChange
+from mappings.webhooks.receivers import EventChange
 from migrate.report.digest import (
     Digest,
     Finding,

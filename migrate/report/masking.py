@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mappings.receivers import Receivers
+from mappings.webhooks.receivers import Receivers
 from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepError, StepRow
 
 MASK = "***"

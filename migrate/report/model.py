@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappings.receivers import Receivers
+from mappings.webhooks.receivers import Receivers
 
 Json = Any
 

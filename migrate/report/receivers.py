@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.filters import Phase
-from mappings.receivers import PARAMETERS, PRE_EVENT_ANSWERS, EventChange, ParameterChange, Receivers, Routing
 from mappings.values import listed
+from mappings.webhooks.filters import Phase
+from mappings.webhooks.receivers import (
+    PARAMETERS,
+    PRE_EVENT_ANSWERS,
+    EventChange,
+    ParameterChange,
+    Receivers,
+    Routing,
+)
 from migrate.report.model import ServiceReport
 
 HEADING = "Webhook handlers must change"

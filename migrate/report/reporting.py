@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mappings import Verdict
-from mappings.receivers import receivers
+from mappings.webhooks.receivers import receivers
 from migrate.execute.rollback import How, Undo, undos
 from migrate.model.step import Step, counterpart_of
 from migrate.model.target import TargetState

@@ -34,10 +34,10 @@ class Translated:
 
 @pytest.fixture
 def translated() -> Callable[..., Translated]:
-    """Translates a service; dotted paths stand for nested objects."""
+    """Translates a service that was examined whole; dotted paths stand for nested objects."""
 
     def run(v2: Any = None, v1: Any = None, roles: Any = (), *, same: bool = True) -> Translated:
-        service = ChatService("IS1", nest(v1), nest(v2), tuple(roles))
+        service = ChatService("IS1", nest(v1 or {}), nest(v2 or {}), tuple(roles))
         return Translated(translate(service, same_service=same))
 
     return run

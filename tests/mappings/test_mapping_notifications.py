@@ -39,13 +39,17 @@ def test_null_is_the_default(translated, part, default):
 TEMPLATES = [
     ("${USER}", "${PARTICIPANT}", "converted"),
     ("${USER_FRIENDLY_NAME}", "${PARTICIPANT_FRIENDLY_NAME}", "converted"),
-    ("${USER_IDENTITY}", "${PARTICIPANT_IDENTITY}", "converted"),
-    ("${USER_SID}", "${PARTICIPANT_SID}", "converted"),
+    ("${USER_IDENTITY}", "${PARTICIPANT_IDENTITY}", "lossy"),
+    ("${USER_SID}", "${PARTICIPANT_SID}", "lossy"),
     ("${CHANNEL}", "${CONVERSATION}", "converted"),
     ("${CHANNEL_FRIENDLY_NAME}", "${CONVERSATION_FRIENDLY_NAME}", "converted"),
     ("${CHANNEL_SID}", "${CONVERSATION_SID}", "converted"),
     ("${CHANNEL_UNIQUE_NAME}", "${CONVERSATION_UNIQUE_NAME}", "converted"),
     ("${MEMBER}", "${PARTICIPANT}", "converted"),
+    ("${MEMBER_FRIENDLY_NAME}", "${PARTICIPANT_FRIENDLY_NAME}", "converted"),
+    ("${MEMBER_IDENTITY}", "${PARTICIPANT_IDENTITY}", "converted"),
+    ("${MEMBER_SID}", "${PARTICIPANT_SID}", "converted"),
+    ("${PARTICIPANT_IDENTITY} ${PARTICIPANT_SID}", "${PARTICIPANT_IDENTITY} ${PARTICIPANT_SID}", "exact"),
     ("${CHANNEL}:${USER}: ${MESSAGE}", "${CONVERSATION}:${PARTICIPANT}: ${MESSAGE}", "converted"),
     ("${CONVERSATION}: ${MEDIA_COUNT} ${MEDIA}", "${CONVERSATION}: ${MEDIA_COUNT} ${MEDIA}", "exact"),
     ("$USER {USER} ${USER", "$USER {USER} ${USER", "exact"),
@@ -77,6 +81,18 @@ def test_a_guess_is_called_a_guess(translated):
         "notifications.new_message.template"
     )
     assert "guess" in outcome.reason
+
+
+CHANGED_MEANING = {"${USER_SID}": "user_sid_variable", "${USER_IDENTITY}": "user_identity_variable"}
+
+
+@pytest.mark.parametrize(("variable", "reason"), CHANGED_MEANING.items())
+def test_a_variable_that_shows_something_else_is_told(translated, variable, reason):
+    """The participant's SID is not the user's, and the identity gives way to a friendly name."""
+    source = "notifications.new_message.template"
+    told = translated({source: variable}).outcome(source).reasons
+    assert [each.id for each in told] == [reason, "variables_renamed"]
+    assert variable in told[0].cause
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from mappings import Resource
 # source, value, verdict in place, verdict in a new service
 PLAIN = [
     ("sid", "IS1", "exact", "converted"),
+    ("sid", None, "not_needed", "not_needed"),
     ("account_sid", "AC1", "exact", "converted"),
     ("account_sid", None, "not_needed", "not_needed"),
     ("friendly_name", "Support", "exact", "exact"),
@@ -27,19 +28,32 @@ PLAIN = [
     ("read_status_enabled", False, "dropped", "dropped"),
     ("typing_indicator_timeout", 0, "not_needed", "not_needed"),
     ("typing_indicator_timeout", None, "not_needed", "not_needed"),
+    ("typing_indicator_timeout", 5, "not_needed", "not_needed"),
     ("typing_indicator_timeout", 7, "carried", "manual"),
     ("consumption_report_interval", 0, "not_needed", "not_needed"),
-    ("consumption_report_interval", 10, "dropped", "dropped"),
+    ("consumption_report_interval", 10, "not_needed", "not_needed"),
+    ("consumption_report_interval", 60, "not_needed", "not_needed"),
     ("limits.channel_members", None, "not_needed", "not_needed"),
-    ("limits.channel_members", 100, "carried", "manual"),
-    ("limits.user_channels", 250, "carried", "manual"),
+    ("limits.channel_members", 100, "not_needed", "not_needed"),
+    ("limits.channel_members", 250, "carried", "manual"),
+    ("limits.user_channels", 250, "not_needed", "not_needed"),
+    ("limits.user_channels", 100, "carried", "manual"),
     ("limits.actions_per_second", 30, "not_needed", "not_needed"),
     ("limits.actions_per_second", 60, "carried", "dropped"),
     ("media.size_limit_mb", 150, "not_needed", "not_needed"),
     ("media.size_limit_mb", 20, "dropped", "dropped"),
     ("media.compatibility_message", "", "not_needed", "not_needed"),
+    (
+        "media.compatibility_message",
+        "Media messages are not supported by your client",
+        "not_needed",
+        "not_needed",
+    ),
+    ("media.compatibility_message", "Media messages are not supported.", "not_needed", "not_needed"),
     ("media.compatibility_message", "No media here", "dropped", "dropped"),
     ("pre_webhook_retry_count", 0, "not_needed", "not_needed"),
+    ("pre_webhook_retry_count", -1, "not_needed", "not_needed"),
+    ("pre_webhook_retry_count", 1, "dropped", "dropped"),
     ("post_webhook_retry_count", 2, "dropped", "dropped"),
     ("limits", None, "not_needed", "not_needed"),
     ("webhooks", {}, "not_needed", "not_needed"),
@@ -81,3 +95,17 @@ def test_reachability_is_a_setting_of_the_configuration(translated):
     for value, setting in ((True, True), (False, False), (None, False)):
         settings = translated({"reachability_enabled": value}).settings(Resource.CONFIGURATION)
         assert settings == {"reachability_enabled": setting}
+
+
+def test_a_deprecated_interval_is_told_without_anybody_elses_number(translated):
+    """60 seconds are never explained with the 10 seconds of another service."""
+    reason = translated({"consumption_report_interval": 60}).outcome("consumption_report_interval").reason
+    assert reason == "Twilio has deprecated this setting and it has no effect, so nothing is lost."
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 retry is lost"), (2, "2 retries are lost")])
+def test_counts_are_told_in_the_right_number(translated, count, told):
+    """One retry is not "1 retries"."""
+    for phase in ("pre", "post"):
+        source = f"{phase}_webhook_retry_count"
+        assert told in translated({source: count}).outcome(source).reason

@@ -7,11 +7,11 @@ from mapping_views import nest
 from test_mapping_properties import ODD_SERVICES, SERVICES
 
 from mappings import ChatService, Resource, Verdict, translate
-from mappings.filters import CONVERSATIONS, Phase, new_name
-from mappings.leaves import Source
-from mappings.receivers import PARAMETERS, EventChange, Route, receivers
+from mappings.leaves import ServiceLeaves
 from mappings.values import is_empty
-from mappings.webhook_plan import EVENTS
+from mappings.webhooks.filters import CONVERSATIONS, Phase, new_name
+from mappings.webhooks.merging import EVENTS
+from mappings.webhooks.receivers import PARAMETERS, EventChange, EventRoute, receivers
 
 URL = "https://hooks.example/chat"
 OTHER = "https://hooks.example/other"
@@ -65,9 +65,9 @@ def test_urls_that_do_not_merge_become_a_routing_table():
     }
     routing = found(v2, v1).routing
     assert routing.routes == (
-        Route(Phase.POST, "onMessageAdded", URL, "PUT"),
-        Route(Phase.POST, "onParticipantAdded", OTHER, "POST"),
-        Route(Phase.POST, "onMessageAdded", THIRD, "POST"),
+        EventRoute(Phase.POST, "onMessageAdded", URL, "PUT"),
+        EventRoute(Phase.POST, "onParticipantAdded", OTHER, "POST"),
+        EventRoute(Phase.POST, "onMessageAdded", THIRD, "POST"),
     )
     assert routing.doubled == ("onMessageAdded",)
     assert routing.sources == {
@@ -99,7 +99,7 @@ def test_every_changed_parameter_says_how_sure_that_is():
 @given(SERVICES | ODD_SERVICES)
 def test_every_url_is_called_or_routed(service):
     """Whatever JSON a service holds, no URL of it is forgotten, and no receiver is invented."""
-    source = Source.of(service, same_service=True)
+    source = ServiceLeaves.of(service, same_service=True)
     paths = ["pre_webhook_url", "post_webhook_url", *(f"webhooks.{event}.url" for event in EVENTS)]
     urls = {str(source.value(path)) for path in paths if isinstance(source.value(path), str)} - {""}
     seen = receivers(service)
@@ -134,7 +134,7 @@ def test_the_table_stands_for_exactly_the_fields_that_point_to_it(service):
         outcome.source
         for outcome in translate(service, same_service=True).outcomes
         if outcome.verdict is Verdict.MANUAL
-        and outcome.reason.startswith(("Not merged", "Goes with the URL"))
+        and outcome.reasons[0].id in ("event_not_merged", "event_method_not_merged")
     }
     folded = seen.routing.sources if seen and seen.routing else frozenset()
     assert pointing == folded

@@ -6,30 +6,31 @@ import pytest
 
 from mappings import Resource, translate_role
 
-CHAT_PERMISSIONS = {
-    "createChannel": "createConversation",
-    "joinChannel": "joinConversation",
-    "destroyChannel": "deleteConversation",
-    "leaveChannel": "leaveConversation",
-    "addMember": "addParticipant",
-    "removeMember": "removeParticipant",
-    "editChannelName": "editConversationName",
-    "editChannelAttributes": "editConversationAttributes",
-    "editAnyMemberAttributes": "editAnyParticipantAttributes",
-    "editOwnMemberAttributes": "editOwnParticipantAttributes",
-    "editNotificationLevel": "editNotificationLevel",
-    "sendMessage": "sendMessage",
-    "sendMediaMessage": "sendMediaMessage",
-    "deleteOwnMessage": "deleteOwnMessage",
-    "deleteAnyMessage": "deleteAnyMessage",
-    "editAnyMessage": "editAnyMessage",
-    "editAnyMessageAttributes": "editAnyMessageAttributes",
-    "editOwnMessage": "editOwnMessage",
-    "editOwnMessageAttributes": "editOwnMessageAttributes",
-    "editAnyUserInfo": "editAnyUserInfo",
-    "editOwnUserInfo": "editOwnUserInfo",
-    "addNonChatParticipant": "addNonChatParticipant",
-}
+# Chat, Conversations, whether a service role may have it, whether a conversation role may
+PERMISSIONS = [
+    ("createChannel", "createConversation", True, False),
+    ("joinChannel", "joinConversation", True, False),
+    ("destroyChannel", "deleteConversation", True, True),
+    ("leaveChannel", "leaveConversation", False, True),
+    ("addMember", "addParticipant", True, True),
+    ("removeMember", "removeParticipant", True, True),
+    ("editChannelName", "editConversationName", True, True),
+    ("editChannelAttributes", "editConversationAttributes", True, True),
+    ("editAnyMemberAttributes", "editAnyParticipantAttributes", True, True),
+    ("editOwnMemberAttributes", "editOwnParticipantAttributes", True, True),
+    ("editNotificationLevel", "editNotificationLevel", True, True),
+    ("sendMessage", "sendMessage", False, True),
+    ("sendMediaMessage", "sendMediaMessage", False, True),
+    ("deleteOwnMessage", "deleteOwnMessage", False, True),
+    ("deleteAnyMessage", "deleteAnyMessage", True, True),
+    ("editAnyMessage", "editAnyMessage", True, True),
+    ("editAnyMessageAttributes", "editAnyMessageAttributes", True, True),
+    ("editOwnMessage", "editOwnMessage", True, True),
+    ("editOwnMessageAttributes", "editOwnMessageAttributes", True, True),
+    ("editAnyUserInfo", "editAnyUserInfo", True, True),
+    ("editOwnUserInfo", "editOwnUserInfo", True, True),
+    ("addNonChatParticipant", "addNonChatParticipant", True, True),
+]
 
 
 def role(**changes):
@@ -43,11 +44,30 @@ def role(**changes):
     }
 
 
-@pytest.mark.parametrize(("chat", "conversations"), CHAT_PERMISSIONS.items())
-def test_each_permission_has_its_conversations_name(chat, conversations):
-    """Every Chat permission but inviteMember is translated, and Conversations' own passes unchanged."""
-    for name in (chat, conversations):
-        assert translate_role(role(permissions=[name])).permissions == (conversations,)
+@pytest.mark.parametrize(("chat", "conversations", "in_service", "in_conversation"), PERMISSIONS)
+def test_each_permission_has_its_conversations_name(chat, conversations, in_service, in_conversation):
+    """Every permission is translated where the role's type may have it, and told as lost where it may not."""
+    types = [("deployment", in_service), ("service", in_service)]
+    types += [("channel", in_conversation), ("conversation", in_conversation)]
+    for type_, allowed in types:
+        for name in (chat, conversations):
+            made = translate_role(role(permissions=[name], type=type_))
+            assert (made.permissions, made.lost) == (
+                ((conversations,), ()) if allowed else ((), (conversations,))
+            )
+
+
+def test_a_permission_that_the_type_cannot_have_is_lost_and_the_others_stay(translated):
+    """Twilio would refuse the whole role for one such permission, so it is left out and told by name."""
+    odd = role(type="deployment", permissions=["createChannel", "sendMessage"])
+    result = translated({}, roles=[odd])
+    outcome = result.outcome("roles.agent.permissions")
+    assert outcome.verdict.value == "lossy"
+    assert [(each.id, dict(each.args)) for each in outcome.reasons] == [
+        ("permission_not_of_type", {"permissions": ("sendMessage",), "type": "service"}),
+        ("permissions_renamed", {"renames": ("createChannel → createConversation",)}),
+    ]
+    assert [each.permissions for each in result.translation.roles] == [("createConversation",)]
 
 
 VERDICTS = [
@@ -175,7 +195,7 @@ def test_a_default_role_without_counterpart_leaves_the_targets_default(translate
     """A default that cannot exist in the target is not set, and the reason says what applies instead."""
     result = translated({"default_channel_role_sid": "RL1"}, roles=roles, same=False)
     assert result.verdict("default_channel_role_sid") == "manual"
-    assert "own default role stays" in result.outcome("default_channel_role_sid").reason
+    assert "keeps its own default role" in result.outcome("default_channel_role_sid").reason
     assert result.settings(Resource.CONFIGURATION) == {}
 
 

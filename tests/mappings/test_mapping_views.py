@@ -56,7 +56,7 @@ def test_an_unknown_field_that_holds_something_needs_a_person(translated, value)
 
 def test_dots_in_keys_cannot_pass_for_nesting(translated):
     """A key with a dot is a leaf of its own, not the known field of that path."""
-    service = ChatService("IS1", None, {"limits.user_channels": 1, "limits": {"user_channels": 2}})
+    service = ChatService("IS1", {}, {"limits.user_channels": 1, "limits": {"user_channels": 2}})
     outcomes = translate(service, same_service=True).outcomes
     assert [(each.source, each.value) for each in outcomes] == [
         ("limits.user_channels", 2),
@@ -82,6 +82,13 @@ def test_a_value_of_the_wrong_type_is_left_to_a_person(translated, source):
 def test_a_value_in_the_place_of_an_object_is_left_to_a_person(translated, source):
     """A known object that is none is told as such."""
     assert translated({source: 5}).outcome(source).reason.startswith("Expected an object, found a number: 5.")
+
+
+@pytest.mark.parametrize(("length", "told"), [(298, '"' + "x" * 298 + '"'), (299, '"' + "x" * 299 + "…")])
+def test_a_long_value_is_cut_in_a_sentence(translated, length, told):
+    """A reason quotes at most 300 characters of what was found."""
+    reason = translated({"reachability_enabled": "x" * length}).outcome("reachability_enabled").reason
+    assert f"found a string: {told}. Nothing is written." in reason
 
 
 def test_booleans_are_no_numbers(translated):
@@ -144,6 +151,6 @@ def test_a_translation_is_sorted_and_stable(translated):
     """The order of keys in a file does not change a report."""
     view = {"url": "u", "sid": "IS1", "limits": {"user_channels": 1, "channel_members": 2}}
     turned = json.loads(json.dumps(dict(reversed(view.items()))))
-    one, other = (translate(ChatService("IS1", None, each), same_service=True) for each in (view, turned))
+    one, other = (translate(ChatService("IS1", {}, each), same_service=True) for each in (view, turned))
     assert one.outcomes == other.outcomes
     assert [each.source for each in one.outcomes] == sorted(each.source for each in one.outcomes)

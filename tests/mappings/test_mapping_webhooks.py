@@ -5,34 +5,36 @@ from __future__ import annotations
 import pytest
 
 from mappings import Resource
+from mappings.webhooks.filters import CHAT, CONVERSATIONS, phase_of
 
 URL = "https://hooks.example/chat"
 
-CHAT_FILTERS = {
-    "onMessageSend": "onMessageAdd",
-    "onMessageUpdate": "onMessageUpdate",
-    "onMessageRemove": "onMessageRemove",
-    "onMediaMessageSend": "onMessageAdd",
-    "onChannelAdd": "onConversationAdd",
-    "onChannelUpdate": "onConversationUpdate",
-    "onChannelDestroy": "onConversationRemove",
-    "onMemberAdd": "onParticipantAdd",
-    "onMemberUpdate": "onParticipantUpdate",
-    "onMemberRemove": "onParticipantRemove",
-    "onUserUpdate": "onUserUpdate",
-    "onMessageSent": "onMessageAdded",
-    "onMessageUpdated": "onMessageUpdated",
-    "onMessageRemoved": "onMessageRemoved",
-    "onMediaMessageSent": "onMessageAdded",
-    "onChannelAdded": "onConversationAdded",
-    "onChannelUpdated": "onConversationUpdated",
-    "onChannelDestroyed": "onConversationRemoved",
-    "onMemberAdded": "onParticipantAdded",
-    "onMemberUpdated": "onParticipantUpdated",
-    "onMemberRemoved": "onParticipantRemoved",
-    "onUserAdded": "onUserAdded",
-    "onUserUpdated": "onUserUpdated",
-}
+# Chat, Conversations, phase
+CHAT_FILTERS = [
+    ("onMessageSend", "onMessageAdd", "pre"),
+    ("onMessageSent", "onMessageAdded", "post"),
+    ("onMediaMessageSend", "onMessageAdd", "pre"),
+    ("onMediaMessageSent", "onMessageAdded", "post"),
+    ("onMessageUpdate", "onMessageUpdate", "pre"),
+    ("onMessageUpdated", "onMessageUpdated", "post"),
+    ("onMessageRemove", "onMessageRemove", "pre"),
+    ("onMessageRemoved", "onMessageRemoved", "post"),
+    ("onChannelAdd", "onConversationAdd", "pre"),
+    ("onChannelAdded", "onConversationAdded", "post"),
+    ("onChannelUpdate", "onConversationUpdate", "pre"),
+    ("onChannelUpdated", "onConversationUpdated", "post"),
+    ("onChannelDestroy", "onConversationRemove", "pre"),
+    ("onChannelDestroyed", "onConversationRemoved", "post"),
+    ("onMemberAdd", "onParticipantAdd", "pre"),
+    ("onMemberAdded", "onParticipantAdded", "post"),
+    ("onMemberUpdate", "onParticipantUpdate", "pre"),
+    ("onMemberUpdated", "onParticipantUpdated", "post"),
+    ("onMemberRemove", "onParticipantRemove", "pre"),
+    ("onMemberRemoved", "onParticipantRemoved", "post"),
+    ("onUserUpdate", "onUserUpdate", "pre"),
+    ("onUserAdded", "onUserAdded", "post"),
+    ("onUserUpdated", "onUserUpdated", "post"),
+]
 
 
 def with_filters(*filters, **more):
@@ -40,18 +42,21 @@ def with_filters(*filters, **more):
     return {"pre_webhook_url": URL, "post_webhook_url": URL, "webhook_filters": list(filters), **more}
 
 
-def test_all_23_filters_are_known():
-    """Chat documents 23 filters."""
-    assert len(CHAT_FILTERS) == 23
+def test_no_filter_is_missing_from_the_program_or_from_this_table():
+    """Chat documents 23 filters, and the program knows these and no others."""
+    assert sorted(CHAT) == sorted(chat for chat, _, _ in CHAT_FILTERS)
+    new = {conversations for _, conversations, _ in CHAT_FILTERS}
+    assert set(CONVERSATIONS) == new | {"onConversationStateUpdated", "onDeliveryUpdated"}
 
 
-@pytest.mark.parametrize(("chat", "conversations"), CHAT_FILTERS.items())
-def test_each_filter_has_its_conversations_name(translated, chat, conversations):
+@pytest.mark.parametrize(("chat", "conversations", "phase"), CHAT_FILTERS)
+def test_each_filter_has_its_conversations_name_and_phase(translated, chat, conversations, phase):
     """Every Chat filter is translated, and Conversations' own names pass unchanged."""
     assert translated(with_filters(chat)).settings(Resource.WEBHOOKS)["filters"] == [conversations]
     again = translated(with_filters(conversations))
     assert again.settings(Resource.WEBHOOKS)["filters"] == [conversations]
     assert again.verdict("webhook_filters") == "renamed"
+    assert phase_of(chat).value == phase_of(conversations).value == phase
 
 
 FILTER_VERDICTS = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mappings.model import ChatService
-from mappings.receivers import Receivers, receivers
+from mappings.webhooks.receivers import Receivers, receivers
 from migrate.report.model import (
     FieldRow,
     PlanInfo,

@@ -83,7 +83,7 @@ class FilterTranslation:
 
 
 def translate_filters(names: Iterable[str]) -> FilterTranslation:
-    """Translates webhook filters; names of Conversations' own pass unchanged."""
+    """Return webhook filters in Conversations' words; names of Conversations' own pass unchanged."""
     given = distinct(names)
     return FilterTranslation(
         names=distinct(new_name(name) for name in given if phase_of(name)),
@@ -95,12 +95,12 @@ def translate_filters(names: Iterable[str]) -> FilterTranslation:
 
 
 def new_name(name: str) -> str:
-    """The Conversations name of a filter; an unknown one is its own."""
+    """Return the Conversations name of a filter; an unknown one is its own."""
     return CHAT.get(name, name)
 
 
 def phase_of(name: str) -> Phase | None:
-    """The phase of a Chat or Conversations filter, or None if neither API documents it."""
+    """Return the phase of a Chat or Conversations filter, or None if neither API documents it."""
     return CONVERSATIONS.get(new_name(name))
 
 

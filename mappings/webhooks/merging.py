@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.filters import CHAT, FilterTranslation, Phase, new_name, phase_of, translate_filters
-from mappings.leaves import Source
-from mappings.model import Json
-from mappings.values import Kind, fits, is_empty, listed
+from mappings.leaves import ServiceLeaves
+from mappings.model import Api, Json
+from mappings.values import ValueType, fits, is_empty, listed
+from mappings.webhooks.filters import (
+    CHAT,
+    FilterTranslation,
+    Phase,
+    new_name,
+    phase_of,
+    translate_filters,
+)
 
 METHODS = ("GET", "POST")
 """The methods of a Conversations webhook (Twilio docs, Conversations Service Webhook resource)."""
@@ -47,32 +54,39 @@ PHASES: Mapping[str, Phase] = {
 
 
 @dataclass(frozen=True)
-class EventHook:
-    """One per-event webhook that has a URL; its method is None if Conversations has no such method."""
+class EventWebhook:
+    """One per-event webhook that has a URL, with its method as in Chat."""
 
     event: str
     url: Json
-    method: str | None
+    chat_method: Json
 
     @property
     def filter(self) -> str:
         """The Chat filter of this event."""
         return EVENTS[self.event]
 
+    @property
+    def method(self) -> str | None:
+        """The method in Conversations, or None if it has no such method."""
+        return method_of(self.chat_method)
+
 
 @dataclass(frozen=True)
-class SharedHooks:
+class SharedWebhooks:
     """The pre- and post-event webhooks that Chat v1 and v2 share.
 
     Attributes:
         urls: by phase; None if not set.
         method: in upper case; None if Conversations has no such method.
         filters: as in Chat; None if they are no list of strings.
+        not_examined: name of the field that was not examined → why.
     """
 
     urls: Mapping[Phase, Json]
     method: str | None
     filters: tuple[str, ...] | None
+    not_examined: Mapping[str, str]
 
     @property
     def in_use(self) -> bool:
@@ -81,8 +95,8 @@ class SharedHooks:
 
 
 @dataclass(frozen=True)
-class WebhookPlan:
-    """What the service's webhooks will be.
+class WebhookMerge:
+    """What the service's webhooks will be, once the per-event ones are merged in.
 
     Attributes:
         same_service: whether the target is the Conversation Service with the same SID.
@@ -91,14 +105,16 @@ class WebhookPlan:
         obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
         urls: the effective URLs by phase; None if there is none.
         filters: the effective filters.
+        events_examined: whether the per-event webhooks were examined.
     """
 
     same_service: bool
-    shared: SharedHooks
-    merged: Mapping[Phase, tuple[EventHook, ...]]
+    shared: SharedWebhooks
+    merged: Mapping[Phase, tuple[EventWebhook, ...]]
     obstacles: Mapping[Phase, str]
     urls: Mapping[Phase, Json]
     filters: FilterTranslation
+    events_examined: bool
 
     @property
     def in_use(self) -> bool:
@@ -117,47 +133,53 @@ class WebhookPlan:
 
 
 def method_of(value: Json) -> str | None:
-    """The HTTP method in upper case, Chat's default if empty, or None if Conversations has no such method."""
+    """Return the HTTP method in upper case, Chat's default if empty, or None if Conversations has no such method."""
     if is_empty(value):
         return DEFAULT_METHOD
     method = value.upper() if isinstance(value, str) else ""
     return method if method in METHODS else None
 
 
-def plan_webhooks(source: Source) -> WebhookPlan:
-    """Decides once, for all fields, what the service's webhooks will be."""
-    shared, hooks = _read_shared(source), _read_hooks(source)
+def merge_webhooks(source: ServiceLeaves) -> WebhookMerge:
+    """Decide once, for all fields, what the service's webhooks will be."""
+    shared, hooks = _read_shared(source), read_events(source)
     obstacles = _obstacles(hooks, shared)
     merged = {phase: found for phase, found in hooks.items() if found and phase not in obstacles}
     urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
     events = tuple(hook.filter for found in merged.values() for hook in found)
-    return WebhookPlan(
+    return WebhookMerge(
         same_service=source.same_service,
         shared=shared,
         merged=merged,
         obstacles=obstacles,
         urls=urls,
         filters=translate_filters((*(shared.filters or ()), *events)),
+        events_examined=not any(source.why_not_examined(f"webhooks.{event}.url", Api.V1) for event in EVENTS),
     )
 
 
-def _read_shared(source: Source) -> SharedHooks:
+_SHARED = ("pre_webhook_url", "post_webhook_url", "webhook_method", "webhook_filters")
+
+
+def _read_shared(source: ServiceLeaves) -> SharedWebhooks:
     filters = source.value("webhook_filters")
-    readable = is_empty(filters) or fits(Kind.NAMES, filters)
-    return SharedHooks(
+    readable = is_empty(filters) or fits(ValueType.NAMES, filters)
+    return SharedWebhooks(
         urls={phase: _url(source.value(f"{phase.value}_webhook_url")) for phase in Phase},
         method=method_of(source.value("webhook_method")),
         filters=tuple(filters or ()) if readable else None,
+        not_examined={field: why for field in _SHARED if (why := source.why_not_examined(field))},
     )
 
 
-def _read_hooks(source: Source) -> dict[Phase, tuple[EventHook, ...]]:
-    found: dict[Phase, tuple[EventHook, ...]] = dict.fromkeys(Phase, ())
-    for event in EVENTS:
-        url = _url(source.value(f"webhooks.{event}.url"))
-        if url is not None:
-            method = method_of(source.value(f"webhooks.{event}.method"))
-            found[PHASES[event]] += (EventHook(event, url, method),)
+def read_events(source: ServiceLeaves) -> Mapping[Phase, tuple[EventWebhook, ...]]:
+    """Return the per-event webhooks that have a URL, by phase."""
+    found: dict[Phase, tuple[EventWebhook, ...]] = dict.fromkeys(Phase, ())
+    for event, phase in PHASES.items():
+        url = source.value(f"webhooks.{event}.url")
+        if not is_empty(url):
+            method = source.value(f"webhooks.{event}.method")
+            found[phase] += (EventWebhook(event, url, method),)
     return found
 
 
@@ -165,8 +187,8 @@ def _url(value: Json) -> Json:
     return None if is_empty(value) else value
 
 
-def _obstacles(hooks: Mapping[Phase, tuple[EventHook, ...]], shared: SharedHooks) -> dict[Phase, str]:
-    """Why the per-event webhooks of a phase cannot be merged, for each phase that has some and is in the way."""
+def _obstacles(hooks: Mapping[Phase, tuple[EventWebhook, ...]], shared: SharedWebhooks) -> dict[Phase, str]:
+    """Return why the per-event webhooks of a phase cannot be merged, for each phase that has some that cannot."""
     obstacles = {}
     for phase, found in hooks.items():
         obstacle = next(_obstacles_of(phase, found, shared), None) if found else None
@@ -181,8 +203,10 @@ def _obstacles(hooks: Mapping[Phase, tuple[EventHook, ...]], shared: SharedHooks
     return obstacles
 
 
-def _obstacles_of(phase: Phase, hooks: tuple[EventHook, ...], shared: SharedHooks) -> Iterator[str]:
+def _obstacles_of(phase: Phase, hooks: tuple[EventWebhook, ...], shared: SharedWebhooks) -> Iterator[str]:
     url, methods = hooks[0].url, {hook.method for hook in hooks}
+    if shared.not_examined:
+        yield f"{listed(shared.not_examined)} was not examined"
     if not all(isinstance(hook.url, str) for hook in hooks):
         yield "one of the URLs is not a string"
     if any(hook.url != url for hook in hooks):
@@ -196,7 +220,7 @@ def _obstacles_of(phase: Phase, hooks: tuple[EventHook, ...], shared: SharedHook
     yield from _filter_obstacles(phase, hooks, shared)
 
 
-def _filter_obstacles(phase: Phase, hooks: tuple[EventHook, ...], shared: SharedHooks) -> Iterator[str]:
+def _filter_obstacles(phase: Phase, hooks: tuple[EventWebhook, ...], shared: SharedWebhooks) -> Iterator[str]:
     if shared.filters is None:
         yield "webhook_filters is not a list of strings"
     events = {CHAT[hook.filter] for hook in hooks}

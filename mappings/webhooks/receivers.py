@@ -5,14 +5,27 @@ Translated settings make Conversations call the same URLs; the programs behind t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.filters import CHAT, FilterTranslation, Phase, new_name, phase_of, translate_filters
-from mappings.leaves import Source
+from mappings.leaves import ServiceLeaves
 from mappings.model import ChatService, Json
-from mappings.values import Kind, distinct, fits, is_empty, quote
-from mappings.webhook_plan import DEFAULT_METHOD, EVENTS, PHASES, WebhookPlan, plan_webhooks
+from mappings.values import ValueType, distinct, fits, is_empty, quote
+from mappings.webhooks.filters import (
+    CHAT,
+    FilterTranslation,
+    Phase,
+    new_name,
+    phase_of,
+    translate_filters,
+)
+from mappings.webhooks.merging import (
+    DEFAULT_METHOD,
+    EventWebhook,
+    WebhookMerge,
+    merge_webhooks,
+    read_events,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class EventChange:
 
 
 @dataclass(frozen=True)
-class Call:
+class WebhookCall:
     """A URL that Conversations will call for the events of one phase."""
 
     phase: Phase
@@ -41,7 +54,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Route:
+class EventRoute:
     """What an endpoint that receives all events of a phase must do with one of them.
 
     Attributes:
@@ -68,7 +81,7 @@ class Routing:
     """
 
     obstacles: tuple[tuple[Phase, str], ...]
-    routes: tuple[Route, ...]
+    routes: tuple[EventRoute, ...]
     sources: frozenset[str]
 
     @property
@@ -89,7 +102,7 @@ class Receivers:
         routing: the table for per-event URLs that do not merge, or None.
     """
 
-    calls: tuple[Call, ...]
+    calls: tuple[WebhookCall, ...]
     method: str | None
     events: tuple[EventChange, ...]
     routing: Routing | None
@@ -139,7 +152,7 @@ PRE_EVENT_ANSWERS = (
 
 
 def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Receivers | None:
-    """Tells what the receivers of a service's webhooks will see; total over any JSON, never raises.
+    """Return what the receivers of a service's webhooks will see; total over any JSON, never raises.
 
     Args:
         service: the service as read.
@@ -148,42 +161,25 @@ def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Re
     Returns:
         None if the service has no webhook.
     """
-    source = Source.of(service, same_service=True)
-    plan = plan_webhooks(source)
-    routing = _routing(source, plan)
-    calls = tuple(Call(phase, _text(url)) for phase, url in plan.urls.items() if url is not None)
+    source = ServiceLeaves.of(service, same_service=True)
+    merge, events = merge_webhooks(source), read_events(source)
+    routing = _routing(source, merge, events)
+    calls = tuple(WebhookCall(phase, _text(url)) for phase, url in merge.urls.items() if url is not None)
     if not calls and routing is None:
         return None
-    method = plan.merged_method or plan.shared.method
-    return Receivers(calls, method, tuple(_events(source, plan, refused)), routing)
+    method = merge.merged_method or merge.shared.method
+    return Receivers(calls, method, tuple(_changes(merge, events, refused)), routing)
 
 
-@dataclass(frozen=True)
-class _Hook:
-    """A per-event webhook that has a URL, with the method as Chat has it."""
-
-    event: str
-    url: Json
-    method: str
-
-    @property
-    def filter(self) -> str:
-        return EVENTS[self.event]
+_ByPhase = Mapping[Phase, tuple[EventWebhook, ...]]
 
 
-def _hooks(source: Source, phase: Phase) -> Iterator[_Hook]:
-    for event, its_phase in PHASES.items():
-        url = source.value(f"webhooks.{event}.url")
-        if its_phase is phase and not is_empty(url):
-            yield _Hook(event, url, _method(source.value(f"webhooks.{event}.method")))
-
-
-def _events(source: Source, plan: WebhookPlan, refused: frozenset[str]) -> Iterator[EventChange]:
-    """Yields the events of each phase: those of its filters, if they call anybody, then the hooks'."""
+def _changes(merge: WebhookMerge, events: _ByPhase, refused: frozenset[str]) -> Iterator[EventChange]:
+    """Yield the events of each phase: those of its filters, if they call anybody, then the per-event ones."""
     for phase in Phase:
-        filters = plan.shared.filters if plan.urls[phase] is not None else ()
+        filters = merge.shared.filters if merge.urls[phase] is not None else ()
         called = [name for name in filters or () if phase_of(name) is phase]
-        names = distinct((*called, *(hook.filter for hook in _hooks(source, phase))))
+        names = distinct((*called, *(webhook.filter for webhook in events[phase])))
         translated = translate_filters(names)
         for name in names:
             if new_name(name) not in refused:
@@ -196,33 +192,36 @@ def _note(name: str, translated: FilterTranslation) -> str:
     return "fires for messages with media too" if name in translated.grown else ""
 
 
-def _routing(source: Source, plan: WebhookPlan) -> Routing | None:
-    if not plan.obstacles:
+def _routing(source: ServiceLeaves, merge: WebhookMerge, events: _ByPhase) -> Routing | None:
+    if not merge.obstacles:
         return None
-    obstacles = tuple((phase, plan.obstacles[phase]) for phase in Phase if phase in plan.obstacles)
-    routes = [route for phase, _ in obstacles for route in _routes(source, plan, phase)]
-    unmerged = [hook for phase, _ in obstacles for hook in _hooks(source, phase)]
-    return Routing(obstacles, tuple(dict.fromkeys(routes)), frozenset(_sources(source, unmerged)))
+    obstacles = tuple((phase, merge.obstacles[phase]) for phase in Phase if phase in merge.obstacles)
+    shared_method = _method(source.value("webhook_method"))
+    routes = [
+        route for phase, _ in obstacles for route in _routes(merge, phase, events[phase], shared_method)
+    ]
+    unmerged = [webhook for phase, _ in obstacles for webhook in events[phase]]
+    return Routing(obstacles, tuple(dict.fromkeys(routes)), frozenset(_sources(unmerged)))
 
 
-def _routes(source: Source, plan: WebhookPlan, phase: Phase) -> Iterator[Route]:
-    for hook in _hooks(source, phase):
-        yield Route(phase, CHAT[hook.filter], _text(hook.url), hook.method)
-    shared, method = plan.shared.urls[phase], _method(source.value("webhook_method"))
-    for name in plan.shared.filters or ():
+def _routes(
+    merge: WebhookMerge, phase: Phase, events: Iterable[EventWebhook], shared_method: str
+) -> Iterator[EventRoute]:
+    for webhook in events:
+        yield EventRoute(phase, CHAT[webhook.filter], _text(webhook.url), _method(webhook.chat_method))
+    shared = merge.shared.urls[phase]
+    for name in merge.shared.filters or ():
         if shared is not None and phase_of(name) is phase:
-            yield Route(phase, new_name(name), _text(shared), method)
+            yield EventRoute(phase, new_name(name), _text(shared), shared_method)
 
 
-def _sources(source: Source, hooks: Iterable[_Hook]) -> Iterator[str]:
-    """Yields the fields that the table tells whole; a value of the wrong type keeps its own row and reason."""
-    for hook in hooks:
-        for path, kind in (
-            (f"webhooks.{hook.event}.url", Kind.TEXT),
-            (f"webhooks.{hook.event}.method", Kind.METHOD),
-        ):
-            if fits(kind, source.value(path)):
-                yield path
+def _sources(webhooks: Iterable[EventWebhook]) -> Iterator[str]:
+    """Yield the fields that the table tells whole; a value of the wrong type keeps its own row and reason."""
+    for webhook in webhooks:
+        if fits(ValueType.TEXT, webhook.url):
+            yield f"webhooks.{webhook.event}.url"
+        if fits(ValueType.METHOD, webhook.chat_method) and webhook.chat_method:
+            yield f"webhooks.{webhook.event}.method"
 
 
 def _method(value: Json) -> str:
