@@ -7,11 +7,16 @@ and path stay, and so do the names of query parameters, so that people recognise
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
+from mappings import Reason
 from mappings.webhooks.receivers import Receivers
-from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepError, StepRow
+from migrate.model.rows import FieldRow
+from migrate.report.model import AlteredValue, Json, Report, ServiceReport, StepError, StepRow
+
+Thing = TypeVar("Thing")
 
 MASK = "***"
 
@@ -36,7 +41,7 @@ _CLOSING = ".,;:!?)]}'"
 
 
 def mask_secrets(value: Json) -> Json:
-    """Returns a JSON value with every secret in it replaced by `***`.
+    """Return a JSON value with every secret in it replaced by `***`.
 
     Strings are searched for URLs and for `name=value` with a name that looks secret; members of an object
     are judged by their names as well. The shape of the value stays.
@@ -51,7 +56,7 @@ def mask_secrets(value: Json) -> Json:
 
 
 def mask_url(url: str) -> str:
-    """Returns the whole string, taken as one URL, without userinfo, query values and fragment values."""
+    """Return the whole string, taken as one URL, without userinfo, query values and fragment values."""
     found = _SCHEME.match(url)
     start = found.end() if found else 0
     address, fragment_mark, fragment = _mask_userinfo(url[start:]).partition("#")
@@ -63,16 +68,22 @@ def mask_url(url: str) -> str:
 
 
 def mask_report(report: Report) -> Report:
-    """Returns the report with secrets hidden; its services are masked one by one as they are read."""
-    return replace(report, services=_MaskedServices(report.services))
+    """Return the report with secrets hidden; its services are masked one by one as they are read."""
+    examined = report.snapshot.examined
+    warnings = tuple(map(_mask_text, examined.warnings))
+    snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
+    return replace(report, snapshot=snapshot, services=_Masked(report.services, _mask_service))
 
 
 @dataclass(frozen=True)
-class _MaskedServices:
-    services: Iterable[ServiceReport]
+class _Masked(Generic[Thing]):
+    """Things that are masked one by one as they are read, as often as they are read."""
 
-    def __iter__(self) -> Iterator[ServiceReport]:
-        return map(_mask_service, self.services)
+    things: Iterable[Thing]
+    mask: Callable[[Thing], Thing]
+
+    def __iter__(self) -> Iterator[Thing]:
+        return map(self.mask, self.things)
 
 
 def _mask_service(service: ServiceReport) -> ServiceReport:
@@ -82,6 +93,8 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
         fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
         receivers=service.receivers and _mask_receivers(service.receivers),
+        item_steps=_Masked(service.item_steps, _mask_step),
+        item_troubles=_Masked(service.item_troubles, _mask_step),
     )
 
 
@@ -95,7 +108,7 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 
 def mask_field(row: FieldRow) -> FieldRow:
-    """Returns a row with secrets hidden in its values and in its reason."""
+    """Return a row with secrets hidden in its values and in its reasons."""
     return FieldRow(
         source=_mask_text(row.source),
         api=row.api,
@@ -106,8 +119,17 @@ def mask_field(row: FieldRow) -> FieldRow:
         after=_mask_named(row.source, row.after),
         change=row.change,
         verdict=row.verdict,
-        reason=_mask_text(row.reason),
+        reasons=tuple(map(_mask_reason, row.reasons)),
+        item_sid=row.item_sid,
+        step=row.step,
     )
+
+
+def _mask_reason(reason: Reason) -> Reason:
+    cause, text = _mask_text(reason.cause), _mask_text(reason.text)
+    if (cause, text) == (reason.cause, reason.text):
+        return reason
+    return replace(reason, cause=cause, text=text, args=mask_secrets(reason.args))
 
 
 def _mask_step(step: StepRow) -> StepRow:
@@ -118,7 +140,17 @@ def _mask_step(step: StepRow) -> StepRow:
         request_id=step.error.request_id,
         advice=_mask_text(step.error.advice),
     )
-    return replace(step, key=_mask_text(step.key), params=mask_secrets(step.params), error=error)
+    return replace(
+        step,
+        key=_mask_text(step.key),
+        params=mask_secrets(step.params),
+        error=error,
+        altered=tuple(map(_mask_altered, step.altered)),
+    )
+
+
+def _mask_altered(one: AlteredValue) -> AlteredValue:
+    return replace(one, sent=_mask_named(one.path, one.sent), held=_mask_named(one.path, one.held))
 
 
 def _mask_named(name: str, value: Json) -> Json:
