@@ -35,10 +35,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Prose:
-    """A paragraph; `apart` keeps it at a distance from what stands before it."""
+    """A paragraph; `apart` keeps it at a distance from what stands before it, `whole` on one line."""
 
     text: Inline
     apart: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

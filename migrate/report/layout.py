@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mappings import Verdict
 from migrate.model.state import State
 from migrate.report.blocks import (
     Block,
@@ -27,7 +26,7 @@ from migrate.report.outcome import facts, outcome, totals, written
 from migrate.report.receivers import handlers
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
-from migrate.report.words import KINDS, NEEDS_A_PERSON, count, spoken
+from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
 
 MOST_ROWS = 8
 """Rows of a list in a summary."""
@@ -100,7 +99,7 @@ class Page:
         yield Heading(text(KINDS[self.report.kind].changes), anchor="services")
         yield from self._services()
         yield from self._next()
-        yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True)
+        yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True, whole=True)
 
     def _services(self) -> Iterator[ServiceBlock]:
         for number, service in enumerate(self.report.services):
@@ -232,7 +231,7 @@ class Page:
         for verdict in NEEDS_A_PERSON:
             of_verdict = [group for group in causes if group.verdict is verdict]
             if of_verdict:
-                yield Heading(_pill(verdict), level=3)
+                yield Heading(text(VERDICTS[verdict].meaning.capitalize()), level=3)
                 yield from (self._cause(group, self.found.places(group)) for group in of_verdict)
         if widespread := self.found.widespread():
             yield Heading(text("The same for nearly all services"), level=3)
@@ -240,14 +239,15 @@ class Page:
 
     def _cause(self, group: CauseGroup, places: Places) -> Card:
         verdict = group.verdict.value
-        head = (
+        heading = (
             Span(verdict, verdict),
-            Span(f" {visible(group.heading)}", "strong"),
+            Span(" "),
+            Span(visible(group.heading), "strong"),
             Span(f": {_size(group, 'field')}."),
         )
         example = "For example: " if group.varied else ""
         fields = [span for path in _paths(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
-        blocks = (Prose(head), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
+        blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
         return Card(verdict, blocks, places)
 
     def _irreversible(self) -> Iterator[Block]:
@@ -304,8 +304,14 @@ def _paths(fields: Iterable[str]) -> list[str]:
     return [path for paths in told for path in paths]
 
 
-def _pill(verdict: Verdict) -> Inline:
-    return (Span(verdict.value, verdict.value),)
+def levels_line(block: ServiceBlock) -> str:
+    """Return `2 manual, 3 changes`."""
+    told = [
+        count(number, "change") if level == "change" else f"{number:,} {level}"
+        for level, number in block.levels
+        if level != "equal"
+    ]
+    return ", ".join(told) or "nothing to do"
 
 
 def _size(group: Group, noun: str) -> str:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from migrate.report import blocks
 from migrate.report.blocks import Block, Inline, Span
+from migrate.report.layout import levels_line
 from migrate.report.values import show, visible
 from migrate.report.words import count
 
@@ -130,9 +131,8 @@ def _(block: blocks.Fold) -> Iterator[str]:
 
 @_lines.register
 def _(block: blocks.ServiceBlock) -> Iterator[str]:
-    levels = ", ".join(f"{number:,} {level}" for level, number in block.levels if level != "equal")
     name, sids = html.escape(block.name), html.escape(block.sids)
-    yield from _fold(f"<code>{name}</code> <code>{sids}</code>: {levels or 'nothing to do'}", block.blocks)
+    yield from _fold(f"<code>{name}</code> <code>{sids}</code>: {levels_line(block)}", block.blocks)
 
 
 def _fold(summary: str, parts: Iterable[Block]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _row(row: FieldRow, state: State | None) -> tuple[Inline, ...]:
     """Tell of one field; of one that needs nobody, a run says what became of it instead of why."""
     where = f"{row.resource}.{visible(row.target)}" if row.resource and row.target else ""
     name: Inline = (Span(visible(row.source), "code"),)
-    if where:
+    if where and where != row.source:
         name += (Span(" → ", "quiet"), Span(where, "code"))
     value = _delta(delta(row)) if row.change else (Span(show(row.value), "code"),)
     verdict = row.verdict.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
@@ -14,7 +15,7 @@ import click
 from mappings import Verdict
 from migrate.report import blocks
 from migrate.report.blocks import Block, Inline, Span
-from migrate.report.layout import MOST_ROWS, Page
+from migrate.report.layout import MOST_ROWS, Page, levels_line
 from migrate.report.values import columns, show, visible
 from migrate.report.words import STATE_COLORS, VERDICTS
 
@@ -72,7 +73,7 @@ class _Printer:
     def _(self, block: blocks.Prose, indent: int) -> Iterator[str]:
         if block.apart:
             yield ""
-        yield from self._wrap(block.text, indent)
+        yield from self._wrap(block.text, indent, width=sys.maxsize if block.whole else None)
 
     @lines.register
     def _(self, block: blocks.Facts, indent: int) -> Iterator[str]:
@@ -105,12 +106,8 @@ class _Printer:
     @lines.register
     def _(self, block: blocks.ServiceBlock, indent: int) -> Iterator[str]:
         yield ""
-        levels: list[Span] = []
-        for level, number in block.levels:
-            if level != "equal":
-                levels += [Span(", " if levels else ": "), Span(f"{number:,} "), Span(level, level)]
-        told = levels or [Span(": nothing to do")]
-        yield from self._wrap((Span(block.name, "strong"), Span(f" ({block.sids})"), *told), indent)
+        head = (Span(block.name, "strong"), Span(f" ({block.sids}): {levels_line(block)}"))
+        yield from self._wrap(head, indent)
         for inner in block.blocks:
             yield from self.lines(inner, indent + _STEP)
 
