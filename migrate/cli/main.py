@@ -88,11 +88,15 @@ def export(context: click.Context, choice: ExportChoice, account: str | None) ->
 @cli.command(short_help="The dry run: show what would change.")
 @service_option
 @options(*TARGET, *REPORT, account_option, settle_option, concurrency_option)
-@click.option("--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]")
+@click.option(
+    "--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]"
+)
 @click.option("--offline", is_flag=True, help="Compare with nothing live: show all that would be set.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 if changes are pending, with 4 if services are missing.")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 3 if changes are pending, with 4 if services are missing."
+)
 @choices(TargetChoice, ReportChoice)
-def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
+def diff(
     context: click.Context,
     choice: TargetChoice,
     report: ReportChoice,
@@ -124,7 +128,9 @@ def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 @cli.command(short_help="Execute a plan exactly as reviewed.")
-@click.option("--plan", "plan_id", metavar="ID", help="Apply this plan.  [default: the newest of the account]")
+@click.option(
+    "--plan", "plan_id", metavar="ID", help="Apply this plan.  [default: the newest of the account]"
+)
 @service_option
 @options(*APPLY, *REPORT, account_option, settle_option, concurrency_option)
 @choices(ApplyChoice, ReportChoice)
@@ -154,7 +160,9 @@ def apply(
 
 
 @cli.command(short_help="Continue a run that was cut off.")
-@click.option("--yes", is_flag=True, help="Agree beforehand, where the run was cut off before anybody was asked.")
+@click.option(
+    "--yes", is_flag=True, help="Agree beforehand, where the run was cut off before anybody was asked."
+)
 @options(limit_option, drift_option, *REPORT, account_option, settle_option, concurrency_option)
 @choices(ReportChoice)
 def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -263,8 +271,14 @@ def status(context: click.Context, report: ReportChoice, account: str | None) ->
 
 
 @cli.command(short_help="Snapshots, plans and runs, with the ids that other commands take.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
-              help="Print the table in this format.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Print the table in this format.",
+)
 @account_option
 @click.pass_context
 def history(context: click.Context, format_: str, account: str | None) -> None:
@@ -292,10 +306,12 @@ def history(context: click.Context, format_: str, account: str | None) -> None:
 
 
 @cli.command(short_help="Read the targets again and compare.")
-@click.option("--plan", "plan_id", metavar="ID", help="Compare with this plan.  [default: the newest of the account]")
+@click.option(
+    "--plan", "plan_id", metavar="ID", help="Compare with this plan.  [default: the newest of the account]"
+)
 @options(*REPORT, account_option, settle_option, concurrency_option)
 @choices(ReportChoice)
-def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
+def verify(
     context: click.Context,
     report: ReportChoice,
     plan_id: str | None,
@@ -312,7 +328,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
     sys.exit(_verified(context, account, settle, report, plan_id, concurrency))
 
 
-def _verified(  # noqa: PLR0913, PLR0917 - one parameter per option
+def _verified(
     context: click.Context,
     account: str | None,
     settle: float | None,
@@ -334,10 +350,16 @@ def _verified(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 @cli.command(short_help="Restore what a run has overwritten.")
 @click.option(
-    "--run", "run_id", type=int, metavar="ID", help="Undo this run.  [default: the newest that wrote something]"
+    "--run",
+    "run_id",
+    type=int,
+    metavar="ID",
+    help="Undo this run.  [default: the newest that wrote something]",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be restored, removed and left.")
-@click.option("--delete-created", is_flag=True, help="Also remove services and roles that the run has created.")
+@click.option(
+    "--delete-created", is_flag=True, help="Also remove services and roles that the run has created."
+)
 @options(yes_option, *REPORT, account_option, settle_option, concurrency_option)
 @choices(ReportChoice)
 def rollback(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -377,9 +399,13 @@ def rollback(  # noqa: PLR0913, PLR0917 - one parameter per option
                 return
             undone, entries = previewed
             with made.opened() as store:
-                output.write(rollback_report(store, undone, lambda _sid: entries, delete_created=delete_created))
+                output.write(
+                    rollback_report(store, undone, lambda _sid: entries, delete_created=delete_created)
+                )
             return
-        run = rollback(made, wanted, lambda _store, undoable: ask_rollback(undoable, yes=yes))
+        run = rollback(
+            made, wanted, lambda _store, asked: ask_rollback(asked, yes=yes, quiet=context.obj["quiet"])
+        )
         if run is None:
             click.echo(nothing)
             return
@@ -404,8 +430,14 @@ def unlock(context: click.Context, lock_id: str) -> None:
 
 
 @cli.command(short_help="Which new SID stands for which old one.")
-@click.option("--format", "format_", type=click.Choice(["csv", "json"]), default="csv", show_default=True,
-              help="Print the table in this format.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    show_default=True,
+    help="Print the table in this format.",
+)
 @click.option("--account", metavar="AC…", help="Only targets in this account.  [default: all]")
 @click.pass_context
 def sids(context: click.Context, format_: str, account: str | None) -> None:
@@ -425,8 +457,14 @@ def sids(context: click.Context, format_: str, account: str | None) -> None:
 
 
 @cli.command(short_help="Every field, its target and its verdict.")
-@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text",
-              show_default=True, help="Print the table in this format.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="Print the table in this format.",
+)
 def mappings(format_: str) -> None:
     """Print every field of a v1 and v2 Service, its target, and the rule of its verdict.
 

@@ -29,7 +29,12 @@ def _sid(_context: click.Context, _parameter: click.Parameter, value: Any) -> An
 
 
 service_option = click.option(
-    "--service", "services", metavar="IS…", multiple=True, callback=_sid, help="Only this service; repeatable."
+    "--service",
+    "services",
+    metavar="IS…",
+    multiple=True,
+    callback=_sid,
+    help="Only this service; repeatable.",
 )
 concurrency_option = click.option(
     "--concurrency",
@@ -51,7 +56,10 @@ account_option = click.option(
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
 limit_option = click.option(
-    "--limit", metavar="N", type=click.IntRange(1), help="Change at most this many services; `resume` does the rest."
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Change at most this many services; `resume` does the rest.",
 )
 drift_option = click.option(
     "--allow-drift", is_flag=True, help="Overwrite values that changed since the plan was made."
@@ -115,7 +123,9 @@ REPORT = (
         type=click.Choice(FORMATS),
         help="Print the report in this format.  [default: by the ending of FILE, else text]",
     ),
-    click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the report to FILE."),
+    click.option(
+        "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the report to FILE."
+    ),
     click.option("--full", is_flag=True, help="Print everything; a terminal shows a summary otherwise."),
 )
 
@@ -279,7 +289,9 @@ def global_options(*, hidden: bool) -> list[click.Option]:
     return [
         db,
         *(
-            click.Option(names, is_flag=True, help=text, callback=_remember, expose_value=False, hidden=hidden)
+            click.Option(
+                names, is_flag=True, help=text, callback=_remember, expose_value=False, hidden=hidden
+            )
             for names, text in flags
         ),
     ]

@@ -19,9 +19,9 @@ import click
 from migrate.core.errors import BadInput, Declined
 
 if TYPE_CHECKING:
-    from migrate.commands.rollback import Undoable
     from migrate.model.plan import Plan
     from migrate.report.model import Report
+    from migrate.report.question import Undoing
     from migrate.store import Store
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")
@@ -71,7 +71,9 @@ class Output:
 
         return format_of(self.file, self.format)
 
-    def write(self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()) -> None:
+    def write(
+        self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()
+    ) -> None:
         """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
         from migrate.report import FILE_WIDTH, render, width_of
         from migrate.report.layout import View
@@ -123,7 +125,9 @@ def _replacing(file: Path) -> Iterator[TextIO]:
 
 def _is_same(file: Path, other: Path) -> bool:
     try:
-        return file.resolve() == other.resolve() or (file.exists() and other.exists() and file.samefile(other))
+        return file.resolve() == other.resolve() or (
+            file.exists() and other.exists() and file.samefile(other)
+        )
     except OSError:
         return False
 
@@ -147,7 +151,9 @@ def require_consent(*, yes: bool) -> None:
         BadInput: no --yes, and stdin is not a terminal.
     """
     if not yes and not sys.stdin.isatty():
-        raise BadInput("This command writes to Twilio, and there is no terminal to ask in. Add --yes to agree.")
+        raise BadInput(
+            "This command writes to Twilio, and there is no terminal to ask in. Add --yes to agree."
+        )
 
 
 def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> None:
@@ -186,27 +192,18 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
             _confirm(f"Convert {'it' if count == 1 else f'all {count}'}?")
 
 
-def ask_rollback(undoable: Undoable, *, yes: bool) -> None:
+def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
     """Say what a rollback restores, removes and leaves, and ask whether to go on.
 
     Raises:
         Declined: the answer was no; nothing was sent.
     """
-    from migrate.core.masking import mask_text
+    from migrate.report import width_of
+    from migrate.report.question import rollback_question
 
-    run = undoable.run
-    restored = f"{_count(undoable.fields, 'field')} in {_count(undoable.services, 'service')}"
-    click.echo(
-        f"Rolling back run {run.id} in account {run.target_account_sid}: {restored} to restore, "
-        f"{_count(undoable.removed, 'item')} to remove.",
-        err=True,
-    )
-    for reason, count, keys in undoable.notable:
-        named = ", ".join(keys) + (f" and {count - len(keys)} more" if count > len(keys) else "")
-        click.echo(f"  {mask_text(reason.text if count == 1 else reason.cause)} ({_count(count, 'step')}: {named})", err=True)
-    if undoable.older:
-        older = ", ".join(str(number) for number in undoable.older[:5])
-        click.echo(f"  Earlier runs that wrote something are left as they are: {older}.", err=True)
+    if not (yes and quiet):
+        width = width_of(shutil.get_terminal_size((100, 24)).columns)
+        click.echo(rollback_question(undoing, width), err=True)
     if not yes:
         _confirm("Roll back?")
 
@@ -216,8 +213,10 @@ def _confirm(question: str) -> None:
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         agreed = click.prompt(
-            f"{question} Type yes or no", type=click.Choice(["yes", "no", "y", "n"], case_sensitive=False),
-            show_choices=False, err=True,
+            f"{question} Type yes or no",
+            type=click.Choice(["yes", "no", "y", "n"], case_sensitive=False),
+            show_choices=False,
+            err=True,
         )
     finally:
         signal.signal(signal.SIGINT, gentle)

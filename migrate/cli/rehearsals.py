@@ -7,42 +7,82 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrate.cli.options import ReportChoice
+from migrate.cli.options import ReportChoice, ToolCommand
 from migrate.cli.shell import output_of, tool
 
 if TYPE_CHECKING:
     from migrate.commands.demo import Stage
 
 
-@click.command(short_help="Serve an embedded Twilio for rehearsals.")
+@click.command(cls=ToolCommand, short_help="Serve an embedded Twilio for rehearsals.")
 @click.option(
-    "--port", metavar="N", type=click.IntRange(0, 65535), default=0, show_default="a free one",
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
     help="Listen on this port.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Serve this made-up account.")
 @click.option(
-    "--services", type=click.IntRange(0), default=12, show_default=True, help="Give it this many Chat Services."
+    "--services",
+    type=click.IntRange(0),
+    default=12,
+    show_default=True,
+    help="Give it this many Chat Services.",
 )
 @click.option("--channels", metavar="N", type=click.IntRange(0), help="Give each service this many channels.")
-@click.option("--accounts", metavar="N", type=click.IntRange(1), default=1, show_default=True,
-              help="Serve this many accounts; the first is the parent of the others.")
-@click.option("--account-services", metavar="N", type=click.IntRange(0), default=0, show_default=True,
-              help="Give each further account this many Chat Services.")
 @click.option(
-    "--latency", "latency_ms", type=click.FloatRange(0), default=0.0, metavar="MS",
+    "--accounts",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Serve this many accounts; the first is the parent of the others.",
+)
+@click.option(
+    "--account-services",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Give each further account this many Chat Services.",
+)
+@click.option(
+    "--latency",
+    "latency_ms",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="MS",
     help="Let each request take this long.",
 )
-@click.option("--max-concurrent", metavar="N", type=click.IntRange(1), help="Answer 429/20429 above this many at once.")
 @click.option(
-    "--writes-per-second", metavar="N", type=click.IntRange(1), help="Answer 429/50063 above this many writes a service."
+    "--max-concurrent", metavar="N", type=click.IntRange(1), help="Answer 429/20429 above this many at once."
 )
 @click.option(
-    "--fault-rate", metavar="P", type=click.FloatRange(0, 1), default=0.0, help="Let this share of requests go wrong."
+    "--writes-per-second",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Answer 429/50063 above so many writes a service.",
+)
+@click.option(
+    "--fault-rate",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Let this share of requests go wrong.",
 )
 @click.option("--fault-seed", metavar="N", type=int, default=0, help="Choose which of them, and how.")
-@click.option("--lag", metavar="SECONDS", type=click.FloatRange(0), default=0.0,
-              help="Let reads and lists lag this far behind writes, and lost requests take effect so late.")
-@click.option("--template-limit", metavar="N", type=click.IntRange(1), help="Refuse longer push templates (50058).")
+@click.option(
+    "--lag",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Let reads and lists lag this far behind writes, and lost requests take effect so late.",
+)
+@click.option(
+    "--template-limit", metavar="N", type=click.IntRange(1), help="Refuse longer push templates (50058)."
+)
 @click.option("--sound-limit", metavar="N", type=click.IntRange(1), help="Refuse longer push sounds (50059).")
 @click.option("--state", metavar="FILE", type=click.Path(path_type=Path), help="Keep the state in this file.")
 def simulator(lag: float, **settings: Any) -> None:
@@ -59,7 +99,7 @@ def simulator(lag: float, **settings: Any) -> None:
     serve_forever(settings, lag, click.echo)
 
 
-@click.command(short_help="The whole job on the simulator, no account needed.")
+@click.command(cls=ToolCommand, short_help="The whole job on the simulator, no account needed.")
 @click.pass_context
 def demo(context: click.Context) -> None:
     """Do the whole job on the embedded simulator; needs no credentials and no network.

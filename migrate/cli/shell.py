@@ -84,8 +84,5 @@ def present_run(made: Context, run: Run, output: Output, *, limited: bool) -> in
     with made.opened() as store:
         if run.plan is not None:
             next_command = status(made, store).next_command
-            output.write(
-                report_of_run(store, run), notes=notes_on(store, run), next_commands=(next_command,)
-            )
+            output.write(report_of_run(store, run), notes=notes_on(store, run), next_commands=(next_command,))
         return code_of_run(store, run, limited=limited)
-

@@ -75,7 +75,7 @@ def find_plan(store: Store, account_sid: str, plan_id: str | None) -> Plan:
     return plans.get(store, account_sid, plan_id) if plan_id else plans.latest(store, account_sid)
 
 
-def apply_in(  # noqa: PLR0913, PLR0917 - where, what, how, and who is asked
+def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
     context: Context,
     store: Store,
     lock: Lock,
@@ -183,7 +183,9 @@ async def ending_well(work: Awaitable[None]) -> None:
     except RunInterrupted:
         raise
     except Interrupted as error:
-        raise RunInterrupted("Interrupted. What was done is recorded; `chat-migrate resume` continues.") from error
+        raise RunInterrupted(
+            "Interrupted. What was done is recorded; `chat-migrate resume` continues."
+        ) from error
 
 
 def finished_if_done(store: Store, run: Run) -> Run:

@@ -141,4 +141,3 @@ class Context:
             self.progress.note(text)
         else:
             self.progress.detail(text)
-

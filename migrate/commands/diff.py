@@ -28,7 +28,7 @@ from migrate.model.step import Step
 from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Surroundings
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
-from migrate.report.masking import mask_row
+from migrate.report.masking import mask_field
 from migrate.store import Store, plans, snapshots
 
 Json = Any
@@ -75,10 +75,14 @@ class DiffOptions:
             raise BadInput("--target-map goes with --target map only.")
         for name in self.kinds:
             if self.target != SAME:
-                raise BadInput(f"--{name} goes with --target same only: it changes what the account itself holds.")
+                raise BadInput(
+                    f"--{name} goes with --target same only: it changes what the account itself holds."
+                )
         for sid in self.services:
             if not is_sid("IS", sid):
-                raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
+                raise BadInput(
+                    f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected."
+                )
         return read_target_map(self.target_map) if self.target_map else {}
 
     def shaping(self) -> dict[str, Json]:
@@ -174,7 +178,7 @@ class _Comparison:
 
     def _add(self, number: int, batch: list[PlannedService]) -> None:
         self._flush(number)
-        plans.add_service(self._store, number, self._snapshot.account_sid, batch, masked=mask_row)
+        plans.add_service(self._store, number, self._snapshot.account_sid, batch, masked=mask_field)
 
     def _plan(
         self, number: int, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
@@ -203,7 +207,11 @@ class _Comparison:
 
         services = snapshots.services(self._store, self._snapshot.id, only=frozenset(self._options.services))
         context = self._context
-        bar = context.progress.bar("Reading targets", total=self._snapshot.services) if reader else nullcontext()
+        bar = (
+            context.progress.bar("Reading targets", total=self._snapshot.services)
+            if reader
+            else nullcontext()
+        )
         with bar as shown:
             async for pair in in_order(look, services, context.stop):
                 if shown is not None:
@@ -225,14 +233,16 @@ class _Comparison:
 
     def _check_sources(self) -> None:
         wanted = {line.source_sid: line.place for line in self._lines.values()}
-        wanted |= {sid: "--service" for sid in self._options.services}
+        wanted |= dict.fromkeys(self._options.services, "--service")
         known = set(snapshots.service_sids(self._store, self._snapshot.id)) if wanted else set()
         for sid, place in wanted.items():
             if sid not in known:
                 raise BadInput(f"{place}: snapshot {self._snapshot.id} holds no Chat Service {sid}.")
 
     def _tell_of_left_out(self) -> None:
-        why = "are not in the map" if self._options.target == MAP else "were created by earlier runs as targets"
+        why = (
+            "are not in the map" if self._options.target == MAP else "were created by earlier runs as targets"
+        )
         if self._left_out:
             self._context.progress.note(
                 f"{self._left_out} of {self._snapshot.services} services {why} and are left unchanged."

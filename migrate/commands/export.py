@@ -11,9 +11,12 @@ from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
 from migrate.model.item import Snapshot
-from migrate.source.files import export_files, owner_of
+from migrate.source.files import export_files
 from migrate.source.live import ExportRequest, export_live
 from migrate.store import Store
+
+UNKNOWN_ACCOUNT = ""
+"""What is locked while files are read that have yet to say whose they are."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,10 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
         MigrateError: see `migrate.source.live` and `migrate.source.files`.
     """
     check_options(context, options)
-    with context.opened(must_exist=False) as store, context.locked(store, "export", account_of(context, options)):
+    with (
+        context.opened(must_exist=False) as store,
+        context.locked(store, "export", account_of(context, options)),
+    ):
         return export_into(context, store, options)
 
 
@@ -64,14 +70,21 @@ def account_of(context: Context, options: ExportOptions) -> str:
     """Return the account that is exported, as far as it is known before anything is read."""
     if not options.files:
         return config.source_credentials(context.environ).account_sid
-    return context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or owner_of(options.files)
+    return context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or UNKNOWN_ACCOUNT
 
 
 def export_into(context: Context, store: Store, options: ExportOptions) -> Snapshot:
     """Take a snapshot into an open database."""
     if options.files:
         account_sid = context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or None
-        return export_files(store, options.files, options.request, account_sid, partial=options.partial, progress=context.progress)
+        return export_files(
+            store,
+            options.files,
+            options.request,
+            account_sid,
+            partial=options.partial,
+            progress=context.progress,
+        )
     return asyncio.run(_export_live(context, store, options))
 
 

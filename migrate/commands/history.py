@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from migrate.commands.context import Context
 from migrate.store import lock, runs
-from migrate.store.lock import Holder
 from migrate.store.runs import Happened
 
 
@@ -32,11 +31,11 @@ def as_table(found: Sequence[Happened]) -> list[dict[str, str]]:
     ]
 
 
-def unlock(context: Context, lock_id: str) -> Holder:
-    """End a lock by the id that a refusal has shown; return who held it.
+def unlock(context: Context, lock_id: str) -> None:
+    """End a lock by the id that a refusal has shown.
 
     Raises:
         BadInput: there is no such lock.
     """
     with context.opened() as store:
-        return lock.unlock(store, lock_id)
+        lock.unlock(store, lock_id)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mappings import Reason
 from migrate.api.gateway import Reader
 from migrate.api.patient import Patient
 from migrate.commands.apply import ending_well, finished_if_done
@@ -19,6 +18,7 @@ from migrate.execute.rollback import RollBack, preview
 from migrate.execute.undo import How, Undo, plan_of, undos
 from migrate.execute.work import Bounds, Work
 from migrate.model.state import Entry, Run
+from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier
 from migrate.store.journal import Journal
@@ -40,30 +40,9 @@ class RollbackOptions:
     concurrency: int | None = None
 
 
-@dataclass(frozen=True)
-class Undoable:
-    """What a rollback would do, counted, for the question before it.
-
-    Attributes:
-        run: that is undone.
-        services: how many services something is restored or removed in.
-        fields: how many fields are restored.
-        removed: how many things that the run has created are removed.
-        notable: reason → how many steps it holds for, and the first few keys.
-        older: runs before it that wrote something and stay as they are.
-    """
-
-    run: Run
-    services: int
-    fields: int
-    removed: int
-    notable: tuple[tuple[Reason, int, tuple[str, ...]], ...]
-    older: tuple[int, ...]
-
-
-ConfirmRollback = Callable[[Store, Undoable], None]
+MOST_OLDER = 5
+ConfirmRollback = Callable[[Store, Undoing], None]
 """Asks a person whether to go on; raises to refuse."""
-SHOWN = 3
 
 
 def rollback(context: Context, options: RollbackOptions, confirm: ConfirmRollback) -> Run | None:
@@ -81,7 +60,7 @@ def rollback(context: Context, options: RollbackOptions, confirm: ConfirmRollbac
             if undone is None:
                 return None
             _check(context, store, undone)
-            confirm(store, undoable(store, undone, delete_created=options.delete_created))
+            confirm(store, undoing(store, undone, delete_created=options.delete_created))
             begun = runs.start(
                 store,
                 account_sid=undone.account_sid,
@@ -105,15 +84,15 @@ def find_run(store: Store, account_sid: str, run_id: int | None) -> Run | None:
         return runs.find_latest_to_undo(store, account_sid)
     run = runs.get(store, run_id)
     if run.undoes is not None:
-        raise BadInput(f"Run {run_id} is itself the rollback of run {run.undoes}. `chat-migrate diff` plans again.")
+        raise BadInput(
+            f"Run {run_id} is itself the rollback of run {run.undoes}. `chat-migrate diff` plans again."
+        )
     if run.plan is None:
         raise BadInput(f"Run {run_id} ended before it had a plan: it has written nothing.")
     return run
 
 
-def continue_rollback(
-    context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None
-) -> Run:
+def continue_rollback(context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None) -> Run:
     """Do what is left of a rollback; return it as it stands afterwards."""
     if context.target_account() != run.target_account_sid:
         raise SafetyRefusal(_wrong_account(run, context.target_account()))
@@ -131,7 +110,15 @@ async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concu
     ):
         await prove_account(writer, context.retrier())
         work = Work(
-            store, journal, writer, context.retrier(), context.settle(), plan, run, session, Bounds(concurrency)
+            store,
+            journal,
+            writer,
+            context.retrier(),
+            context.settle(),
+            plan,
+            run,
+            session,
+            Bounds(concurrency),
         )
         with context.progress.bar("Restoring", unit="step") as bar:
             await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())
@@ -154,9 +141,7 @@ def preview_rollback(context: Context, options: RollbackOptions) -> tuple[Run, d
         return undone, asyncio.run(_preview(context, store, undone, options))
 
 
-async def _preview(
-    context: Context, store: Store, undone: Run, options: RollbackOptions
-) -> dict[str, Entry]:
+async def _preview(context: Context, store: Store, undone: Run, options: RollbackOptions) -> dict[str, Entry]:
     async with context.target_reader(options.concurrency) as reader:
         return await _previewed(context, store, undone, options, reader)
 
@@ -180,24 +165,31 @@ def all_undos(store: Store, undone: Run, *, delete_created: bool) -> Iterator[Un
         yield from undos(store, undone, source_sid, delete_created=delete_created)
 
 
-def undoable(store: Store, undone: Run, *, delete_created: bool) -> Undoable:
+def undoing(store: Store, undone: Run, *, delete_created: bool) -> Undoing:
     """Count what a rollback would do."""
     services: set[str] = set()
-    fields = removed = 0
-    counts: Counter[str] = Counter()
-    first: dict[str, tuple[Reason, list[str]]] = {}
+    fields = 0
+    removed: Counter[str] = Counter()
+    left: defaultdict[str, list[str]] = defaultdict(list)
     for undo in all_undos(store, undone, delete_created=delete_created):
-        if undo.how is not How.LEAVE:
+        if undo.how is How.RESTORE and undo.ready is not None:
             services.add(undo.step.source_sid)
-        fields += len(undo.ready.after) if undo.ready and undo.how is How.RESTORE else 0
-        removed += undo.how is How.REMOVE
-        for reason in undo.reasons if undo.is_notable else ():
-            counts[reason.cause] += 1
-            named = first.setdefault(reason.cause, (reason, []))[1]
-            if len(named) < SHOWN:
-                named.append(undo.step.key)
-    notable = tuple((reason, counts[cause], tuple(keys)) for cause, (reason, keys) in first.items())
-    return Undoable(undone, len(services), fields, removed, notable, runs.older_writes(store, undone))
+            fields += len(undo.ready.after)
+        removed[undo.step.kind] += undo.how is How.REMOVE
+        for reason in undo.reasons if undo.is_notable and undo.how is not How.REMOVE else ():
+            left[reason.cause].append(undo.step.source_sid)
+    older = runs.older_writes(store, undone)
+    for number in older[:MOST_OLDER]:
+        left[f"Run {number}, which is older, is left as it is"] = []
+    stays = [Stays(cause, len(sids), len(set(sids))) for cause, sids in left.items()]
+    return Undoing(
+        undone.id,
+        undone.target_account_sid,
+        fields,
+        len(services),
+        {k: n for k, n in removed.items() if n},
+        stays,
+    )
 
 
 def _check(context: Context, store: Store, undone: Run) -> None:
@@ -215,4 +207,6 @@ def _check(context: Context, store: Store, undone: Run) -> None:
 
 
 def _wrong_account(run: Run, account_sid: str) -> str:
-    return f"Run {run.id} wrote to account {run.target_account_sid}, but the credentials are for {account_sid}."
+    return (
+        f"Run {run.id} wrote to account {run.target_account_sid}, but the credentials are for {account_sid}."
+    )

@@ -131,7 +131,9 @@ def _from_export(  # noqa: PLR0913, PLR0917 - where, what, and who is asked
         begun = runs.set_phase(store, begun, "plan", snapshot=snapshot.id)
         compared = diff_in(context, store, snapshot, options.diff)
     except Interrupted as error:
-        raise RunInterrupted("Interrupted before anything was written. `chat-migrate resume` continues.") from error
+        raise RunInterrupted(
+            "Interrupted before anything was written. `chat-migrate resume` continues."
+        ) from error
     begun = runs.set_phase(store, begun, "confirm")
     tell(store, compared.plan)
     return _confirmed(context, store, lock, begun, compared, options, confirm)

@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def sid_table(store: Store, account_sid: str | None, format: str) -> Iterator[str]:  # noqa: A002 - the word of --format
-    """Yield the lines of the table, of one target account or of all, as `csv` (with a header) or as one `json` array."""
+    """Yield the lines of the table, of one target account or of all, as `csv` with a header or as one `json` array."""
     rows = (_row(found) for found in counterparts.current(store, account_sid))
     if format == "json":
         yield json.dumps(list(rows), indent=2, ensure_ascii=False)

@@ -110,7 +110,11 @@ def status(context: Context, store: Store) -> Status:
         plan=plan,
         run=run,
         steps=steps,
-        states=runs.counts(store, run) if run and has_begun else {State.PLANNED.value: steps} if steps else {},
+        states=runs.counts(store, run)
+        if run and has_begun
+        else {State.PLANNED.value: steps}
+        if steps
+        else {},
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
@@ -124,7 +128,9 @@ def report_of(store: Store, found: Status) -> Report:
         BadInput: there is no plan yet.
     """
     if found.plan is None:
-        raise BadInput(f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}.")
+        raise BadInput(
+            f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}."
+        )
     if found.run is None or found.run.plan is None:
         return diff_report(store, found.plan)
     return report_of_run(store, found.run)
@@ -186,7 +192,12 @@ def _running_lines(found: Status) -> Iterator[str]:
     )
 
 
-PHASES = {"export": "reading Chat", "plan": "planning", "confirm": "waiting for confirmation", "apply": "writing"}
+PHASES = {
+    "export": "reading Chat",
+    "plan": "planning",
+    "confirm": "waiting for confirmation",
+    "apply": "writing",
+}
 
 
 def _snapshot_line(snapshot: Snapshot | None) -> str:

@@ -40,7 +40,9 @@ def _of_type(hint: Any, value: Any) -> Any:
     if origin is None:
         return hint(value) if hint is Path else value
     # `X | None`: the first part tells what a value is made of.
-    return value if origin is Mapping or issubclass(_class(origin), Mapping) else _of_type(arguments[0], value)
+    return (
+        value if origin is Mapping or issubclass(_class(origin), Mapping) else _of_type(arguments[0], value)
+    )
 
 
 def _class(origin: Any) -> type:

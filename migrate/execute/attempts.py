@@ -13,7 +13,7 @@ among what was not there before, is no source, and stands for nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from migrate.api.messages import Answer
@@ -291,7 +291,9 @@ class Locate(Update):
         if self.step.target_sid is None:
             found = await self._find()
             if found is None:
-                message = f"{self.kind.name} {self.kind.title(self.step)!r} did not appear in the new Service."
+                message = (
+                    f"{self.kind.name} {self.kind.title(self.step)!r} did not appear in the new Service."
+                )
                 return await self.record(Entry(State.FAILED, message))
             counterpart = self.kind.counterpart(self.step, found.sid, FOUND)
             self.step = replace(self.step, target_sid=found.sid)
@@ -368,7 +370,9 @@ class Create(Attempt):
         counterpart = self.kind.counterpart(self.step, found.sid, CREATED)
         own = self._own(found.sid, found.values)
         applied = Entry(State.APPLIED, "Found: an earlier request had created it.", seen={"sid": found.sid})
-        return await self.record(*self._verdict(applied, found.values), counterpart=counterpart, own_write=own)
+        return await self.record(
+            *self._verdict(applied, found.values), counterpart=counterpart, own_write=own
+        )
 
     async def _made(self, answer: Answer) -> State:
         sid = self.kind.made(answer.payload)

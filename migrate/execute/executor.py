@@ -144,7 +144,11 @@ class Execution:
         async with self._first_create:
             state = await attempt.to_end()
             made = counterparts.lookup(
-                self._work.store, self._work.run.target_account_sid, self._work.run, step.source_sid, [step.source_sid]
+                self._work.store,
+                self._work.run.target_account_sid,
+                self._work.run,
+                step.source_sid,
+                [step.source_sid],
             )
             if not self._work.writer.account_proved and step.source_sid in made:
                 await prove_by_creation(self._work, made[step.source_sid])
@@ -161,4 +165,3 @@ class Execution:
     async def _record(self, step: Step, entry: Entry) -> State:
         await self._work.journal.record(Record(step.key, (entry,)))
         return entry.state
-

@@ -151,7 +151,9 @@ async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, 
     async for keys in in_order(look, services, settle.stop):
         found += keys
     if found:
-        shown = ", ".join(sorted(found)[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        shown = ", ".join(sorted(found)[:SHOWN]) + (
+            f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        )
         raise SafetyRefusal(
             f"Plan {plan.id[:12]} is stale: the target has changed since ({shown}); nothing was sent. {AGAIN} "
             "With --allow-drift the plan is applied all the same."

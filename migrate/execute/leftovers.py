@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from migrate.execute.attempts import candidates
 from migrate.execute.work import Work
 from migrate.model.state import Leftover
@@ -23,6 +25,7 @@ async def look_for_leftovers(work: Work) -> tuple[Leftover, ...]:
             ready = step.resolved(known)
         except KeyError:
             continue
-        for each in await work.retrier.call(lambda: candidates(work, ready, frozenset(state.known or ()))):
+        look = partial(candidates, work, ready, frozenset(state.known or ()))
+        for each in await work.retrier.call(look):
             found[each.sid] = Leftover(ready.kind, each.sid, ready.service_sid, dict(each.values))
     return tuple(found[sid] for sid in sorted(found))

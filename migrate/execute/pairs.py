@@ -22,4 +22,6 @@ def _pairs(planned: PlannedService, target_sid: str) -> Iterator[Counterpart]:
     yield Counterpart(SERVICE, MAPPED, planned.friendly_name, *where, *where)
     for row in planned.rows:
         if row.item_sid is not None and row.item_sid in planned.counterparts and row.resource is not None:
-            yield Counterpart(row.resource, FOUND, "", row.item_sid, planned.counterparts[row.item_sid], *where)
+            yield Counterpart(
+                row.resource, FOUND, "", row.item_sid, planned.counterparts[row.item_sid], *where
+            )

@@ -1,4 +1,4 @@
-"""Undoing a run, newest step first, journaled and resumable like the run itself.
+"""Undoer a run, newest step first, journaled and resumable like the run itself.
 
 A value is restored only where the target still holds what the run wrote; what someone changed since is left
 and reported as drifted. What the run created is removed only on demand, and only while nobody uses it.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+
 from migrate.api.gateway import Remover
 from migrate.api.messages import Calls, Surface
 from migrate.core.errors import CallFailed
 from migrate.execute.attempts import FRESH, Attempt, Update
 from migrate.execute.executor import Crew, Told
-from migrate.execute.undo import How, Undo, Undoing
+from migrate.execute.undo import How, Undo, Undoer
 from migrate.execute.work import Work
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.kinds.registry import kind_of, planned_kinds
@@ -35,19 +36,19 @@ class RollBack:
         self._work = replace(work, settle=replace(work.settle, parked=self._crew.parked))
         self._undone = undone
         # Steps of one service follow one another: what its pairs are is asked once for many of them.
-        self._undoing = lru_cache(maxsize=64)(self._undoing_of)
+        self._undoer = lru_cache(maxsize=64)(self._undoer_of)
 
     async def run(self) -> None:
         """Do what is left of the rollback; see `Crew.work` for what it raises."""
         await self._crew.work()
 
-    def _undoing_of(self, source_sid: str) -> Undoing:
+    def _undoer_of(self, source_sid: str) -> Undoer:
         delete_created = bool(self._work.run.options.get("delete_created"))
-        return Undoing(self._work.store, self._undone, source_sid, delete_created=delete_created)
+        return Undoer(self._work.store, self._undone, source_sid, delete_created=delete_created)
 
     async def _take(self, step: Step, state: StepState | None) -> State:
         written = runs.state(self._work.store, self._undone, step.key)
-        undo = self._undoing(step.source_sid).of(step, written)
+        undo = self._undoer(step.source_sid).of(step, written)
         if undo.ready is None:
             entry = Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
             await self._work.journal.record(Record(step.key, (entry,)))
@@ -89,9 +90,7 @@ class Remove(Attempt):
         self.undecided = True
         if isinstance(self.work.writer, Remover):
             path = self.kind.removal(self.step, sid)
-            await self.work.writer.delete(
-                Surface.CONVERSATIONS, path, about_to_send=self.still_announced
-            )
+            await self.work.writer.delete(Surface.CONVERSATIONS, path, about_to_send=self.still_announced)
         return await self._removed(sid)
 
     async def _removed(self, sid: str | None) -> State:
@@ -111,9 +110,7 @@ class Remove(Attempt):
 
     async def _is_as_the_run_left_it(self, sid: str) -> bool:
         if self.step.item_sid != self.step.source_sid:
-            own = own_writes.own_write(
-                self.work.store, self.work.run.target_account_sid, self.kind.name, sid
-            )
+            own = own_writes.own_write(self.work.store, self.work.run.target_account_sid, self.kind.name, sid)
             held = self.kind.values(await self.kind.read(self.work.writer, self.step))
             return own is None or agree(held, own.held, own.held, self.kind.same)
         return await is_untouched(self.work, sid) and not await self._in_use(sid)

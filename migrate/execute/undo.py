@@ -12,9 +12,7 @@ from migrate.model.state import CREATED, REMOVED, Run, State, StepState
 from migrate.model.step import Action, Comparison, ReadyStep, Step
 from migrate.store import Store, counterparts, plans, runs
 
-NOTHING_WRITTEN = Cause(
-    "nothing_written", "The run wrote nothing here", "The run has written nothing here."
-)
+NOTHING_WRITTEN = Cause("nothing_written", "The run wrote nothing here", "The run has written nothing here.")
 GOES_WITH_SERVICE = Cause(
     "goes_with_service",
     "It belongs to a Service that the run created",
@@ -75,7 +73,7 @@ class Undo:
     is_notable: bool = False
 
 
-class Undoing:
+class Undoer:
     """Tells how the steps of one service are undone.
 
     Args:
@@ -90,7 +88,9 @@ class Undoing:
         self._pairs = {pair.source_sid: pair for pair in counterparts.of_run(store, run, source_sid)}
         self._known = {sid: pair.target_sid for sid, pair in self._pairs.items()}
         service = self._pairs.get(source_sid)
-        self._own_service = service.target_sid if service is not None and service.how in (CREATED, REMOVED) else None
+        self._own_service = (
+            service.target_sid if service is not None and service.how in (CREATED, REMOVED) else None
+        )
 
     def of(self, step: Step, state: StepState | None) -> Undo:
         """Return how one step is undone.
@@ -139,7 +139,7 @@ class Undoing:
 
 def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:
     """Return how each step of one service is undone, newest first."""
-    undoing = Undoing(store, run, source_sid, delete_created=delete_created)
+    undoing = Undoer(store, run, source_sid, delete_created=delete_created)
     states = runs.states(store, run, source_sid)
     steps = list(plans.steps(store, plan_of(run), source_sid))
     return [undoing.of(step, states.get(step.key)) for step in reversed(steps)]

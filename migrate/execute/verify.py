@@ -23,13 +23,12 @@ Json = Any
 
 def after_run(row: FieldRow, state: StepState | None) -> FieldRow:
     """Return a row as it stands after its step: with what Twilio has refused, or keeps differently."""
-    if state is None or row.resource is None:
+    if state is None or row.resource is None or row.target is None:
         return row
-    row = kind_of(row.resource).told_after(row, state.given_up)
-    seen = state.last.seen
+    kind, seen = kind_of(row.resource), state.last.seen
     if state.last.state is State.ALTERED and seen is not None and row.target in seen:
-        return kind_of(row.resource).told_altered(row, seen[row.target])
-    return row
+        return kind.told_altered(row, seen[row.target])
+    return kind.told_after(row, state.given_up)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,9 @@ def learnt(store: Store, run: Run | None, planned: PlannedService) -> Mapping[st
     if planned.target_sid is not None:
         found[planned.source_sid] = planned.target_sid
     if run is not None:
-        found |= {pair.source_sid: pair.target_sid for pair in counterparts.of_run(store, run, planned.source_sid)}
+        found |= {
+            pair.source_sid: pair.target_sid for pair in counterparts.of_run(store, run, planned.source_sid)
+        }
     return found
 
 

@@ -28,9 +28,7 @@ HOLDS_ALTERED = Cause(
     "Twilio keeps a value differently",
     "Twilio accepted this value and holds {held} instead of {sent}. Check that this is what you want.",
 )
-AS_BEFORE = Cause(
-    "as_before", "The earlier value", "The target held this value before the run."
-)
+AS_BEFORE = Cause("as_before", "The earlier value", "The target held this value before the run.")
 TARGET_MISSING = Cause(
     "target_missing",
     "The Service is not in Conversations",
@@ -225,7 +223,7 @@ class Kind(ABC):
         del calls, service_sid, steps
         return 0
 
-    def told_after(, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
+    def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
         """Return a row as it stands after Twilio has refused some values."""
         del given_up
         return row

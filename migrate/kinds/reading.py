@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from migrate.api.messages import Calls
 from migrate.core.clock import now
 from migrate.core.errors import CallFailed
 from migrate.core.settle import Settle
-from migrate.api.messages import Calls
 from migrate.kinds.base import Kind
 from migrate.model.image import TargetImage
 from migrate.model.state import OwnWrite

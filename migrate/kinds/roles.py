@@ -228,9 +228,7 @@ class _Elsewhere:
         destination, wanted = self.planning.destination, list(role.permissions)
         if live_sid and same(Resource.ROLES, "permissions", _permissions(live, live_sid), wanted):
             return None
-        comes_with_it = (
-            destination.sid is None and _key(role.type, role.friendly_name) in MADE_WITH_SERVICE
-        )
+        comes_with_it = destination.sid is None and _key(role.type, role.friendly_name) in MADE_WITH_SERVICE
         action = Action.UPDATE if live_sid or comes_with_it else Action.CREATE
         step = _step_of(self.planning, role, action, live_sid)
         before = {"permissions": _permissions(live, live_sid)} if live_sid else {}
@@ -261,9 +259,7 @@ def match_roles(
     permissions that were meant for another.
     """
     matched = {
-        role.source_sid: recorded[role.source_sid]
-        for role in roles
-        if recorded.get(role.source_sid) in live
+        role.source_sid: recorded[role.source_sid] for role in roles if recorded.get(role.source_sid) in live
     }
     for role in sorted(roles, key=lambda role: role.source_sid):
         if role.source_sid not in matched:

@@ -205,7 +205,9 @@ class SettingsKind(Kind):
         """See `Kind.is_touched`. What Twilio sets by itself takes no empty value."""
         if payload.get("chat_service_sid") in known:
             return False
-        return any(lookup(payload, path) not in (None, "", [], False) for path in self.paths() - self.not_clearable)
+        return any(
+            lookup(payload, path) not in (None, "", [], False) for path in self.paths() - self.not_clearable
+        )
 
 
 class Notifications(SettingsKind):

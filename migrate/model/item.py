@@ -20,6 +20,7 @@ class Item:
         payload: the raw resource.
         api: the Chat API version that showed it, `v1` or `v2`.
         origin: where it was read: a path of the API, or a file and a place in it.
+        shape: the tool that has written the file; "" where it was read from the API.
         not_held: dotted paths that this origin cannot show, so that they were not examined.
     """
 
@@ -29,6 +30,7 @@ class Item:
     payload: Mapping[str, Json]
     api: str = "v2"
     origin: str = ""
+    shape: str = ""
     not_held: frozenset[str] = frozenset()
 
 

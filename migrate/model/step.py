@@ -106,7 +106,8 @@ class Step:
             action=self.action,
             source_sid=self.source_sid,
             item_sid=self.item_sid,
-            service_sid=self.service_sid or (NOT_MADE if self.makes_service else counterparts[self.source_sid]),
+            service_sid=self.service_sid
+            or (NOT_MADE if self.makes_service else counterparts[self.source_sid]),
             target_sid=self.target_sid or counterparts.get(self.item_sid),
             before=self.before,
             after=after,

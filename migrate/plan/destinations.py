@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mappings import ChatService
+from migrate.api.messages import Calls
 from migrate.core.errors import BadInput
 from migrate.core.settle import Settle
-from migrate.api.messages import Calls
 from migrate.kinds.base import Kind
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.model.destination import Destination

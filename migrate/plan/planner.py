@@ -42,7 +42,9 @@ def plan_service(
     planning = Planning(service, translation, destination, options)
     owned = _by_kind(translation.outcomes)
     kinds = planned_kinds(options)
-    shares = {kind.name: kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name)) for kind in kinds}
+    shares = {
+        kind.name: kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name)) for kind in kinds
+    }
     loose = tuple(row_of(outcome, None, None) for outcome in chain.from_iterable(owned.values()))
     steps = ((kind.phase, step) for kind in kinds for step in shares[kind.name].steps)
     return ServicePlan(

@@ -1,55 +1,88 @@
-"""One report model, and the renderers that print it."""
+"""One report model, one layout, and the renderers that print it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
+from migrate.report.digest import digest
 from migrate.report.encoding import fitting
+from migrate.report.layout import Page, View
 from migrate.report.masking import mask_report
 from migrate.report.model import Report
-from migrate.report.words import kind_words
 
 FORMATS = ("text", "markdown", "json", "html")
+FILE_WIDTH = 100
+"""Columns of text in a file or a pipe."""
+_ENDINGS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".json": "json",
+    ".html": "html",
+    ".htm": "html",
+}
+
+
+def format_of(path: Path | None, chosen: str | None) -> str:
+    """Return the format of a report: the one that was chosen, else by the ending of the file, else text."""
+    return chosen or (_ENDINGS.get(path.suffix.lower()) if path else None) or "text"
+
+
+def width_of(terminal: int) -> int:
+    """Return the columns to use of a terminal of so many columns: 80 to 200."""
+    return min(max(terminal, 80), 200)
 
 
 def render(
     report: Report,
     format: str,  # noqa: A002 - the word that --format uses
     stream: TextIO,
+    view: View | None = None,
     *,
     color: bool = False,
-    verbose: bool = False,
 ) -> None:
-    """Writes a report to a text stream, with secrets masked.
+    """Write a report to a text stream, with secrets masked.
 
     Args:
-        report: what to print; its services are read once for JSON, twice for the other formats.
+        report: what to print; its services are read once for JSON and for a summary, else twice.
         format: one of `FORMATS`.
         stream: where to write; nothing is written to it that UTF-8, or its own encoding, cannot encode.
+        view: how much of it, for whom; everything, if not given. JSON and HTML always print everything.
         color: text only: colour for a terminal that shows it.
-        verbose: text and markdown only: print long lists and values whole.
 
     Raises:
-        ValueError: for an unknown format or kind of report; nothing has been written then.
+        ValueError: for an unknown format; nothing has been written then.
     """
-    kind_words(report.kind)
+    view = view or View()
     masked, stream = mask_report(report), fitting(stream, format)
-    # Each renderer is imported where it is used: most commands never print a report, let alone HTML.
+    # Each renderer is imported where it is used: most commands print one format at most.
     if format == "json":
         from migrate.report.json_report import render_json
 
         render_json(masked, stream)
     elif format == "text":
-        from migrate.report.text_report import render_text
-
-        render_text(masked, stream, color=color, verbose=verbose)
+        _render_text(masked, stream, view, color=color)
     elif format == "markdown":
         from migrate.report.markdown_report import render_markdown
 
-        render_markdown(masked, stream, verbose=verbose)
+        page = Page(masked, digest(masked.services, names=view.full), view)
+        render_markdown(page.whole() if view.full else page.screen(), stream)
     elif format == "html":
         from migrate.report.html_report import render_html
 
-        render_html(masked, stream)
+        page = Page(masked, digest(masked.services, names=True, picture=True), replace(view, full=True))
+        render_html(masked, page.whole(drawn=True), stream)
     else:
         raise ValueError(f"unknown report format: {format!r}, expected one of {', '.join(FORMATS)}")
+
+
+def _render_text(report: Report, stream: TextIO, view: View, *, color: bool) -> None:
+    from migrate.report.text_report import render_screen, render_text
+
+    page = Page(report, digest(report.services, names=view.full), view)
+    if view.full:
+        render_text(page.whole(), stream, width=view.width, color=color)
+    else:
+        render_screen(page, stream, width=view.width, color=color)

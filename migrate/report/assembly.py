@@ -152,7 +152,7 @@ def _restored_rows(
     }
     for row in rows:
         inverse = restored.get(row.step or "")
-        if inverse is not None and row.target in inverse.after:
+        if inverse is not None and row.target is not None and row.target in inverse.after:
             before, after = inverse.before[row.target], inverse.after[row.target]
             yield kind_of(inverse.kind).told_restored(row, before, after)
 
@@ -162,7 +162,9 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
     error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
     if undo.how is How.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
-        return StepRow(undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error)
+        return StepRow(
+            undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error
+        )
     removed = undo.how is How.REMOVE
     reason = " ".join(reason.text for reason in undo.reasons)
     if not removed or entry.state is State.DRIFTED:
@@ -189,9 +191,7 @@ def _counted(report: Report) -> Summary:
     return Summary(number, changing, missing, changes, states.total(), states, verdicts)
 
 
-def _report(
-    store: Store, plan: Plan, kind: ReportKind, run: Run | None, rows: Rows | None = None
-) -> Report:
+def _report(store: Store, plan: Plan, kind: ReportKind, run: Run | None, rows: Rows | None = None) -> Report:
     snapshot = snapshots.get(store, plan.snapshot_id)
     counted = runs.counts(store, run) if run else {"planned": plan.steps} if plan.steps else {}
     teller = _Teller(store, plan, run, rows or _rows_of_run)
@@ -254,7 +254,9 @@ class _Teller:
             friendly_name=planned.friendly_name,
             fields=self.rows(planned, known, states),
             steps=tuple(step_row(step, states.get(step.key)) for step in steps),
-            counterparts={} if in_place else {old: new for old, new in known.items() if old != planned.source_sid},
+            counterparts={}
+            if in_place
+            else {old: new for old, new in known.items() if old != planned.source_sid},
             receivers=receivers_from_json(planned.receivers),
             is_missing=planned.is_missing,
             items=tuple(self._items(planned)),

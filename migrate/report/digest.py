@@ -1,162 +1,155 @@
-"""One pass over a report that gathers what its reader must see first, so that equal things are said once."""
+"""One pass over the services of a report that counts what its reader must see first, equal things together."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
 
-from mappings.webhooks.receivers import EventChange, Routing
-from migrate.report.model import FieldRow, Json, ServiceReport, StepError, StepRow
-from migrate.report.receivers import folded
-from migrate.report.words import NEEDS_A_PERSON, TROUBLED_STATES, VERDICT_RANK
+from mappings import Verdict
+from mappings.webhooks.receivers import EventChange
+from migrate.model.rows import FieldRow
+from migrate.model.state import State
+from migrate.report.blocks import Places
+from migrate.report.model import DELETE, LEAVE, ServiceReport, StepError, StepRow
+from migrate.report.picture import Cell, Strips
+from migrate.report.words import DONE, GROUPS, NEEDS_A_PERSON, TROUBLED, VERDICTS, group_of
 
-Key = TypeVar("Key")
+FEW = 5
+"""Of so many services or steps a group remembers more than that they are there."""
+
+WIDESPREAD_SHARE = 0.8
+WIDESPREAD_SERVICES = 5
+"""A cause that so large a share, and so many, of the services have is told once, for all."""
+
+
+@dataclass
+class Group:
+    """What several services have in common.
+
+    Attributes:
+        numbers: the services, by their numbers in the report (from 0), each once.
+        count: how many fields or steps they have of it.
+        examples: the first few, with the names of their services.
+    """
+
+    numbers: array[int] = field(default_factory=lambda: array("L"))
+    count: int = 0
+    examples: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, number: int, service: ServiceReport) -> None:
+        """Count one more field or step of a service; services come in order."""
+        self.count += 1
+        if self.numbers and self.numbers[-1] == number:
+            return
+        self.numbers.append(number)
+        if len(self.examples) < FEW:
+            self.examples.append((service.friendly_name, service.source_sid))
+
+    @property
+    def services(self) -> int:
+        """How many services have it."""
+        return len(self.numbers)
+
+
+@dataclass
+class CauseGroup(Group):
+    """Fields that need a person for the same cause.
+
+    Attributes:
+        verdict: what becomes of them.
+        heading: the cause.
+        text: what the first of them says.
+        varied: whether others say it with other names and values.
+        fields: their source paths, `*` for the name of a role.
+    """
+
+    verdict: Verdict = Verdict.MANUAL
+    heading: str = ""
+    text: str = ""
+    varied: bool = False
+    fields: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a finding was made: the service, its number in the report (from 0), and one value.
-
-    `value` is the Chat value of a field, the key of a step, the `Receivers` of a service, or its SIDs.
-    """
+class StepExample:
+    """A step that stands for others like it."""
 
     number: int
+    service: str
     sid: str
-    name: str
-    value: Json
-
-    @classmethod
-    def of(cls, number: int, service: ServiceReport, value: Json) -> Place:
-        """Returns a place in the service with that number."""
-        return cls(number, service.source_sid, service.friendly_name, value)
+    step: StepRow
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A verdict and a reason that one or more fields of one or more services share.
+@dataclass
+class StepGroup(Group):
+    """Steps of one sort that came to the same, for the same reason; `steps` are the first few."""
 
-    Attributes:
-        verdict: one of `NEEDS_A_PERSON`.
-        reason: why, and what to do, in the words of the first field and service.
-        varied: whether the others give this reason with other names and values in it.
-        fields: source paths, sorted.
-        places: in the order of the report; with several fields, `value` is that of the first field.
-        values: source path → value, if the finding concerns one service only.
-    """
-
-    verdict: str
-    reason: str
-    varied: bool
-    fields: tuple[str, ...]
-    places: tuple[Place, ...]
-    values: Mapping[str, Json]
+    steps: list[StepExample] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class RoutingTable:
-    """Per-event webhooks that one table tells, instead of two findings for each event.
-
-    Attributes:
-        routing: the table.
-        fields: the source paths that it stands for, sorted.
-        places: the services that have this table.
-    """
-
-    routing: Routing
-    fields: tuple[str, ...]
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Handlers:
-    """Services whose webhook receivers see the same events; the `value` of a place is its `Receivers`."""
-
-    events: tuple[EventChange, ...]
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Steps that did not end well for the same reason. `error` is without its request id."""
-
-    state: str
-    resource: str
-    action: str
-    error: StepError
-    places: tuple[Place, ...]
-    request_ids: tuple[str | None, ...]
-
-
-@dataclass(frozen=True)
-class Irreversible:
-    """Steps of one sort that can't be undone."""
-
-    resource: str
-    action: str
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Left:
-    """Steps that a rollback does nothing about, for like reasons; each place has its own in `value`."""
-
-    resources: tuple[str, ...]
-    places: tuple[Place, ...]
-
-    @property
-    def reason(self) -> str:
-        """The reason of the first place."""
-        return str(self.places[0].value)
-
-    @property
-    def varied(self) -> bool:
-        """Whether the others give this reason with other names and values in it."""
-        return any(place.value != self.reason for place in self.places)
-
-
-@dataclass(frozen=True)
+@dataclass
 class Digest:
-    """What stands at the head of a report.
+    """What stands at the head of a report. Groups keep the order of the report unless sorted.
 
     Attributes:
+        names: friendly name and SID of every service, if they are kept; else empty.
+        strips: what the picture shows, if there is to be one.
+        causes: what needs a person, by verdict and cause.
         troubles: steps that failed, drifted or are undecided.
-        findings: what needs a person: manual, dropped, lossy; the most widespread first.
-        routings: per-event webhooks that need a person, as tables; the most widespread first.
-        handlers: what the receivers of webhooks will see; the most widespread first.
-        irreversible: steps that can't be undone, in any state.
-        left: what a rollback leaves.
-        became: services with another target, and in `value` what became of what.
-        fields: how many fields were examined.
-        changes: how many of them have a change.
-        services_with_changes: how many services hold those.
+        altered: steps after which Twilio holds something else than was sent.
+        irreversible: steps that can't be undone, in any state; by resource and action.
+        left: what a rollback leaves, by reason.
+        changes: fields that change, by the kind of resource that receives them.
+        handlers: services whose webhook receivers see the same events.
+        missing: services that Conversations does not have.
+        items: kind → number of what, summed over all services.
         equal: verdict → how many fields without a change and without need of a person.
+        fields: how many fields were examined.
+        needy: services with a field that needs a person.
+        written: those of `changes` whose step is done.
+        done: services with a step that is done.
+        left_over: services with a step that was not begun; `count` is how many steps.
     """
 
-    troubles: tuple[Trouble, ...]
-    findings: tuple[Finding, ...]
-    routings: tuple[RoutingTable, ...]
-    handlers: tuple[Handlers, ...]
-    irreversible: tuple[Irreversible, ...]
-    left: tuple[Left, ...]
-    became: tuple[Place, ...]
-    fields: int
-    changes: int
-    services_with_changes: int
-    equal: Mapping[str, int]
+    names: list[tuple[str, str]] = field(default_factory=list)
+    strips: Strips = field(default_factory=Strips)
+    causes: dict[tuple[str, str, str], CauseGroup] = field(default_factory=dict)
+    troubles: dict[tuple[object, ...], StepGroup] = field(default_factory=dict)
+    altered: dict[tuple[object, ...], StepGroup] = field(default_factory=dict)
+    irreversible: dict[tuple[str, str], Group] = field(default_factory=dict)
+    left: dict[str, StepGroup] = field(default_factory=dict)
+    changes: dict[str, Group] = field(default_factory=dict)
+    handlers: dict[tuple[EventChange, ...], Group] = field(default_factory=dict)
+    missing: Group = field(default_factory=Group)
+    items: dict[str, Counter[str]] = field(default_factory=dict)
+    equal: Counter[Verdict] = field(default_factory=Counter)
+    fields: int = 0
+    services: int = 0
+    needy: Group = field(default_factory=Group)
+    written: dict[str, Group] = field(default_factory=dict)
+    done: Group = field(default_factory=Group)
+    left_over: Group = field(default_factory=Group)
 
-    @property
-    def needs(self) -> Mapping[str, int]:
-        """Verdict → how many fields need a person."""
-        counted = Counter[str]()
-        for finding in self.findings:
-            counted[finding.verdict] += len(finding.fields) * len(finding.places)
-        for table in self.routings:
-            counted["manual"] += len(table.fields) * len(table.places)
-        return counted
+    def ranked(self) -> list[CauseGroup]:
+        """Return the causes that only some services have, the most pressing and widespread first."""
+        return sorted((one for one in self.causes.values() if not self.is_widespread(one)), key=_rank)
+
+    def widespread(self) -> list[CauseGroup]:
+        """Return the causes that nearly all services have."""
+        return sorted((one for one in self.causes.values() if self.is_widespread(one)), key=_rank)
+
+    def is_widespread(self, group: Group) -> bool:
+        """Whether nearly all services have it."""
+        return group.services >= max(WIDESPREAD_SERVICES, WIDESPREAD_SHARE * self.services)
+
+    def places(self, group: Group) -> Places:
+        """Return the services of a group; without `names`, the first few of them."""
+        if not self.names:
+            return Places(group.numbers, group.examples)
+        return Places(group.numbers, [self.names[number] for number in group.numbers])
 
 
 def needs_a_person(row: FieldRow) -> bool:
@@ -164,175 +157,137 @@ def needs_a_person(row: FieldRow) -> bool:
     return row.verdict in NEEDS_A_PERSON
 
 
+def digest(services: Iterable[ServiceReport], *, names: bool = False, picture: bool = False) -> Digest:
+    """Read the services once. Without `names` and `picture`, four bytes a service and group are kept."""
+    found = Digest()
+    for number, service in enumerate(services):
+        found.services += 1
+        if names:
+            found.names.append((service.friendly_name, service.source_sid))
+        if picture:
+            found.strips.add(service.friendly_name, tuple(_cells(service)))
+        _add_service(found, number, service)
+    return found
+
+
+def _add_service(found: Digest, number: int, service: ServiceReport) -> None:
+    if service.is_missing:
+        found.missing.add(number, service)
+    if service.receivers is not None:
+        found.handlers.setdefault(service.receivers.events, Group()).add(number, service)
+    states = {step.key: step.state for step in service.steps}
+    for row in service.fields:
+        _add_field(found, number, service, row)
+        if row.change:
+            _add_change(found.changes, number, service, row)
+        if row.change and states.get(row.step or "") in DONE:
+            _add_change(found.written, number, service, row)
+    for step in service.steps:
+        _add_step(found, number, service, step)
+    _add_items(found, number, service)
+
+
+def _add_change(groups: dict[str, Group], number: int, service: ServiceReport, row: FieldRow) -> None:
+    groups.setdefault(row.resource or "other", Group()).add(number, service)
+
+
+def _add_field(found: Digest, number: int, service: ServiceReport, row: FieldRow) -> None:
+    found.fields += 1
+    if not needs_a_person(row):
+        found.equal[row.verdict] += not row.change
+        return
+    found.needy.add(number, service)
+    key = cause_of(row)
+    text = row.reason
+    group = found.causes.get(key)
+    if group is None:
+        group = found.causes[key] = CauseGroup(verdict=row.verdict, heading=key[2], text=text)
+    group.varied |= group.text != text
+    group.fields[general(row)] = None
+    group.add(number, service)
+
+
+def cause_of(row: FieldRow) -> tuple[str, str, str]:
+    """Return what makes fields one group: verdict, id and heading of the first reason."""
+    if not row.reasons:
+        return row.verdict.value, "", VERDICTS[row.verdict].meaning
+    return row.verdict.value, row.reasons[0].id, row.reasons[0].cause
+
+
+def general(row: FieldRow) -> str:
+    """Return the source path without the name of an item: `roles.*.permissions`."""
+    if row.item_sid is None or row.source.count(".") < 2:
+        return row.source
+    return f"{row.source.split('.', 1)[0]}.*.{row.source.rsplit('.', 1)[1]}"
+
+
+def _add_step(found: Digest, number: int, service: ServiceReport, step: StepRow) -> None:
+    if step.action == LEAVE:
+        message = step.error.message if step.error else ""
+        _add_to(found.left.setdefault(message, StepGroup()), number, service, step)
+        return
+    if not step.reversible:
+        found.irreversible.setdefault((step.resource, step.action), Group()).add(number, service)
+    if step.state in DONE:
+        found.done.add(number, service)
+    elif step.state is State.PLANNED:
+        found.left_over.add(number, service)
+    _add_trouble(found, number, service, step)
+
+
+def _add_trouble(found: Digest, number: int, service: ServiceReport, step: StepRow) -> None:
+    if step.state is State.ALTERED:
+        key: tuple[object, ...] = (step.resource, *(one.path for one in step.altered))
+        _add_to(found.altered.setdefault(key, StepGroup()), number, service, step)
+    elif troubled(step):
+        error = step.error or StepError("")
+        # Twilio's messages name SIDs and values; where it gives a code, that is the cause.
+        cause = error.code or error.message
+        key = (step.state, step.resource, step.action, error.status, cause, error.advice)
+        _add_to(found.troubles.setdefault(key, StepGroup()), number, service, step)
+
+
+def _add_to(group: StepGroup, number: int, service: ServiceReport, step: StepRow) -> None:
+    group.add(number, service)
+    if len(group.steps) < FEW:
+        group.steps.append(StepExample(number, service.friendly_name, service.source_sid, step))
+
+
 def troubled(step: StepRow) -> bool:
     """Whether a step waits for a person or for `resume`."""
-    return step.error is not None or step.state in TROUBLED_STATES
+    return step.state in TROUBLED or (step.error is not None and step.action != DELETE)
 
 
-def skeleton(reason: str) -> str:
-    """Returns what stays of a reason when names, values and numbers are taken out of it.
-
-    A reason names the event, the URL or the permission that it is about; by its skeleton it is told once for
-    all services.
-    """
-    return _BLANKS.sub("… ", _NAME.sub("…", _QUOTED.sub("…", reason)))
-
-
-_QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|“[^”]*”")
-_NAME = re.compile(r"[^\s,;()]*(?:[_/:$\d<>|=@]|[a-z][A-Z]|\w\.\w)[^\s,;()]*|\b[A-Z]{2,}\b")
-_BLANKS = re.compile(r"(?:…[\s,]*)+")
-
-
-def digest(services: Iterable[ServiceReport], *, whole: bool = False) -> Digest:
-    """Reads the services once. Memory grows with the findings, not with the fields.
-
-    With `whole`, only reasons that are equal to the letter are told together.
-    """
-    gathered = _Gathering(str if whole else lru_cache(maxsize=65536)(skeleton))
-    for number, service in enumerate(services):
-        gathered.add(number, service)
-    return gathered.digest()
+def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
+    for one in service.items:
+        sums = found.items.setdefault(one.kind, Counter())
+        sums.update({"found": one.found, "to change": one.to_change, **one.facts})
+        steps = sum(one.steps_by_state.values())
+        if steps and not one.reversible:
+            group = found.irreversible.setdefault((one.kind, "migrate"), Group())
+            group.add(number, service)
+            group.count += steps - 1
+    for step in service.item_troubles:
+        _add_trouble(found, number, service, step)
 
 
-@dataclass(frozen=True)
-class _Reason:
-    text: str
-    varied: bool = False
+def _cells(service: ServiceReport) -> Iterable[Cell]:
+    """Return for each of `GROUPS` what the picture needs to know."""
+    needs: dict[str, dict[tuple[str, str, str], None]] = {}
+    present: dict[str, bool] = {}
+    for row in service.fields:
+        group = group_of(row.source)
+        present[group] = present.get(group, False) or row.change
+        if needs_a_person(row):
+            needs.setdefault(group, {})[cause_of(row)] = None
+    for name in GROUPS:
+        base = "absent" if name not in present else "change" if present[name] else "equal"
+        yield _cell(base, tuple(needs.get(name, ())))
 
 
-class _Gathering:
-    """The mutable half of `digest`."""
-
-    def __init__(self, likeness: Callable[[str], str]) -> None:
-        self._likeness = likeness
-        self._reasons: dict[tuple[str, str, str], _Reason] = {}
-        self._fields = self._changes = self._services_with_changes = 0
-        self._equal = Counter[str]()
-        self._needs: dict[tuple[str, str, str], list[Place]] = defaultdict(list)
-        self._troubles: dict[tuple[str, str, str, StepError], list[tuple[Place, str | None]]] = defaultdict(
-            list
-        )
-        self._irreversible: dict[tuple[str, str], list[Place]] = defaultdict(list)
-        self._routings: dict[tuple[Routing, tuple[str, ...]], list[Place]] = defaultdict(list)
-        self._handlers: dict[tuple[EventChange, ...], list[Place]] = defaultdict(list)
-        self._left: dict[str, list[tuple[str, Place]]] = defaultdict(list)
-        self._became: list[Place] = []
-
-    def add(self, number: int, service: ServiceReport) -> None:
-        changes = 0
-        tabled = folded(service)
-        for row in service.fields:
-            changes += row.change
-            if row.source in tabled:
-                continue
-            if needs_a_person(row):
-                self._add_need(Place.of(number, service, row.value), row)
-            elif not row.change:
-                self._equal[row.verdict] += 1
-        for step in service.steps:
-            self._add_step(Place.of(number, service, step.key), step)
-        self._add_receivers(number, service, tabled)
-        if service.target_sid not in (None, service.source_sid):
-            self._became.append(Place.of(number, service, service.sids))
-        self._fields += len(service.fields)
-        self._changes += changes
-        self._services_with_changes += changes > 0
-
-    def _add_need(self, place: Place, row: FieldRow) -> None:
-        key = (row.verdict, self._likeness(row.reason), row.source)
-        self._needs[key].append(place)
-        first = self._reasons.setdefault(key, _Reason(row.reason))
-        if first.text != row.reason:
-            self._reasons[key] = _Reason(first.text, varied=True)
-
-    def _add_receivers(self, number: int, service: ServiceReport, tabled: frozenset[str]) -> None:
-        receivers = service.receivers
-        if receivers is None:
-            return
-        self._handlers[receivers.events].append(Place.of(number, service, receivers))
-        if receivers.routing and tabled:
-            key = (receivers.routing, tuple(sorted(tabled)))
-            self._routings[key].append(Place.of(number, service, None))
-
-    def _add_step(self, place: Place, step: StepRow) -> None:
-        if step.action == "leave":
-            message = step.error.message if step.error else ""
-            self._left[self._likeness(message)].append((step.resource, replace(place, value=message)))
-            return
-        if not step.reversible:
-            self._irreversible[step.resource, step.action].append(place)
-        if troubled(step):
-            error = step.error or StepError(_NO_MESSAGE.get(step.state, ""))
-            shared = StepError(error.message, error.status, error.code, None, error.advice)
-            key = (step.state, step.resource, step.action, shared)
-            self._troubles[key].append((place, error.request_id))
-
-    def digest(self) -> Digest:
-        return Digest(
-            troubles=tuple(
-                Trouble(*key, tuple(place for place, _ in met), tuple(request for _, request in met))
-                for key, met in self._troubles.items()
-            ),
-            findings=tuple(sorted(_merge(self._needs, self._reasons), key=_most_pressing)),
-            routings=tuple(RoutingTable(*key, places) for key, places in _widest(self._routings)),
-            handlers=tuple(Handlers(events, places) for events, places in _widest(self._handlers)),
-            irreversible=tuple(
-                Irreversible(*key, tuple(places)) for key, places in self._irreversible.items()
-            ),
-            left=_left(self._left.values()),
-            became=tuple(self._became),
-            fields=self._fields,
-            changes=self._changes,
-            services_with_changes=self._services_with_changes,
-            equal={verdict: self._equal[verdict] for verdict in VERDICT_RANK if self._equal[verdict]},
-        )
+# The same few cells come back in each service.
+_cell = lru_cache(maxsize=4096)(Cell)
 
 
-_NO_MESSAGE = {
-    "intent": "The request may or may not have reached Twilio.",
-    "unknown": "No answer told whether Twilio carried out the request.",
-    "drifted": "The target holds neither the value before nor the value that was to be written.",
-}
-
-
-def _merge(
-    needs: Mapping[tuple[str, str, str], Iterable[Place]], reasons: Mapping[tuple[str, str, str], _Reason]
-) -> Iterable[Finding]:
-    """Joins fields that have the same verdict and reason in the same services."""
-    joined: dict[tuple[str, str, tuple[int, ...]], dict[str, tuple[Place, ...]]] = defaultdict(dict)
-    for (verdict, likeness, source), found in needs.items():
-        places = tuple(found)
-        joined[verdict, likeness, tuple(place.number for place in places)][source] = places
-    for (verdict, likeness, numbers), by_source in joined.items():
-        fields = tuple(sorted(by_source))
-        told = [reasons[verdict, likeness, source] for source in fields]
-        varied = any(reason.varied or reason.text != told[0].text for reason in told)
-        values = {source: by_source[source][0].value for source in fields} if len(numbers) == 1 else {}
-        yield Finding(verdict, told[0].text, varied, fields, by_source[fields[0]], values)
-
-
-def _widest(met: Mapping[Key, Iterable[Place]]) -> list[tuple[Key, tuple[Place, ...]]]:
-    """Sorts groups by how many services they concern, and else by the first of them."""
-    groups = [(key, tuple(places)) for key, places in met.items()]
-    return sorted(groups, key=lambda group: (-len(group[1]), group[1][0].number))
-
-
-def _left(met: Iterable[Iterable[tuple[str, Place]]]) -> tuple[Left, ...]:
-    """Puts what a run has created first: whole services, then roles."""
-    lefts = []
-    for steps in met:
-        resources, places = zip(*steps, strict=True)
-        lefts.append(Left(tuple(sorted(set(resources))), tuple(dict.fromkeys(places))))
-    return tuple(
-        sorted(lefts, key=lambda left: ("service" not in left.resources, "roles" not in left.resources))
-    )
-
-
-def _most_pressing(finding: Finding) -> tuple[int, int, tuple[str, ...], str, int]:
-    return (
-        VERDICT_RANK[finding.verdict],
-        -len(finding.places),
-        finding.fields,
-        finding.reason,
-        finding.places[0].number,
-    )
+def _rank(group: CauseGroup) -> tuple[int, int, int]:
+    return (NEEDS_A_PERSON.index(group.verdict), -group.services, group.numbers[0])

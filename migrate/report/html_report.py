@@ -4,187 +4,257 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from functools import singledispatch
+from html import escape
+from importlib.resources import files
+from typing import TextIO
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from migrate.report import blocks
+from migrate.report.blocks import Block, Inline, Span
+from migrate.report.model import Report
+from migrate.report.picture import LEVELS, Level, Picture
+from migrate.report.values import show, visible
+from migrate.report.words import KINDS, count
 
-from mappings.webhooks.receivers import Routing
-from migrate.report.digest import Place, digest, needs_a_person
-from migrate.report.heading import conclusion, equal_line, error_facts, examined, why
-from migrate.report.model import FieldRow, Report, ServiceReport, StepRow
-from migrate.report.picture import LEVELS, Level, Strip, level_of, picture, strip
-from migrate.report.receivers import (
-    ANSWERS,
-    HEADING,
-    INTRODUCTION,
-    NO_EVENTS,
-    PARAMETERS_HEADING,
-    events_of,
-    folded,
-    method_text,
-    parameters,
-    routing_reason,
-)
-from migrate.report.values import Delta, delta, shorten, show, visible
-from migrate.report.words import NEEDS_A_PERSON, VERDICTS, count, kind_words
-
-EQUAL_CHARACTERS = 80
-"""Longest value in the folded list of equal fields; the JSON report has them whole."""
-
-_CHUNK = 500
-"""Template pieces that are written at once."""
+_OPEN_PLACES = 12
+"""So many services are listed; more are folded."""
+_SHOWN = [level for level in LEVELS if level.mark]
+_MARKS = {level.name: level.mark for level in LEVELS}
 
 
-def render_html(report: Report, stream: TextIO) -> None:
-    """Writes a masked report. Reads its services twice: for the head of the page, and for their sections."""
-    strips: list[Strip] = []
-    found = digest(_watched(report.services, strips))
-    environment = _environment()
-    page = environment.get_template("report.html.j2").stream(
-        report=report,
-        words=kind_words(report.kind),
-        examined=examined(report, found),
-        conclusion=conclusion(report, found),
-        equal=equal_line(found),
-        found=found,
-        picture=picture(strips),
-        levels=[level for level in LEVELS if level.name != "absent"],
-        needs=NEEDS_A_PERSON,
-        receivers_heading=HEADING,
-        introduction=INTRODUCTION,
-        no_events=NO_EVENTS,
-        parameters_heading=PARAMETERS_HEADING,
-        parameters=parameters(),
-        answers=ANSWERS,
-        services=map(_section, report.services, range(len(strips))),
-        **_embedded(environment),
+def render_html(report: Report, parts: Iterable[Block], stream: TextIO) -> None:
+    """Write the blocks of a report; every level-2 heading begins a section."""
+    style, script = (
+        files("migrate.report").joinpath("templates", name).read_text()
+        for name in ("report.css", "report.js")
     )
-    page.enable_buffering(_CHUNK)
-    for piece in page:
-        stream.write(piece)
-
-
-def _watched(services: Iterable[ServiceReport], strips: list[Strip]) -> Iterator[ServiceReport]:
-    for service in services:
-        strips.append(strip(service))
-        yield service
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("migrate.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    title = (
+        f"{KINDS[report.kind].title}, {count(report.summary.services, 'service')}, plan {report.plan.id[:12]}"
     )
-    environment.filters |= {
-        "show": show,
-        "visible": visible,
-        "count": count,
-        "facts": error_facts,
-        "why": why,
-        "spans": _spans,
-        "routing_reason": routing_reason,
-        "events_of": events_of,
-        "method_text": method_text,
-    }
-    return environment
+    stream.write(
+        _HEAD.format(
+            title=escape(visible(title)),
+            style=style,
+            style_digest=_digest(style),
+            script_digest=_digest(script),
+        )
+    )
+    opened = "header"
+    for block in parts:
+        if isinstance(block, blocks.Heading | blocks.Filter) and getattr(block, "level", 2) == 2:
+            stream.write(f"</{opened}>\n")
+            opened = "div" if isinstance(block, blocks.Filter) else "section"
+            stream.write(f"<{opened}>\n")
+        for piece in _html(block):
+            stream.write(piece)
+    stream.write(f"</{opened}>\n<footer><p>Secrets in URLs are shown as ***.</p></footer>\n")
+    stream.write(f"</main>\n<script>{script}</script>\n</body>\n</html>\n")
 
 
-def _embedded(environment: Environment) -> dict[str, Any]:
-    """Returns style and script with their digests, so that the page's policy allows these two and no other."""
-    embedded: dict[str, Any] = {}
-    for name, file in (("style", "report.css"), ("script", "report.js")):
-        source = environment.loader.get_source(environment, file)[0] if environment.loader else ""
-        # Our own files, not data: they are the only text that enters the page unescaped.
-        embedded[name] = Markup(source)  # noqa: S704
-        digest_ = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-        embedded[f"{name}_digest"] = f"sha256-{digest_}"
-    return embedded
+def _digest(source: str) -> str:
+    """Return the digest by which the page's policy allows its own style and script, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
-def _spans(places: Sequence[Place]) -> str:
-    """Returns the numbers of the services as `0-3 7`, for the script to find the cards of a service."""
+_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '{style_digest}'; \
+script-src '{script_digest}'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#services">Skip to the services</a>
+<main>
+<header>
+"""
+
+
+def _inline(spans: Inline) -> str:
+    """Return spans as HTML: the only place where text that is not our own enters the page."""
+    return "".join(map(_span, spans))
+
+
+_TAGS = {"code": "code", "strong": "strong", "quiet": "small", "del": "del", "ins": "ins"}
+
+
+def _span(span: Span) -> str:
+    shown = escape(visible(span.text))
+    if span.service is not None:
+        return f'<a href="#s{span.service}">{shown}</a>'
+    if not span.style or not shown.strip():
+        return shown
+    if tag := _TAGS.get(span.style):
+        return f"<{tag}>{shown}</{tag}>"
+    return f'<span class="pill {span.style}">{shown}</span>'
+
+
+@singledispatch
+def _html(block: object) -> Iterator[str]:
+    """Yield the pieces of a block."""
+    raise TypeError(f"no HTML for {type(block).__name__}")
+
+
+@_html.register
+def _(block: blocks.Heading) -> Iterator[str]:
+    anchor = f' id="{block.anchor}"' if block.anchor else ""
+    yield f"<h{block.level}{anchor}>{_inline(block.text)}</h{block.level}>\n"
+
+
+@_html.register
+def _(block: blocks.Prose) -> Iterator[str]:
+    yield f'<p class="why">{_inline(block.text)}</p>\n'
+
+
+@_html.register
+def _(block: blocks.Facts) -> Iterator[str]:
+    rows = (f"<div><dt>{escape(label)}</dt><dd>{_inline(told)}</dd></div>" for label, told in block.rows)
+    yield f'<dl class="facts">{"".join(rows)}</dl>\n'
+
+
+@_html.register
+def _(block: blocks.Table) -> Iterator[str]:
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in block.head)
+    name = "rows" if block.by_field else "routes"
+    yield f'<div class="scroll"><table class="{name}"><thead><tr>{head}</tr></thead>\n'
+    for first, *others in block.rows:
+        cells = "".join(f"<td><bdi>{_inline(cell)}</bdi></td>" for cell in others)
+        yield f'<tr><th scope="row">{_inline(first)}</th>{cells}</tr>\n'
+    yield "</table></div>\n"
+
+
+@_html.register
+def _(block: blocks.Bullets) -> Iterator[str]:
+    yield "<ul>"
+    for item in block.items:
+        yield f"<li>{_inline(item)}</li>\n"
+    yield "</ul>\n"
+
+
+@_html.register
+def _(block: blocks.Card) -> Iterator[str]:
+    yield f'<article class="card {block.level}" data-services="{_spans(block.services.numbers)}">\n'
+    for inner in block.blocks:
+        yield from _html(inner)
+    yield from _places(block.services)
+    yield "</article>\n"
+
+
+@_html.register
+def _(block: blocks.Fold) -> Iterator[str]:
+    yield f"<details><summary>{_inline(block.summary)}</summary>\n"
+    for inner in block.blocks:
+        yield from _html(inner)
+    yield "</details>\n"
+
+
+@_html.register
+def _(block: blocks.ServiceBlock) -> Iterator[str]:
+    levels = " ".join(level for level, _ in block.levels)
+    badges = "".join(
+        f'<span class="badge {level}"><i aria-hidden="true">{_MARKS[level]}</i> {number:,} <u>{level}</u></span> '
+        for level, number in block.levels
+    )
+    yield (
+        f'<details class="service lazy" id="s{block.number}" data-levels="{levels}"><summary>'
+        f'<span class="name"><bdi>{escape(block.name)}</bdi></span> <code class="sid">{escape(block.sids)}</code> '
+        f'<span class="counts">{badges}</span></summary><noscript>\n'
+    )
+    for inner in block.blocks:
+        yield from _html(inner)
+    yield "</noscript></details>\n"
+
+
+@_html.register
+def _(_block: blocks.Filter) -> Iterator[str]:
+    boxes = "".join(_CHIP.format(name=level.name) for level in _SHOWN if level.name != "equal")
+    yield _FILTER.format(boxes=boxes)
+
+
+_CHIP = '<label class="chip {name}"><input type="checkbox" name="level" value="{name}"> {name}</label>\n'
+_FILTER = """<form class="filter" id="filter" role="search" hidden>
+<label>Service <input type="search" id="by-service" placeholder="Name or SID (press /)" autocomplete="off" \
+spellcheck="false"></label>
+<label>Text <input type="search" id="by-text" placeholder="Field, value or reason" autocomplete="off" \
+spellcheck="false"></label>
+<fieldset><legend>Show what is</legend>
+{boxes}</fieldset>
+<p><output id="shown" aria-live="polite"></output> <button type="reset">Clear</button> \
+<button type="button" id="open">Open services</button> <button type="button" id="close">Close services</button></p>
+</form>
+"""
+
+
+@_html.register
+def _(block: Picture) -> Iterator[str]:
+    legend = "".join(
+        f'<li><span class="cell {level.name}" aria-hidden="true">{level.mark}</span> <b>{level.name}</b> '
+        f"{escape(level.meaning)}</li>\n"
+        for level in _SHOWN
+    )
+    yield f'<ul class="legend">\n{legend}</ul>\n'
+    yield from _matrix(block) if block.rows else _bars(block)
+
+
+def _matrix(block: Picture) -> Iterator[str]:
+    head = "".join(f'<th scope="col"><span>{group}</span></th>' for group in block.groups)
+    yield f'<div class="scroll"><table class="matrix"><thead><tr><th scope="col">Service</th>{head}</tr></thead>\n'
+    for number, (name, levels) in enumerate(block.rows):
+        cells = "".join(map(_cell, block.groups, levels))
+        link = f'<a href="#s{number}">{escape(show(name))}</a>'
+        yield f'<tr data-service="{number}"><th scope="row">{link}</th>{cells}</tr>\n'
+    yield "</table></div>\n"
+
+
+def _cell(group: str, level: Level) -> str:
+    return (
+        f'<td><span class="cell {level.name}" title="{group}: {escape(level.meaning)}" role="img" '
+        f'aria-label="{level.name}">{level.mark}</span></td>'
+    )
+
+
+def _bars(block: Picture) -> Iterator[str]:
+    yield '<table class="bars"><caption>Services by their worst field in each group</caption>\n'
+    for group, parts in zip(block.groups, block.bars, strict=True):
+        rects, before = "", 0
+        for level, number in parts:
+            rects += f'<rect class="{level.name}" x="{before}" width="{number}" height="10"/>'
+            before += number
+        told = " ".join(
+            f'<span><b class="mark {level.name}">{level.mark}</b> {number:,} {level.name}</span>'
+            for level, number in parts
+        )
+        svg = f'<svg viewBox="0 0 {block.services} 10" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
+        yield f'<tr><th scope="row">{group}</th><td>{svg}<p>{told}</p></td></tr>\n'
+    yield "</table>\n"
+
+
+def _places(places: blocks.Places) -> Iterator[str]:
+    """Yield the services of a card; a long list is text until it is opened, which makes it cheap."""
+    if not places.names:
+        return
+    folded = len(places.names) > _OPEN_PLACES
+    if folded:
+        yield f'<details class="lazy places"><summary>{count(len(places.numbers), "service")}</summary><noscript>'
+    yield '<ul class="places">'
+    for number, (name, sid) in zip(places.numbers, places.names, strict=True):
+        yield f'<li><a href="#s{number}">{escape(show(name))}</a> <small>{escape(visible(sid))}</small></li>\n'
+    yield "</ul></noscript></details>\n" if folded else "</ul>\n"
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Return the numbers of the services, ascending, as `0-3 7`, for the script to find the cards of a service."""
     spans: list[list[int]] = []
-    for number in sorted({place.number for place in places}):
+    for number in numbers:
         if spans and spans[-1][1] == number - 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
     return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A field that changes or needs a person, ready to print."""
-
-    source: str
-    target: str
-    value: str
-    change: Delta | None
-
-
-@dataclass(frozen=True)
-class _Section:
-    """A service, ready to print.
-
-    Attributes:
-        levels: its fields counted by level, worst first.
-        rows: (verdict, reason) → the fields that share them: what changes first, then what needs a person.
-        equal: verdict → source and value of the fields that ask for nothing.
-        routing: the table of its per-event webhooks, which then are not among the rows.
-        sids: what became of what, where the target is another service.
-    """
-
-    number: int
-    name: str
-    sid: str
-    target: str
-    levels: Sequence[tuple[Level, int]]
-    rows: Mapping[tuple[str, str], Sequence[_Row]]
-    equal: Mapping[str, Sequence[tuple[str, str]]]
-    steps: Sequence[StepRow]
-    routing: Routing | None
-    sids: Mapping[str, str]
-
-
-def _section(service: ServiceReport, number: int) -> _Section:
-    counted = Counter(level_of(row) for row in service.fields)
-    moved = service.target_sid != service.source_sid
-    tabled = folded(service)
-    untold = [row for row in service.fields if row.source not in tabled]
-    return _Section(
-        number=number,
-        name=show(service.friendly_name),
-        sid=visible(service.source_sid),
-        target=visible(service.target_sid or "a new service") if moved else "",
-        levels=[(level, counted[level.name]) for level in LEVELS if counted[level.name]],
-        rows=_rows(untold),
-        equal=_equal(service.fields),
-        steps=service.steps,
-        routing=service.receivers.routing if service.receivers and tabled else None,
-        sids=service.sids if moved else {},
-    )
-
-
-def _rows(fields: Sequence[FieldRow]) -> Mapping[tuple[str, str], Sequence[_Row]]:
-    rows: dict[tuple[str, str], list[_Row]] = defaultdict(list)
-    changing = [row for row in fields if row.change]
-    for row in changing + [row for row in fields if needs_a_person(row) and not row.change]:
-        where = f"{row.resource}.{visible(row.target)}" if row.resource and row.target else ""
-        ready = _Row(visible(row.source), where, show(row.value), delta(row) if row.change else None)
-        rows[row.verdict, visible(row.reason)].append(ready)
-    return rows
-
-
-def _equal(fields: Sequence[FieldRow]) -> Mapping[str, Sequence[tuple[str, str]]]:
-    equal: dict[str, list[tuple[str, str]]] = {word.name: [] for word in VERDICTS}
-    for row in fields:
-        if level_of(row) == "equal":
-            equal[row.verdict].append((visible(row.source), shorten(show(row.value), EQUAL_CHARACTERS)))
-    return {verdict.replace("_", " "): values for verdict, values in equal.items() if values}

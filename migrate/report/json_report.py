@@ -7,31 +7,46 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import chain
 from typing import TextIO
 
-from migrate.report.model import FieldRow, Json, Report, ServiceReport, StepRow
-from migrate.report.words import STATES, VERDICTS_IN_JSON
+from mappings import Verdict
+from migrate.model.rows import FieldRow
+from migrate.model.state import State
+from migrate.report.model import ItemsReport, Json, Report, ServiceReport, StepRow
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def render_json(report: Report, stream: TextIO) -> None:
-    """Writes a masked report; one service stands in memory, and on one line, at a time."""
+    """Write a masked report, one service at a time and on one line; the steps of its items stream."""
     for number, (name, member) in enumerate(_head(report).items()):
         stream.write(f"{' ' if number else '{'}{_dumps(name)}: {_dumps(member)},\n")
     stream.write(' "services": [')
     separator = "\n"
     for service in report.services:
-        stream.write(f"{separator}  {_dumps(_service(service, report.plan.target))}")
+        stream.write(separator + "  ")
+        _write_service(service, report.plan.target, stream)
         separator = ",\n"
     stream.write("]}\n")
+
+
+def _write_service(service: ServiceReport, target: str, stream: TextIO) -> None:
+    # The steps come last, so that they can be streamed: a service may have a million of them.
+    stream.write(_dumps(_service(service, target))[:-1])
+    separator = ""
+    stream.write(', "steps": [')
+    for step in chain(service.steps, service.item_steps):
+        stream.write(separator + _dumps(_step(step)))
+        separator = ", "
+    stream.write("]}")
 
 
 def _head(report: Report) -> dict[str, Json]:
     summary = report.summary
     return {
         "format": 1,
-        "kind": report.kind,
+        "kind": report.kind.value,
         "account_sid": report.account_sid,
         "target_account_sid": report.target_account_sid,
         "snapshot": asdict(report.snapshot),
@@ -39,13 +54,17 @@ def _head(report: Report) -> dict[str, Json]:
         "summary": {
             "services": summary.services,
             "services_to_change": summary.services_to_change,
+            "services_missing": summary.services_missing,
+            "changes": summary.changes,
             "steps": summary.steps,
-            "steps_by_state": {
-                state: summary.steps_by_state[state] for state in STATES if summary.steps_by_state.get(state)
-            },
-            "verdicts": {name: summary.verdicts.get(name, 0) for name in VERDICTS_IN_JSON},
+            "steps_by_state": _by_state(summary.steps_by_state),
+            "verdicts": {verdict.value: summary.verdicts.get(verdict.value, 0) for verdict in Verdict},
         },
     }
+
+
+def _by_state(states: Mapping[State, int]) -> dict[str, int]:
+    return {state.value: states[state] for state in State if states.get(state)}
 
 
 def _service(service: ServiceReport, target: str) -> dict[str, Json]:
@@ -54,8 +73,11 @@ def _service(service: ServiceReport, target: str) -> dict[str, Json]:
         "target_sid": service.target_sid,
         "friendly_name": service.friendly_name,
         "fields": [_field(row) for row in service.fields],
-        "steps": [_step(step) for step in service.steps],
     }
+    if service.is_missing:
+        members["missing"] = True
+    if service.items:
+        members["items"] = [_items(one) for one in service.items]
     if target != "same" and service.sids:
         members["sids"] = dict(service.sids)
     return members
@@ -64,14 +86,23 @@ def _service(service: ServiceReport, target: str) -> dict[str, Json]:
 def _field(row: FieldRow) -> dict[str, Json]:
     # A frozen dataclass without slots keeps its fields in __dict__ in the order of declaration,
     # which is the order of the contract; asdict would copy every value, 80 times per service.
-    return row.__dict__
+    members = dict(row.__dict__)
+    reasons = members.pop("reasons")
+    members |= {"reason": row.reason, "reason_ids": [reason.id for reason in reasons]}
+    return members
+
+
+def _items(one: ItemsReport) -> dict[str, Json]:
+    return {**one.__dict__, "steps_by_state": _by_state(one.steps_by_state)}
 
 
 def _step(step: StepRow) -> dict[str, Json]:
     members = dict(step.__dict__)
-    error = members.pop("error")
+    error, altered = members.pop("error"), members.pop("altered")
     if error is not None:
         members["error"] = error.__dict__
+    if altered:
+        members["altered"] = [one.__dict__ for one in altered]
     return members
 
 
@@ -80,7 +111,7 @@ def _dumps(value: Json) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False)
-    # UTF-8 cannot encode half a surrogate pair; JSON can still spell it.
+    # UTF-8 cannot encode a lone surrogate; JSON can still spell it.
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 

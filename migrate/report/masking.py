@@ -1,26 +1,41 @@
-"""Secrets hidden in everything that a report holds; see `migrate.core.masking` for how."""
+"""The one place where secrets are hidden before anything is printed.
+
+Webhook URLs may carry credentials in their userinfo, their query or their fragment. The scheme, host, port
+and path stay, and so do the names of query parameters, so that people recognise the URL.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from mappings.receivers import Receivers
+from mappings import Reason
+from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
-from migrate.report.model import FieldRow, Report, ServiceReport, StepError, StepRow
+from migrate.model.rows import FieldRow
+from migrate.report.model import AlteredValue, Report, ServiceReport, StepError, StepRow
+
+Thing = TypeVar("Thing")
 
 
 def mask_report(report: Report) -> Report:
     """Return the report with secrets hidden; its services are masked one by one as they are read."""
-    return replace(report, services=_MaskedServices(report.services))
+    examined = report.snapshot.examined
+    warnings = tuple(map(mask_text, examined.warnings))
+    snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
+    return replace(report, snapshot=snapshot, services=_Masked(report.services, _mask_service))
 
 
 @dataclass(frozen=True)
-class _MaskedServices:
-    services: Iterable[ServiceReport]
+class _Masked(Generic[Thing]):
+    """Things that are masked one by one as they are read, as often as they are read."""
 
-    def __iter__(self) -> Iterator[ServiceReport]:
-        return map(_mask_service, self.services)
+    things: Iterable[Thing]
+    mask: Callable[[Thing], Thing]
+
+    def __iter__(self) -> Iterator[Thing]:
+        return map(self.mask, self.things)
 
 
 def _mask_service(service: ServiceReport) -> ServiceReport:
@@ -30,6 +45,8 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
         fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
         receivers=service.receivers and _mask_receivers(service.receivers),
+        item_steps=_Masked(service.item_steps, _mask_step),
+        item_troubles=_Masked(service.item_troubles, _mask_step),
     )
 
 
@@ -43,7 +60,7 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 
 def mask_field(row: FieldRow) -> FieldRow:
-    """Return a row with secrets hidden in its values and in its reason."""
+    """Return a row with secrets hidden in its values and in its reasons."""
     return FieldRow(
         source=mask_text(row.source),
         api=row.api,
@@ -54,8 +71,18 @@ def mask_field(row: FieldRow) -> FieldRow:
         after=mask_named(row.source, row.after),
         change=row.change,
         verdict=row.verdict,
-        reason=mask_text(row.reason),
+        reasons=tuple(map(_mask_reason, row.reasons)),
+        item_sid=row.item_sid,
+        step=row.step,
+        held_to=row.held_to,
     )
+
+
+def _mask_reason(reason: Reason) -> Reason:
+    cause, text = mask_text(reason.cause), mask_text(reason.text)
+    if (cause, text) == (reason.cause, reason.text):
+        return reason
+    return replace(reason, cause=cause, text=text, args=mask_secrets(reason.args))
 
 
 def _mask_step(step: StepRow) -> StepRow:
@@ -66,4 +93,14 @@ def _mask_step(step: StepRow) -> StepRow:
         request_id=step.error.request_id,
         advice=mask_text(step.error.advice),
     )
-    return replace(step, key=mask_text(step.key), params=mask_secrets(step.params), error=error)
+    return replace(
+        step,
+        key=mask_text(step.key),
+        params=mask_secrets(step.params),
+        error=error,
+        altered=tuple(map(_mask_altered, step.altered)),
+    )
+
+
+def _mask_altered(one: AlteredValue) -> AlteredValue:
+    return replace(one, sent=mask_named(one.path, one.sent), held=mask_named(one.path, one.held))

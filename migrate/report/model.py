@@ -1,47 +1,38 @@
 """What a report says, whoever prints it: the shape of the JSON report, `format: 1`.
 
 Services are re-iterable and made anew at each pass, so that a report on thousands of services
-never stands in memory as a whole.
+never stands in memory as a whole. So are the steps of a kind with many items.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from mappings.webhooks.receivers import Receivers
+from migrate.model.item import Examined
+from migrate.model.rows import FieldRow
+from migrate.model.state import State
 
 Json = Any
 
 
-@dataclass(frozen=True)
-class FieldRow:
-    """One leaf of the source service and what becomes of it.
+class ReportKind(str, Enum):
+    """What a report is about."""
 
-    Attributes:
-        source: dotted path in the Chat resource.
-        api: `v1`, `v2` or `both`.
-        value: the value in Chat.
-        resource: the Conversations resource, or None.
-        target: dotted path in that resource, or None.
-        before: the target's value as read (None if it was not read).
-        after: the value that the target will hold, or holds.
-        change: whether a write is needed.
-        verdict: a value of `mappings.model.Verdict`.
-        reason: why, and what to do.
-    """
+    DIFF = "diff"
+    VERIFY = "verify"
+    RUN = "run"
+    ROLLBACK = "rollback"
+    REHEARSAL = "rehearsal"
 
-    source: str
-    api: str
-    value: Json
-    resource: str | None
-    target: str | None
-    before: Json
-    after: Json
-    change: bool
-    verdict: str
-    reason: str
+
+DELETE = "delete"
+"""What a rollback does to what the run has created."""
+LEAVE = "leave"
+"""What a rollback does about a step that has no way back."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +55,58 @@ class StepError:
 
 
 @dataclass(frozen=True)
+class AlteredValue:
+    """A value that Twilio has taken and keeps differently: response path, what was sent, what it holds."""
+
+    path: str
+    sent: Json
+    held: Json
+
+
+@dataclass(frozen=True)
 class StepRow:
-    """One write, planned or done. `state` is a state of the journal (`planned`, `applied`, …)."""
+    """One write, planned or done.
+
+    Attributes:
+        key: unique in its plan.
+        resource: the name of its kind.
+        action: a value of `Action`, or in a rollback `DELETE` or `LEAVE`.
+        params: what is sent.
+        reversible: whether a rollback can restore what was there before.
+        state: where it stands.
+        error: why it did not end well, if so.
+        altered: what Twilio holds instead of what was sent, in state `altered`.
+    """
 
     key: str
     resource: str
     action: str
     params: Mapping[str, Json]
     reversible: bool
-    state: str
+    state: State
     error: StepError | None = None
+    altered: tuple[AlteredValue, ...] = ()
+
+
+@dataclass(frozen=True)
+class ItemsReport:
+    """The items of one kind in one service, counted.
+
+    Attributes:
+        kind: the name of the kind, `channels`.
+        found: how many the service has.
+        to_change: how many of them have a step.
+        steps_by_state: how many of their steps are in each state.
+        reversible: whether a rollback can undo these steps.
+        facts: other numbers that matter: what is counted → how many.
+    """
+
+    kind: str
+    found: int
+    to_change: int
+    steps_by_state: Mapping[State, int]
+    reversible: bool = True
+    facts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,9 +118,13 @@ class ServiceReport:
         target_sid: the Conversation Service, or None if there is none yet.
         friendly_name: the Chat Service's name.
         fields: one row per leaf.
-        steps: the writes, planned or done.
-        role_sids: where the target is another service: Chat role SID → SID of the role that stands for it.
+        steps: the writes, planned or done; without those of `items`.
+        counterparts: where the target is another service: Chat SID of a role → SID of its counterpart.
         receivers: what the receivers of its webhooks will see, or None if it has none.
+        is_missing: whether Conversations was asked for the target and does not have it.
+        items: the kinds with many items, counted.
+        item_steps: the steps of those items, streamed; may be iterated again and again.
+        item_troubles: those of them that failed, drifted, are undecided or altered, likewise.
     """
 
     source_sid: str
@@ -95,15 +132,19 @@ class ServiceReport:
     friendly_name: str
     fields: tuple[FieldRow, ...]
     steps: tuple[StepRow, ...]
-    role_sids: Mapping[str, str] = field(default_factory=dict)
+    counterparts: Mapping[str, str] = field(default_factory=dict)
     receivers: Receivers | None = None
+    is_missing: bool = False
+    items: tuple[ItemsReport, ...] = ()
+    item_steps: Iterable[StepRow] = ()
+    item_troubles: Iterable[StepRow] = ()
 
     @property
     def sids(self) -> Mapping[str, str]:
-        """What became of what, as far as known: Chat SID → Conversations SID, the service first."""
+        """Chat SID → Conversations SID, as far as known, the service first."""
         if self.target_sid is None:
             return {}
-        return {self.source_sid: self.target_sid, **self.role_sids}
+        return {self.source_sid: self.target_sid, **self.counterparts}
 
 
 @dataclass(frozen=True)
@@ -114,6 +155,7 @@ class SnapshotInfo:
     source: str
     taken_at: str
     services: int
+    examined: Examined = field(default_factory=Examined)
 
 
 @dataclass(frozen=True)
@@ -126,24 +168,36 @@ class PlanInfo:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts over all services of the report; absent states and verdicts count 0."""
+    """Counts over all services of the report; absent states and verdicts count 0.
+
+    Attributes:
+        services: how many services the report is about.
+        services_to_change: how many of them have a field whose `change` is true, or a step.
+        services_missing: how many of them Conversations does not have.
+        changes: how many fields have a `change`.
+        steps: how many requests write them, those of items included.
+        steps_by_state: how many steps are in each state.
+        verdicts: how many fields have each verdict.
+    """
 
     services: int
     services_to_change: int
+    services_missing: int
+    changes: int
     steps: int
-    steps_by_state: Mapping[str, int]
+    steps_by_state: Mapping[State, int]
     verdicts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report. `kind` is one of `words.KINDS`; `services` can be iterated again and again.
+    """A whole report; `services` can be iterated again and again.
 
     `planned_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was when the plan was made;
     JSON does without it.
     """
 
-    kind: str
+    kind: ReportKind
     account_sid: str
     target_account_sid: str
     snapshot: SnapshotInfo

@@ -1,79 +1,112 @@
-"""What concerns the programs behind webhooks, in the words that text, markdown and HTML share."""
+"""What concerns the programs behind webhooks, as blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from mappings.values import listed
 from mappings.webhooks.filters import Phase
-from mappings.webhooks.receivers import (
-    PARAMETERS,
-    PRE_EVENT_ANSWERS,
-    EventChange,
-    ParameterChange,
-    Receivers,
-    Routing,
-)
+from mappings.webhooks.receivers import PARAMETERS, PRE_EVENT_ANSWERS, EventChange, Routing
+from migrate.report.blocks import Block, Bullets, Card, Fold, Heading, Inline, Prose, Span, Table
+from migrate.report.digest import Digest
 from migrate.report.model import ServiceReport
+from migrate.report.values import show, visible
+from migrate.report.words import count
 
-HEADING = "Webhook handlers must change"
 INTRODUCTION = (
-    "Conversations calls the same URLs, but with other event names and parameters: settings alone do not keep the "
-    "programs behind them working."
+    "Conversations calls the same URLs with other event names and parameters. Change the programs behind them: "
+    "settings alone do not keep them working."
 )
 NO_EVENTS = "No event: the filters name none of a phase that has a URL."
-PARAMETERS_HEADING = "Parameters, in every event that has them"
-ANSWERS = PRE_EVENT_ANSWERS
 
 
 def folded(service: ServiceReport) -> frozenset[str]:
-    """Returns the sources of the fields that wait for a person and that the routing table tells instead."""
-    routing = service.receivers and service.receivers.routing
-    if not routing:
+    """Return the sources of the fields that wait for a person and that the routing table tells instead."""
+    table = service.receivers and service.receivers.routing
+    if not table:
         return frozenset()
     return frozenset(
-        row.source for row in service.fields if row.verdict == "manual" and row.source in routing.sources
+        row.source for row in service.fields if row.verdict.value == "manual" and row.source in table.sources
     )
 
 
-def routing_reason(routing: Routing) -> str:
-    """Returns why there is a routing table and what to do with it."""
-    phases = [phase for phase, _ in routing.obstacles]
-    urls = " and ".join(f"{phase.value}_webhook_url" for phase in phases)
+def routing(service: ServiceReport, tabled: frozenset[str]) -> Iterator[Block]:
+    """Yield the routing table of a service, with why there is one and what to do with it."""
+    table = service.receivers and service.receivers.routing
+    if not table or not tabled:
+        return
+    yield Prose((Span("manual", "manual"), Span(f" {_routing_reason(table)}")))
+    rows = [
+        tuple(
+            (Span(cell, "code"),) for cell in (one.phase.value, one.event, visible(one.method), show(one.url))
+        )
+        for one in table.routes
+    ]
+    yield Fold(
+        (Span(f"{count(len(tabled), 'field')} webhooks.on_* as one routing table"),),
+        (Table(("phase", "EventType", "method", "URL"), rows),),
+    )
+
+
+def _routing_reason(table: Routing) -> str:
+    urls = " and ".join(f"{phase.value}_webhook_url" for phase, _ in table.obstacles)
     sentences = [
         "Conversations has one URL per phase, not one per event. Put up one endpoint that routes on EventType as in "
         f"this table, let {urls} name it, and add these events to the filters.",
-        f"Not merged: {'; '.join(dict.fromkeys(text for _, text in routing.obstacles))}.",
+        f"Not merged: {'; '.join(dict.fromkeys(visible(why) for _, why in table.obstacles))}.",
     ]
-    if routing.doubled:
+    if table.doubled:
         sentences.append(
-            f"Several URLs want {listed(routing.doubled)}: Twilio does not document which of them Chat called, so "
+            f"Several URLs want {listed(table.doubled)}: Twilio does not document which of them Chat called, so "
             "look it up in the logs of their receivers."
         )
     return " ".join(sentences)
 
 
-def events_of(events: Sequence[EventChange]) -> list[tuple[Phase, list[EventChange]]]:
-    """Returns the events by phase, without phases that have none."""
-    by_phase = [(phase, [event for event in events if event.phase is phase]) for phase in Phase]
-    return [(phase, found) for phase, found in by_phase if found]
+def calls(service: ServiceReport) -> Iterator[Block]:
+    """Yield the URLs that Conversations will call for a service."""
+    receivers = service.receivers
+    if receivers is None or not receivers.calls:
+        return
+    method = receivers.method or "GET or POST (choose one)"
+    yield Bullets([
+        (Span(f"{call.phase.value}-event webhook: {visible(method)} "), Span(show(call.url), "code"))
+        for call in receivers.calls
+    ])  # fmt: skip
 
 
-def event_text(event: EventChange) -> str:
-    """Returns `onMessageSent → onMessageAdded (fires for messages with media too)`."""
-    same = event.chat == event.conversations
-    name = f"{event.chat} (same name)" if same else f"{event.chat} → {event.conversations}"
-    return f"{name} ({event.note})" if event.note else name
+def handlers(found: Digest) -> Iterator[Block]:
+    """Yield what the receivers of webhooks will see, once for all services with the same events."""
+    if not found.handlers:
+        return
+    groups = sorted(found.handlers.items(), key=lambda one: (-one[1].services, one[1].numbers[0]))
+    services = sum(group.services for _, group in groups)
+    yield Heading((Span(f"Webhook handlers must change: {count(services, 'service')}"),), anchor="receivers")
+    yield Prose((Span(INTRODUCTION),))
+    for events, group in groups:
+        yield Card("change", tuple(_events(events)) or (Prose((Span(NO_EVENTS),)),), found.places(group))
+    rows = [
+        ((Span(change.chat, "code"),), (Span(change.conversations),), (Span(change.certainty, "quiet"),))
+        for change in PARAMETERS
+    ]
+    yield Heading((Span("Parameters, in every event that has them"),), level=3)
+    yield Table(("In Chat", "In Conversations", "How sure"), rows)
+    yield Prose((Span(PRE_EVENT_ANSWERS),))
 
 
-def method_text(receivers: Receivers) -> str:
-    """Returns the method of the calls."""
-    return receivers.method or "GET or POST, to be chosen:"
+def _events(events: tuple[EventChange, ...]) -> Iterator[Block]:
+    for phase in Phase:
+        told: list[Span] = []
+        for event in events:
+            if event.phase is phase:
+                told += [Span("; " if told else f"{phase.value}-event: "), *_event(event)]
+        if told:
+            yield Prose(tuple(told))
 
 
-def parameters() -> list[tuple[str, list[ParameterChange]]]:
-    """Returns the parameters that change, by how sure that is."""
-    by_certainty: dict[str, list[ParameterChange]] = {}
-    for change in PARAMETERS:
-        by_certainty.setdefault(change.certainty, []).append(change)
-    return list(by_certainty.items())
+def _event(event: EventChange) -> Inline:
+    chat = Span(visible(event.chat), "code")
+    note = Span(f" ({event.note})" if event.note else "", "quiet")
+    if event.chat == event.conversations:
+        return chat, Span(" (same name)", "quiet"), note
+    return chat, Span(" → "), Span(visible(event.conversations), "code"), note

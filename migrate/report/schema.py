@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from migrate.report.model import Json
-from migrate.report.words import KINDS, SOURCES, STATES, TARGETS, VERDICTS_IN_JSON
+from enum import Enum
 
-RESOURCES = ("service", "configuration", "notifications", "webhooks", "roles", "channels")
-ACTIONS = ("create", "update", "migrate", "delete", "leave")
-"""The last two are those of a rollback, about what the run had created or cannot be undone."""
+from mappings import Api, Resource, Verdict
+from migrate.model.state import State
+from migrate.model.step import Action
+from migrate.report.model import DELETE, LEAVE, Json, ReportKind
+from migrate.report.words import SOURCES, TARGETS
 
 
 def json_schema() -> dict[str, Json]:
-    """Returns the schema, JSON Schema draft 2020-12, that every rendered JSON report fulfils."""
+    """Return the schema, JSON Schema draft 2020-12, that every rendered JSON report fulfils."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "chat-migrate report, format 1",
+        **_title("report"),
         **_object(
             format={"const": 1},
-            kind={"enum": list(KINDS)},
+            kind=_values(ReportKind),
             account_sid=_SID,
             target_account_sid=_SID,
             snapshot=_object(
-                id=_COUNT, source={"enum": list(SOURCES)}, taken_at=_TEXT, services=_COUNT
+                id=_COUNT, source={"enum": list(SOURCES)}, taken_at=_TEXT, services=_COUNT, examined=_EXAMINED
             ),
             plan=_object(id=_TEXT, target={"enum": list(TARGETS)}),
             summary=_SUMMARY,
-            services={"type": "array", "items": _SERVICE},
+            services=_array(_SERVICE),
         ),
     }  # fmt: skip
+
+
+def history_schema() -> dict[str, Json]:
+    """Return the schema of `history --format json`: an array of snapshots, plans and runs."""
+    return {**_title("history"), "type": "array", "items": _HISTORY_ENTRY}
+
+
+def _title(name: str) -> dict[str, Json]:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"chat-migrate {name}, format 1",
+    }
+
+
+def _values(enum: type[Enum], *more: str) -> dict[str, Json]:
+    return {"enum": [*(member.value for member in enum), *more]}
 
 
 def _object(**properties: Json) -> dict[str, Json]:
@@ -39,6 +55,14 @@ def _object(**properties: Json) -> dict[str, Json]:
     }
 
 
+def _with_optional(schema: dict[str, Json], **optional: Json) -> dict[str, Json]:
+    return schema | {"properties": schema["properties"] | optional}
+
+
+def _array(items: dict[str, Json]) -> dict[str, Json]:
+    return {"type": "array", "items": items}
+
+
 def _nullable(schema: dict[str, Json]) -> dict[str, Json]:
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -47,31 +71,46 @@ _TEXT = {"type": "string"}
 _SID = {"type": "string", "description": "A Twilio SID."}
 _COUNT = {"type": "integer", "minimum": 0}
 _ANY = {"description": "Any JSON value, secrets masked."}
-_RESOURCE = {"enum": list(RESOURCES)}
+_FLAG = {"type": "boolean"}
+_RESOURCE = {
+    "type": "string",
+    "description": "The name of a kind.",
+    "examples": [resource.value for resource in Resource],
+}
+_BY_STATE = {"type": "object", "propertyNames": _values(State), "additionalProperties": _COUNT}
+
+_EXAMINED = _object(
+    apis=_array(_TEXT),
+    roles=_FLAG,
+    channels=_FLAG,
+    files=_array(_object(path=_TEXT, shapes=_array(_TEXT))),
+    warnings=_array({"type": "string", "description": "A sentence on what was not examined."}),
+)
 
 _SUMMARY = _object(
     services=_COUNT,
     services_to_change=_COUNT,
-    steps=_COUNT,
-    steps_by_state={
-        "type": "object",
-        "propertyNames": {"enum": list(STATES)},
-        "additionalProperties": _COUNT,
-    },
-    verdicts=_object(**dict.fromkeys(VERDICTS_IN_JSON, _COUNT)),
+    services_missing=_COUNT,
+    changes={**_COUNT, "description": "Fields whose `change` is true."},
+    steps={**_COUNT, "description": "Requests that write."},
+    steps_by_state=_BY_STATE,
+    verdicts=_object(**{verdict.value: _COUNT for verdict in Verdict}),
 )
 
 _FIELD = _object(
     source={"type": "string", "description": "Dotted path in the Chat Service resource."},
-    api={"enum": ["v1", "v2", "both"]},
+    api=_values(Api),
     value=_ANY,
     resource=_nullable(_RESOURCE),
     target=_nullable(_TEXT),
     before=_ANY,
     after=_ANY,
-    change={"type": "boolean", "description": "Whether a write is needed."},
-    verdict={"enum": list(VERDICTS_IN_JSON)},
+    change={"type": "boolean", "description": "Whether a write is needed; in `verify`, whether it differs."},
+    verdict=_values(Verdict),
+    item_sid={**_nullable(_SID), "description": "The role that the field belongs to."},
+    step={**_nullable(_TEXT), "description": "The key of the step that writes it."},
     reason=_TEXT,
+    reason_ids=_array(_TEXT),
 )
 
 _ERROR = _object(
@@ -82,27 +121,51 @@ _ERROR = _object(
     advice=_TEXT,
 )
 
-_STEP_WITHOUT_ERROR = _object(
-    key=_TEXT,
-    resource=_RESOURCE,
-    action={"enum": list(ACTIONS)},
-    params={"type": "object"},
-    reversible={"type": "boolean"},
-    state={"enum": list(STATES)},
+_STEP = _with_optional(
+    _object(
+        key=_TEXT,
+        resource=_RESOURCE,
+        action=_values(Action, DELETE, LEAVE),
+        params={"type": "object"},
+        reversible=_FLAG,
+        state=_values(State),
+    ),
+    error=_ERROR,
+    altered=_array(_object(path=_TEXT, sent=_ANY, held=_ANY)),
 )
-_STEP = _STEP_WITHOUT_ERROR | {"properties": _STEP_WITHOUT_ERROR["properties"] | {"error": _ERROR}}
 
-_SERVICE_WITHOUT_SIDS = _object(
-    source_sid=_SID,
-    target_sid=_nullable(_SID),
-    friendly_name=_TEXT,
-    fields={"type": "array", "items": _FIELD},
-    steps={"type": "array", "items": _STEP},
+_ITEMS = _object(
+    kind=_TEXT,
+    found=_COUNT,
+    to_change=_COUNT,
+    steps_by_state=_BY_STATE,
+    reversible=_FLAG,
+    facts={"type": "object", "additionalProperties": _COUNT},
 )
-_SIDS = {
-    "type": "object",
-    "description": "What became of what: Chat SID of the service and its roles, Conversations SID. "
-    "Absent where the target is the same Service, or nothing is known.",
-    "additionalProperties": _SID,
-}
-_SERVICE = _SERVICE_WITHOUT_SIDS | {"properties": _SERVICE_WITHOUT_SIDS["properties"] | {"sids": _SIDS}}
+
+_SERVICE = _with_optional(
+    _object(
+        source_sid=_SID,
+        target_sid=_nullable(_SID),
+        friendly_name=_TEXT,
+        fields=_array(_FIELD),
+        steps=_array(_STEP),
+    ),
+    missing={"const": True, "description": "Conversations does not have the target."},
+    items=_array(_ITEMS),
+    sids={
+        "type": "object",
+        "description": "Chat SID of the service and its roles → Conversations SID. Absent where the target is the "
+        "same Service, or nothing is known.",
+        "additionalProperties": _SID,
+    },
+)
+
+_HISTORY_ENTRY = _object(
+    type={"enum": ["snapshot", "plan", "run"]},
+    id={"type": ["integer", "string"], "description": "What other commands ask for."},
+    account_sid=_SID,
+    at=_TEXT,
+    counts={"type": "object", "additionalProperties": _COUNT},
+    state=_TEXT,
+)

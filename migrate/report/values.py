@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from migrate.report.model import FieldRow, Json
+from migrate.model.rows import FieldRow, Json
 
 NOT_SET = "—"
 _JOINER = "\u200d"
@@ -14,7 +15,7 @@ _JOINER = "\u200d"
 
 
 def visible(text: str) -> str:
-    """Returns the text with control, format, bidirectional and unassigned characters written as escapes."""
+    """Return the text with control, format, bidirectional and unassigned characters written as escapes."""
     if text.isprintable():
         return text
     return "".join(
@@ -32,19 +33,45 @@ def _escape(character: str) -> str:
 
 
 def show(value: Json) -> str:
-    """Returns a value in one visible line: `—` for None, `""`, `true`, `a, b` for a list."""
+    """Return a value in one visible line: `—` for None, `""`, `true`, `a, b` for a list."""
     if value is None:
         return NOT_SET
     if isinstance(value, str):
-        return visible(value) if value.strip() else f'"{visible(value)}"'
+        # Blanks at either end are invisible, and sometimes all that has changed.
+        return visible(value) if value and value == value.strip() else f'"{visible(value)}"'
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return ", ".join(show(item) for item in value)
     return visible(json.dumps(value, ensure_ascii=False))
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cuts a text to `limit` characters and says how long it was."""
+    """Cut a text to `limit` characters and say how long it was."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: East Asian characters and emoji take two."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if character == _JOINER or unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut a name to `limit` columns; an ellipsis says so."""
+    if columns(text) <= limit:
+        return text
+    kept = ""
+    for character in text:
+        if columns(kept + character) >= limit:
+            break
+        kept += character
+    return kept.rstrip() + "…"
 
 
 @dataclass(frozen=True)
@@ -70,7 +97,7 @@ class Delta:
 
 
 def delta(row: FieldRow) -> Delta:
-    """Returns how a changed field reads, `before` to `after`."""
+    """Return how a changed field reads, `before` to `after`."""
     if row.before == row.after:
         return Delta(show(row.before), show(row.after), note="they differ in a part that is hidden here")
     if not (isinstance(row.before, list) and isinstance(row.after, list)):
@@ -86,7 +113,7 @@ def delta(row: FieldRow) -> Delta:
 
 
 def age(earlier: str, later: str) -> str:
-    """Returns how long before `later` an ISO 8601 instant lies: `3 hours`; `""` if one can't be read."""
+    """Return how long before `later` an ISO 8601 instant lies: `3 hours`; `""` if one can't be read."""
     try:
         seconds = (_instant(later) - _instant(earlier)).total_seconds()
     except ValueError:
@@ -99,7 +126,7 @@ def age(earlier: str, later: str) -> str:
 
 
 def moment(text: str) -> str:
-    """Returns an ISO 8601 instant as `2026-11-20 21:00 UTC`; what is none, as it is."""
+    """Return an ISO 8601 instant as `2026-11-20 21:00 UTC`; what is none, as it is."""
     try:
         return f"{_instant(text).astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
     except ValueError:

@@ -1,8 +1,12 @@
-"""The words that every report uses: verdicts, kinds of report, field groups. Policy as tables."""
+"""The words that every report uses: verdicts, kinds of report, states, field groups. Policy as tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from mappings import Verdict
+from migrate.model.state import State
+from migrate.report.model import ReportKind
 
 
 @dataclass(frozen=True)
@@ -10,46 +14,38 @@ class VerdictWord:
     """How a report speaks of one verdict.
 
     Attributes:
-        name: the value of `mappings.model.Verdict`.
         mark: one character that tells it apart without colour.
         meaning: one clause, for a legend.
         color: the `click.style` colour on a terminal.
     """
 
-    name: str
     mark: str
     meaning: str
     color: str
 
 
-VERDICTS = (
-    VerdictWord("manual", "!", "an operator must decide or act", "red"),
-    VerdictWord("dropped", "✕", "no equivalent, and a meaningful value is lost", "magenta"),
-    VerdictWord("lossy", "~", "part of the meaning is lost", "yellow"),
-    VerdictWord(
-        "carried", "∞", "no setting in Conversations, but the shared Service keeps enforcing it", "cyan"
-    ),
-    VerdictWord("converted", "⇄", "value translated, meaning kept", "blue"),
-    VerdictWord("renamed", "→", "same value, new name", "blue"),
-    VerdictWord("exact", "=", "same name, same value", "green"),
-    VerdictWord("not_needed", "·", "no equivalent, and the value has no effect", "green"),
-)
-"""In the order in which a report lists what needs a person."""
+VERDICTS = {
+    Verdict.MANUAL: VerdictWord("!", "you must decide or act", "red"),
+    Verdict.DROPPED: VerdictWord("✕", "no equivalent, and a meaningful value is lost", "magenta"),
+    Verdict.LOSSY: VerdictWord("~", "part of the meaning is lost", "yellow"),
+    Verdict.CARRIED: VerdictWord("∞", "no setting in Conversations, but the shared Service keeps it", "cyan"),
+    Verdict.CONVERTED: VerdictWord("⇄", "value translated, meaning kept", "blue"),
+    Verdict.RENAMED: VerdictWord("→", "same value, new name", "blue"),
+    Verdict.EXACT: VerdictWord("=", "same name, same value", "green"),
+    Verdict.NOT_NEEDED: VerdictWord("·", "no equivalent, and the value has no effect", "green"),
+}
+"""In the order in which a report lists them: what needs a person first."""
 
-VERDICT = {word.name: word for word in VERDICTS}
-VERDICT_RANK = {word.name: rank for rank, word in enumerate(VERDICTS)}
-NEEDS_A_PERSON = ("manual", "dropped", "lossy")
+NEEDS_A_PERSON = (Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY)
 
-VERDICTS_IN_JSON = (
-    "exact", "renamed", "converted", "carried", "not_needed", "lossy", "dropped", "manual",
-)  # fmt: skip
-STATES = (
-    "planned", "intent", "applied", "failed", "unknown", "skipped", "drifted", "verified", "rolled_back",
-)  # fmt: skip
-"""The states of a step, in the order of the state machine."""
-
-TROUBLED_STATES = frozenset({"intent", "failed", "unknown", "drifted"})
+TROUBLED = frozenset({State.INTENT, State.FAILED, State.UNKNOWN, State.DRIFTED})
 """States in which a step waits for a person or for `resume`."""
+DONE = frozenset({State.APPLIED, State.VERIFIED, State.ALTERED})
+"""States in which a step has changed its target."""
+STATE_COLORS = {
+    **dict.fromkeys((state.value for state in TROUBLED), "red"),
+    State.ALTERED.value: "yellow",
+}
 
 
 @dataclass(frozen=True)
@@ -58,44 +54,29 @@ class KindWords:
 
     Attributes:
         title: the name of the report.
-        changes: heading of the list of fields whose `change` is true.
-        to_change: completes "9 services …" in the summary.
+        changes: heading of the list of services.
         before: column heading of a field's value before.
         after: column heading of a field's value after.
-        nothing: said when no field has a change.
         troubles: heading of the list of steps that went wrong.
         receivers: whether to tell what the receivers of webhooks will see.
     """
 
     title: str
     changes: str
-    to_change: str
     before: str
     after: str
-    nothing: str
     troubles: str = "Did not end well"
     receivers: bool = False
 
 
 KINDS = {
-    "diff": KindWords(
-        "Dry run", "What changes", "to change", "now", "after", "Nothing to do", receivers=True
+    ReportKind.DIFF: KindWords("Dry run", "What changes", "now", "after", receivers=True),
+    ReportKind.VERIFY: KindWords("Verification", "What differs", "found", "expected"),
+    ReportKind.RUN: KindWords("Run", "What was done", "before", "after", receivers=True),
+    ReportKind.ROLLBACK: KindWords(
+        "Rollback", "What is restored", "now", "restored", troubles="Not restored"
     ),
-    "verify": KindWords(
-        "Verification", "What differs", "that differ", "found", "expected", "Nothing differs"
-    ),
-    "run": KindWords(
-        "Run", "What changed", "with changes", "before", "after", "Nothing had to change", receivers=True
-    ),
-    "rollback": KindWords(
-        "Rollback",
-        "What is restored",
-        "to restore",
-        "now",
-        "restored",
-        "Nothing to restore",
-        troubles="Not restored",
-    ),
+    ReportKind.REHEARSAL: KindWords("Rehearsal", "What was tried", "before", "after"),
 }
 
 TARGETS = {
@@ -113,7 +94,6 @@ FIELD_GROUPS = (
     ("v1 events", ("webhooks",)),
     ("Push", ("notifications",)),
     ("Media", ("media",)),
-    ("Channels", ("channels",)),
 )
 """Columns of the picture: heading, and the beginnings of the source paths that belong to it."""
 
@@ -122,21 +102,18 @@ GROUPS = (OTHER_GROUP, *(name for name, _ in FIELD_GROUPS))
 
 
 def group_of(source: str) -> str:
-    """Returns the heading in `GROUPS` under which a source path stands."""
+    """Return the heading in `GROUPS` under which a source path stands."""
     for name, beginnings in FIELD_GROUPS:
         if source.startswith(beginnings):
             return name
     return OTHER_GROUP
 
 
-def kind_words(kind: str) -> KindWords:
-    """Returns the words for a kind of report. Raises ValueError for a kind that no renderer knows."""
-    try:
-        return KINDS[kind]
-    except KeyError:
-        raise ValueError(f"unknown kind of report: {kind!r}") from None
-
-
 def count(number: int, noun: str) -> str:
-    """Returns `1 service`, `1,250 services`."""
+    """Return `1 service`, `1,250 services`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def spoken(name: str) -> str:
+    """Return the name of a state or verdict as people say it: `rolled back`."""
+    return name.replace("_", " ")

@@ -1,199 +1,179 @@
-"""Saved Chat JSON: the road that works when the Chat API is gone.
-
-A file holds one Service or Role resource, a list page as Twilio sends it, an array of any of these, or
-one of them per line (JSON lines, which are read line by line; other files are read whole).
-"""
+"""Saved files → snapshot: what they hold, united, with where each thing was read and what was not examined."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from migrate.core import strict_json
-from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
+from migrate.core.masking import mask_secrets
+from migrate.core.progress import Progress
+from migrate.model.item import Examined, FileExamined, Item, Snapshot
+from migrate.source.live import ExportRequest
+from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge, read_saved
+from migrate.store import Store, snapshots
 
 Json = Any
-PAGE_KEYS = ("services", "roles")
-CHAT_SIDS = {"service": "IS", "role": "RL"}
-CHAT_HOSTS = frozenset({"chat", "ip-messaging"})
-"""The first label of Chat's hosts. Services of Conversations, Sync and Notify have `IS…` SIDs as well."""
+BATCH = 500
+KINDS = {"service": "service", "role": "roles", "channel": "channels"}
+"""What a file holds → the name of its kind."""
+MOST_TOLD = 20
 
 
-@dataclass(frozen=True)
-class SavedObject:
-    """One resource found in a file.
+def export_files(
+    store: Store,
+    paths: Sequence[Path],
+    request: ExportRequest,
+    account_sid: str | None,
+    *,
+    partial: bool,
+    progress: Progress,
+) -> Snapshot:
+    """Read saved Chat JSON into a new snapshot, in one pass; a file that cannot be used leaves nothing behind.
 
-    Attributes:
-        kind: `service` or `role`.
-        api: `v1` or `v2`; for a role it does not matter.
-        payload: the resource, whole.
-        place: file and position, for messages and provenance.
-    """
-
-    kind: str
-    api: str
-    payload: Mapping[str, Json]
-    place: str
-
-    @property
-    def service_sid(self) -> str:
-        """The service that this resource is, or belongs to."""
-        return str(self.payload["sid"] if self.kind == "service" else self.payload["service_sid"])
-
-
-def read_files(paths: tuple[Path, ...]) -> Iterator[SavedObject]:
-    """Yield every resource in the files, in order.
+    Args:
+        store: the database.
+        paths: files, pipes, or `-` for standard input.
+        request: which services and API versions to take.
+        account_sid: the account to assume where the files name none.
+        partial: whether a list may lack pages.
+        progress: is told what was not examined.
 
     Raises:
-        BadInput: a file cannot be read, is not JSON, or holds something else; the message names the place.
+        BadInput: a file is unusable, the files hold two accounts, or none that was asked for.
     """
-    for path in paths:
-        found = 0
-        for value, place in _documents(path):
-            for payload, where in _resources(value, place):
-                found += 1
-                yield _classified(payload, where)
-        if not found:
-            raise BadInput(f"{path} holds no Chat Service. {_EXPECTED}")
+    return _FileExport(store, request, account_sid, progress).run(read_saved(paths, partial=partial))
 
 
-_EXPECTED = (
-    "Expected: a Service resource of Chat v1 or v2 as JSON, a list page of them, an array, or JSON lines "
-    "(GET /v2/Services and /v1/Services, saved as they came)."
-)
+class _FileExport:
+    """One export: items are united in batches, so that memory does not grow with the files."""
 
+    def __init__(
+        self, store: Store, request: ExportRequest, account_sid: str | None, progress: Progress
+    ) -> None:
+        self._store = store
+        self._request = request
+        self._assumed = account_sid
+        self._progress = progress
+        self._owners: dict[str, str] = {}
+        self._batch: dict[tuple[str, str, str], SavedItem] = {}
+        self._told: list[str] = []
+        self._disagreements = 0
+        self._services: set[str] = set()
+        self._snapshot_id = snapshots.begin(store, account_sid=account_sid or "", source="file")
 
-def _documents(path: Path) -> Iterator[tuple[Json, str]]:
-    """Yield the JSON documents of a file: all of it, or line by line if its first line is one by itself."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = next((line for line in file if line.strip()), "")
-            if not first:
-                raise BadInput(f"{path} is empty. {_EXPECTED}")
-            if _is_json(first):
-                file.seek(0)
-                yield from _lines(path, file)
-            else:
-                file.seek(0)
-                yield _parse(file.read(), path, 1), _shown_path(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}), so it is not JSON.") from error
+    def run(self, files: SavedFiles) -> Snapshot:
+        try:
+            for item in files:
+                if self._is_wanted(item):
+                    self._take(item)
+            self._flush()
+            owner = self._owner(files)
+            self._check_chosen()
+        except BaseException:
+            snapshots.discard(self._store, self._snapshot_id)
+            raise
+        snapshots.set_owner(self._store, self._snapshot_id, owner)
+        return snapshots.finish(self._store, self._snapshot_id, self._examined(files))
 
+    def _is_wanted(self, item: SavedItem) -> bool:
+        request = self._request
+        is_chosen = not request.services or item.service_sid in request.services
+        if item.kind == "service":
+            return is_chosen and item.api in request.apis
+        return is_chosen and (item.kind == "role" or KINDS[item.kind] in request.inventory)
 
-def _lines(path: Path, file: Iterator[str]) -> Iterator[tuple[Json, str]]:
-    for number, line in enumerate(file, start=1):
-        if line.strip():
-            yield _parse(line, path, number), f"{_shown_path(path)}, line {number}"
+    def _take(self, item: SavedItem) -> None:
+        owner = item.account_sid or self._assumed
+        if owner:
+            self._owners.setdefault(owner, str(item.origin))
+        if item.kind == "service" and len(self._services) < len(self._request.services) + 1:
+            self._services.add(item.sid)
+        earlier = self._batch.get(item.key) or self._stored(item)
+        if earlier is not None:
+            item, disagreements = merge(earlier, item)
+            for found in disagreements:
+                self._tell(found)
+        self._batch[item.key] = item
+        if len(self._batch) >= BATCH:
+            self._flush()
 
-
-def _shown_path(path: Path) -> str:
-    """Return a path as text that every database and terminal takes, whatever bytes the file system allows."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _parse(text: str, path: Path, first_line: int) -> Json:
-    try:
-        return strict_json.loads(text)
-    except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        raise BadInput(f"{path} is not JSON: {error.msg} (line {line}, column {error.colno}).") from error
-    except ValueError as error:
-        raise BadInput(f"{path} cannot be used from line {first_line} on: {error}.") from error
-
-
-def _resources(value: Json, place: str) -> Iterator[tuple[Json, str]]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _page_or_resource(item, f"{place}, item {index + 1}")
-    else:
-        yield from _page_or_resource(value, place)
-
-
-def _page_or_resource(value: Json, place: str) -> Iterator[tuple[Json, str]]:
-    key = next(
-        (key for key in PAGE_KEYS if isinstance(value, dict) and "sid" not in value and key in value), None
-    )
-    if key is None:
-        yield value, place
-        return
-    if not isinstance(value[key], list):
-        raise BadInput(f"{place}: {key!r} is not a list, so this is no list page. {_EXPECTED}")
-    for index, item in enumerate(value[key]):
-        yield item, f"{place}, {key}[{index}]"
-
-
-def _classified(payload: Json, place: str) -> SavedObject:
-    if not isinstance(payload, dict):
-        raise BadInput(f"{place} is not a Chat Service but {_type_name(payload)}. {_EXPECTED}")
-    sid = payload.get("sid")
-    kind = next((kind for kind, prefix in CHAT_SIDS.items() if is_sid(prefix, sid)), None)
-    if kind is None:
-        raise BadInput(
-            f"{place} is not a Chat Service: its 'sid' is {_shown(sid)}, not IS and 32 hexadecimal digits. {_EXPECTED}"
+    def _stored(self, item: SavedItem) -> SavedItem | None:
+        found = snapshots.stored_item(self._store, self._snapshot_id, KINDS[item.kind], item.sid, item.api)
+        if found is None:
+            return None
+        file, _, place = found.origin.rpartition(", ")
+        return SavedItem(
+            kind=item.kind,
+            api=found.api,
+            sid=found.sid,
+            service_sid=found.parent or found.sid,
+            account_sid=found.payload.get("account_sid"),
+            payload=found.payload,
+            origin=Origin(file, found.shape, place),
+            not_held=found.not_held,
         )
-    if kind == "role" and not is_sid("IS", payload.get("service_sid")):
-        raise BadInput(f"{place} is a Role whose 'service_sid' is {_shown(payload.get('service_sid'))}.")
-    account_sid = payload.get("account_sid")
-    if account_sid is not None and not is_sid("AC", account_sid):
-        raise BadInput(f"{place}: 'account_sid' is {_shown(account_sid)}, not AC and 32 hexadecimal digits.")
-    _check_product(payload, place)
-    return SavedObject(kind, api_version(payload), payload, place)
 
+    def _tell(self, found: Disagreement) -> None:
+        self._disagreements += 1
+        if self._disagreements <= MOST_TOLD:
+            earlier, later = mask_secrets(found.earlier), mask_secrets(found.later)
+            self._told.append(
+                f"{found.item.sid} {found.path} is {earlier!r} in {found.earlier_origin} and {later!r} in "
+                f"{found.later_origin}; the later one counts."
+            )
 
-def _check_product(payload: Mapping[str, Json], place: str) -> None:
-    """Refuse a resource whose own URL says that it is of another product of Twilio's."""
-    host = _host(payload.get("url"))
-    if host.endswith(".twilio.com") and host.split(".")[0] not in CHAT_HOSTS:
-        raise BadInput(f"{place} is a resource of {host}, not of the Chat API. {_EXPECTED}")
+    def _flush(self) -> None:
+        items = [
+            Item(
+                kind=KINDS[item.kind],
+                sid=item.sid,
+                parent=None if item.kind == "service" else item.service_sid,
+                payload=item.payload,
+                api=item.api,
+                origin=str(item.origin),
+                shape=item.origin.shape,
+                not_held=item.not_held,
+            )
+            for item in self._batch.values()
+        ]
+        snapshots.add_items(self._store, self._snapshot_id, self._assumed or "", items)
+        self._batch = {}
 
+    def _owner(self, files: SavedFiles) -> str:
+        if len(self._owners) > 1:
+            places = ", ".join(f"{owner} ({place})" for owner, place in self._owners.items())
+            raise BadInput(f"The files hold more than one account: {places}. Export one at a time.")
+        if not self._owners:
+            first = files.files[0].name if files.files else "The file"
+            raise BadInput(
+                f"{first} does not say which account its services belong to (no 'account_sid'). "
+                "Set TWILIO_ACCOUNT_SID to it."
+            )
+        return next(iter(self._owners))
 
-def _host(url: Json) -> str:
-    try:
-        return urlsplit(url).hostname or "" if isinstance(url, str) else ""
-    except ValueError:
-        return ""
+    def _check_chosen(self) -> None:
+        found = set(snapshots.unfinished_sids(self._store, self._snapshot_id, self._request.services))
+        unknown = sorted(set(self._request.services) - found)
+        if unknown:
+            raise BadInput(f"No such Chat Service in the files: {', '.join(unknown)}.")
+        if not self._services:
+            raise BadInput("The files hold no Chat Service that --service and --api leave.")
 
-
-def api_version(payload: Mapping[str, Json]) -> str:
-    """Return `v1` or `v2`: by the resource's own URL, else by the keys and date format of each version."""
-    url = str(payload.get("url") or "")
-    for version in ("v1", "v2"):
-        if f"/{version}/" in url:
-            return version
-    if "media" in payload or "pre_webhook_retry_count" in payload or "post_webhook_retry_count" in payload:
-        return "v2"
-    return "v1" if "webhooks" in payload or _is_rfc2822(payload.get("date_created")) else "v2"
-
-
-def _is_rfc2822(value: Json) -> bool:
-    try:
-        return isinstance(value, str) and bool(parsedate_to_datetime(value))
-    except (ValueError, OverflowError):
-        return False
-
-
-def _shown(value: Json) -> str:
-    text = json.dumps(value)
-    return "missing" if value is None else text if len(text) <= 60 else text[:57] + "..."
-
-
-def _type_name(value: Json) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "an array"}
-    return names.get(type(value), "null")
+    def _examined(self, files: SavedFiles) -> Examined:
+        apis = [api for api in ("v1", "v2") if api not in files.not_examined]
+        warnings = [*files.warnings, *self._told]
+        if self._disagreements > MOST_TOLD:
+            warnings.append(f"{self._disagreements - MOST_TOLD} further fields differ between the files.")
+        wanted = {"v1", "v2", "roles", *self._request.inventory}
+        warnings += [sentence for what, sentence in files.not_examined.items() if what in wanted]
+        for sentence in warnings:
+            self._progress.warn(sentence)
+        return Examined(
+            apis=tuple(apis),
+            roles="roles" not in files.not_examined,
+            channels="channels" not in files.not_examined and "channels" in self._request.inventory,
+            files=tuple(FileExamined(file.name, file.shapes) for file in files.files),
+            warnings=tuple(warnings),
+        )

@@ -164,7 +164,9 @@ class _LiveExport:
         found = snapshots.service_sids(self._store, self._snapshot_id)
         unknown = set(self._request.services) - set(found) if self._request.services else set()
         if unknown:
-            raise BadInput(f"No such Chat Service in account {self._account_sid}: {', '.join(sorted(unknown))}.")
+            raise BadInput(
+                f"No such Chat Service in account {self._account_sid}: {', '.join(sorted(unknown))}."
+            )
 
 
 def _unavailable(gone: dict[str, CallFailed]) -> ChatUnavailable:

@@ -163,7 +163,9 @@ def is_created(store: Store, account_sid: str, sid: str) -> bool:
     return bool(store.value(sql, where))
 
 
-def within(store: Store, account_sid: str, source_service_sid: str, target_service_sid: str) -> dict[str, str]:
+def within(
+    store: Store, account_sid: str, source_service_sid: str, target_service_sid: str
+) -> dict[str, str]:
     """Return Chat SID → SID of its counterpart in one Conversation Service, as far as it is there."""
     rows = store.rows(
         "SELECT source_sid, target_sid FROM counterparts WHERE account_sid = :account "

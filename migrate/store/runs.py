@@ -269,7 +269,8 @@ def note_leftovers(store: Store, run: Run, leftovers: Iterable[Leftover]) -> Non
 def leftovers(store: Store, run: Run) -> list[Leftover]:
     """Return what the last session of a run has found that stands for nothing."""
     rows = store.rows(
-        'SELECT kind, sid, service_sid, "values" FROM leftovers WHERE run = :run ORDER BY sid', {"run": run.id}
+        'SELECT kind, sid, service_sid, "values" FROM leftovers WHERE run = :run ORDER BY sid',
+        {"run": run.id},
     )
     return [Leftover(**{**row, "values": json.loads(row["values"])}) for row in rows]
 

@@ -21,10 +21,11 @@ VOLATILE = frozenset({"date_created", "date_updated", "url", "links"})
 """Keys that say nothing about settings and change, or are written differently, by themselves."""
 
 ADD_ITEM = """
-INSERT INTO items (snapshot, kind, sid, api, parent, account_sid, name, origin, not_held, digest, payload)
-VALUES (:snapshot, :kind, :sid, :api, :parent, :account_sid, :name, :origin, :not_held, :digest, :payload)
+INSERT INTO items (snapshot, kind, sid, api, parent, account_sid, name, origin, shape, not_held, digest, payload)
+VALUES (:snapshot, :kind, :sid, :api, :parent, :account_sid, :name, :origin, :shape, :not_held, :digest, :payload)
 ON CONFLICT (snapshot, kind, sid, api) DO UPDATE SET parent = excluded.parent, name = excluded.name,
-    origin = excluded.origin, not_held = excluded.not_held, digest = excluded.digest, payload = excluded.payload
+    origin = excluded.origin, shape = excluded.shape,
+    not_held = excluded.not_held, digest = excluded.digest, payload = excluded.payload
 """
 SAVE_PROGRESS = """
 INSERT INTO inventory_progress (snapshot, kind, parent, account_sid, next_page)
@@ -103,6 +104,31 @@ def add_items(
 def save_progress(store: Store, snapshot_id: int, account_sid: str, progress: Progress) -> None:
     """Note how far an inventory has come, where no items come with it."""
     add_items(store, snapshot_id, account_sid, (), progress=progress)
+
+
+def discard(store: Store, snapshot_id: int) -> None:
+    """Remove an unfinished snapshot, with all that it holds."""
+    with store.writing() as db:
+        for table in ("items", "inventory_progress"):
+            db.execute(f"DELETE FROM {table} WHERE snapshot = ?", [snapshot_id])
+        db.execute("DELETE FROM snapshots WHERE id = ?", [snapshot_id])
+
+
+def set_owner(store: Store, snapshot_id: int, account_sid: str) -> None:
+    """Say whose an unfinished snapshot is, once that is known."""
+    with store.writing() as db:
+        db.execute("UPDATE items SET account_sid = ? WHERE snapshot = ?", [account_sid, snapshot_id])
+        db.table("snapshots").update(snapshot_id, {"account_sid": account_sid})
+
+
+def unfinished_sids(store: Store, snapshot_id: int, wanted: Sequence[str]) -> list[str]:
+    """Return which of some services a snapshot holds, finished or not."""
+    rows = store.rows(
+        "SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL "
+        "AND sid IN (SELECT value FROM json_each(:sids))",
+        {"snapshot": snapshot_id, "sids": json.dumps(list(wanted))},
+    )
+    return [row["sid"] for row in rows]
 
 
 def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> Progress | None:
@@ -275,6 +301,7 @@ def _item_row(snapshot_id: int, account_sid: str, item: Item) -> dict[str, Any]:
         "account_sid": account_sid,
         "name": storable(name) if isinstance(name, str) else "",
         "origin": storable(item.origin),
+        "shape": item.shape,
         "not_held": to_json(sorted(item.not_held)),
         "digest": settings_digest(item.payload),
         "payload": json.dumps(item.payload),
@@ -293,6 +320,7 @@ def _item(row: Mapping[str, Any]) -> Item:
         payload=json.loads(row["payload"]),
         api=row["api"],
         origin=row["origin"],
+        shape=row["shape"],
         not_held=frozenset(json.loads(row["not_held"])),
     )
 
@@ -337,15 +365,18 @@ def _chat_service(sid: str, views: Sequence[Item], roles: Sequence[Mapping[str, 
         v1=payloads.get("v1"),
         v2=payloads.get("v2"),
         roles=tuple(distinct.values()),
-        not_examined=_not_examined(views),
+        not_examined=_not_examined(views, has_roles=bool(roles)),
     )
 
 
-def _not_examined(views: Sequence[Item]) -> dict[str, str]:
-    """Return what no view of a service could show, and why."""
-    paths = frozenset[str].intersection(*(view.not_held for view in views))
-    origins = " and ".join(dict.fromkeys(view.origin for view in views))
-    return dict.fromkeys(sorted(paths), f"{origins} cannot show it")
+def _not_examined(views: Sequence[Item], *, has_roles: bool) -> dict[str, str]:
+    """Return what no view of a service could show, and why. Every service has roles: a file may lack them."""
+    shapes = " and ".join(dict.fromkeys(view.shape for view in views if view.shape))
+    if not shapes:
+        return {}
+    paths = sorted(frozenset[str].intersection(*(view.not_held for view in views)))
+    found = dict.fromkeys(paths, f"the {shapes} file does not hold it")
+    return found if has_roles else {**found, ROLES: "no file holds them"}
 
 
 def _digests(store: Store, snapshot_id: int) -> Iterator[list[str]]:

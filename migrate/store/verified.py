@@ -69,9 +69,7 @@ def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[s
         "AND source_sid IN (SELECT value FROM json_each(:sids))",
         {"plan": number, "sids": json.dumps(list(source_sids))},
     )
-    return {
-        row["source_sid"]: _service(row) for row in rows
-    }
+    return {row["source_sid"]: _service(row) for row in rows}
 
 
 def _service(row: Mapping[str, Any]) -> VerifiedService:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mappings.model import ChatService
+from mappings import ChatService, Reason, Verdict
 from mappings.webhooks.receivers import Receivers, receivers
+from migrate.model.item import Examined
+from migrate.model.rows import FieldRow
+from migrate.model.state import State
 from migrate.report.model import (
-    FieldRow,
+    AlteredValue,
+    ItemsReport,
     PlanInfo,
     Report,
+    ReportKind,
     ServiceReport,
     SnapshotInfo,
     StepError,
@@ -37,17 +44,25 @@ EVENTS = (
     "member_add", "member_added", "member_remove", "member_removed",
 )  # fmt: skip
 
-SAME = "Same name and value."
-ROUTER = (
+SAME = Reason("same_setting", "The same setting", "Same name and value.")
+ROUTER = Reason(
+    "event_not_merged",
+    "Per-event webhooks that need an endpoint of their own",
     "Conversations has one pre and one post URL per Service, not one per event. Put one endpoint before your "
-    "handlers that routes by EventType, and set its URL."
+    "handlers that routes by EventType, and set its URL.",
 )
-RETRY = "Conversations does not retry webhooks. Make the receiver reliable, or read the events from Event Streams."
-INVITED = (
+RETRY = Reason(
+    "retries_lost",
+    "Retries of webhooks are lost",
+    "Conversations does not retry webhooks. Make the receiver reliable, or read the events from Event Streams.",
+)
+INVITED = Reason(
+    "invitation_lost",
+    "Conversations has no invitations",
     "Conversations has no invites, so this notification is lost. Its text may serve as the "
-    "added_to_conversation template."
+    "added_to_conversation template.",
 )
-LIMIT = "No Conversations setting, but the shared Service keeps enforcing it."
+LIMIT = Reason("limit_kept", "Kept by the shared Service", "The shared Service keeps it.")
 FILTERS = (
     "onMessageSent", "onMediaMessageSent", "onMessageUpdated", "onChannelAdded", "onChannelDestroyed",
     "onMemberAdded", "onUserAdded",
@@ -63,19 +78,23 @@ def sid(prefix: str, number: int) -> str:
     return f"{prefix}{number:032x}"
 
 
-def row(source: str, value: Any, verdict: str = "exact", reason: str = SAME, **other: Any) -> FieldRow:
-    """A field row; before and after are the value itself unless told otherwise."""
+def row(
+    source: str, value: Any, verdict: str = "exact", reason: Reason | str = SAME, **other: Any
+) -> FieldRow:
+    """A field row; before and after are the value itself unless told otherwise, and a text is a cause of its own."""
     given: dict[str, Any] = {
         "api": "both", "resource": None, "target": None, "before": value, "after": value, "change": False,
     } | other  # fmt: skip
-    return FieldRow(source=source, value=value, verdict=verdict, reason=reason, **given)
+    if isinstance(reason, str):
+        reason = Reason(re.sub(r"\W+", "_", reason[:30].lower()), reason.split(". ")[0].rstrip("."), reason)
+    return FieldRow(source=source, value=value, verdict=Verdict(verdict), reasons=(reason,), **given)
 
 
 def step(key: str, resource: str, params: Mapping[str, Any], state: str = "planned", **other: Any) -> StepRow:
     """An update, planned and reversible unless told otherwise."""
     return StepRow(
         **({"key": key, "resource": resource, "action": "update", "params": params, "reversible": True,
-            "state": state} | other)
+            "state": State(state)} | other)
     )  # fmt: skip
 
 
@@ -86,7 +105,10 @@ def service(number: int, name: str, traits: frozenset[str] | set[str] = frozense
         *_identity(number, name), *_roles(number, traits), *_presence(traits), *_webhooks(name, traits),
         *_events(traits), *_notifications(name, traits), *_media(traits),
     ]  # fmt: skip
-    rows = tuple(sorted(fields, key=lambda one: one.source))
+    rows = tuple(
+        replace(one, step=f"{source}/{one.resource}" if one.change else None)
+        for one in sorted(fields, key=lambda one: one.source)
+    )
     return ServiceReport(
         source, source, name, rows, tuple(_steps(source, fields)), receivers=_receivers(source, rows)
     )
@@ -121,7 +143,7 @@ def _roles(number: int, traits: set[str] | frozenset[str]) -> Iterator[FieldRow]
     chat = ["createChannel", "joinChannel", "editOwnUserInfo"]
     now = ["createConversation", "joinConversation", "editOwnUserInfo"]
     why = "Permissions have new names; the role holds them already."
-    common = {"resource": "roles", "target": "permissions"}
+    common = {"resource": "roles", "target": "permissions", "item_sid": sid("RL", number)}
     for name in ("channel admin", "channel user", "service user"):
         yield row(f"roles.{name}.permissions", chat, "converted", why, before=now, after=now, **common)
     if "inviter" in traits:
@@ -280,10 +302,10 @@ def report(
     """A report on that many services, its summary counted from them."""
     made = Services(services, make)
     return Report(
-        kind=kind,
+        kind=ReportKind(kind),
         account_sid=ACCOUNT,
         target_account_sid=ACCOUNT,
-        snapshot=SnapshotInfo(1, "live", TAKEN_AT, services),
+        snapshot=SnapshotInfo(1, "live", TAKEN_AT, services, Examined(("v1", "v2"))),
         plan=PlanInfo(PLAN, "same"),
         summary=summarise(made),
         services=made,
@@ -293,17 +315,19 @@ def report(
 
 def summarise(services: Any) -> Summary:
     """Counts what a report's services hold."""
-    number = changing = 0
-    states: dict[str, int] = {}
-    verdicts: dict[str, int] = {}
+    number = changing = missing = changes = 0
+    states: Counter[State] = Counter()
+    verdicts: Counter[str] = Counter()
     for one in services:
         number += 1
+        missing += one.is_missing
         changing += any(field.change for field in one.fields)
-        for done in one.steps:
-            states[done.state] = states.get(done.state, 0) + 1
-        for field in one.fields:
-            verdicts[field.verdict] = verdicts.get(field.verdict, 0) + 1
-    return Summary(number, changing, sum(states.values()), states, verdicts)
+        changes += sum(field.change for field in one.fields)
+        states.update(done.state for done in one.steps)
+        for items in one.items:
+            states.update(items.steps_by_state)
+        verdicts.update(field.verdict.value for field in one.fields)
+    return Summary(number, changing, missing, changes, sum(states.values()), states, verdicts)
 
 
 TOO_LONG = StepError(
@@ -328,7 +352,7 @@ def ran(number: int) -> ServiceReport:
     steps = [
         replace(
             one,
-            state="skipped" if place and error else "verified" if place else state,
+            state=State.SKIPPED if place and error else State.VERIFIED if place else State(state),
             error=None if place else error,
         )
         for place, one in enumerate(made.steps)
@@ -336,23 +360,26 @@ def ran(number: int) -> ServiceReport:
     return replace(made, steps=tuple(steps))
 
 
+RESTORED = Reason("restored", "As before", "The target held this value before the run.")
+
+
 def rolled_back(number: int) -> ServiceReport:
     """The nth service after a rollback: values restored, one that drifted, and things that stay."""
     made = account(number)
     changed = tuple(
-        replace(one, before=one.after, after=one.before, verdict="exact", reason="")
+        replace(one, before=one.after, after=one.before, verdict=Verdict.EXACT, reasons=(RESTORED,))
         for one in made.fields
         if one.change
     )
     drifted = StepError("Someone has changed it since.", advice="Look at the value and set it by hand.")
     left = step(
         f"{made.source_sid}/roles/RL1", "roles", {"Sid": sid("RL", number)}, action="leave", reversible=False,
-        error=StepError(f"The run created the role {sid('RL', number)}; --delete-created removes it."),
+        error=StepError("The run created this role. --delete-created removes it."),
     )  # fmt: skip
     steps = [
-        replace(one, state="drifted", error=drifted)
+        replace(one, state=State.DRIFTED, error=drifted)
         if one.resource == "notifications"
-        else replace(one, state="rolled_back")
+        else replace(one, state=State.ROLLED_BACK)
         for one in reversed(made.steps)
     ]
     return replace(made, fields=changed, steps=(*steps, left), receivers=None)
@@ -364,7 +391,57 @@ def moved(number: int) -> ServiceReport:
     if number % 3 == 0:
         return replace(made, target_sid=None)
     roles = {sid("RL", number * 10 + 1): sid("RL", number * 10 + 7)}
-    return replace(made, target_sid=sid("IS", number + 5000), role_sids=roles)
+    return replace(made, target_sid=sid("IS", number + 5000), counterparts=roles)
+
+
+def altered(number: int) -> ServiceReport:
+    """The nth service after a run: Twilio has trimmed a template, and keeps it so."""
+    made = account(number)
+    held = (AlteredValue("new_message.template", "Hello ", "Hello"),)
+    steps = (replace(one, state=State.ALTERED, altered=held) for one in made.steps)
+    return replace(made, steps=tuple(steps))
+
+
+def with_channels(number: int, found: int = 40) -> ServiceReport:
+    """The nth service with public channels, of which one could not be converted."""
+    made = account(number)
+    states = {State.VERIFIED: found - 1, State.FAILED: 1}
+    channels = Channels(made.source_sid, found)
+    return replace(
+        made,
+        steps=tuple(replace(one, state=State.VERIFIED) for one in made.steps),
+        items=(
+            ItemsReport(
+                "channels", found + 10, found, states, reversible=False, facts={"members": 3 * found}
+            ),
+        ),
+        item_steps=channels,
+        item_troubles=Channels(made.source_sid, 1),
+    )
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The steps of a service's channels, made anew at each pass; the first one failed."""
+
+    service: str
+    number: int
+
+    def __iter__(self) -> Iterator[StepRow]:
+        for number in range(self.number):
+            error = (
+                StepError("The channel is gone.", 404, 20404, "RQ1", "Look it up.") if number == 0 else None
+            )
+            yield step(
+                f"{self.service}/channels/{sid('CH', number)}", "channels", {"Type": "private"},
+                "failed" if error else "verified", action="migrate", reversible=False, error=error,
+            )  # fmt: skip
+
+
+def missing(number: int) -> ServiceReport:
+    """The nth service; every fourth is not found in Conversations."""
+    made = account(number)
+    return replace(made, is_missing=True, steps=()) if number % 4 == 1 else made
 
 
 MAKERS = {"run": ran, "rollback": rolled_back}
@@ -417,7 +494,7 @@ def hostile_service(number: int) -> ServiceReport:
         steps=(*made.steps, failed, left),
         receivers=_receivers(made.source_sid, fields),
         target_sid=sid("IS", number + 5000),
-        role_sids={evil: evil},
+        counterparts={evil: evil},
     )
 
 

@@ -12,8 +12,7 @@ import pytest
 import samples
 
 from migrate.report import render
-from migrate.report.picture import LEVELS, Strip, picture, strip
-from migrate.report.words import GROUPS
+from migrate.report.digest import digest
 
 VOID = {"meta", "link", "input", "br"}
 
@@ -147,27 +146,40 @@ def test_hostile_content_stays_text():
     html.encode()
 
 
-def test_without_javascript_what_matters_is_on_the_page():
-    """Needs, reasons and changes are in the markup itself, in that order; the filter waits for its script."""
+def test_what_needs_a_person_comes_before_the_services():
+    """Outcome, what needs a person, the picture, the services: all in the markup, the filter waits for its script."""
     html = rendered(samples.small())
-    places = [
-        html.index(text)
-        for text in ("The account at a glance", "In numbers", "Put up one endpoint", 'id="s0"')
-    ]
+    texts = ("3 of 4 services would change", "Needs a person: ", "The account at a glance", 'id="s0"')
+    places = [html.index(text) for text in texts]
     assert places == sorted(places)
     assert html.rindex("https://hooks.example.com/16/post?token=***") > places[-1]
     assert '<form class="filter" id="filter" role="search" hidden>' in html
 
 
+def drawn(services):
+    """The picture of services: name → group → level."""
+    found = digest(services, picture=True)
+    ignored = {key for key, group in found.causes.items() if found.is_widespread(group)}
+    return found.strips.picture(ignored)
+
+
 def test_the_picture_shows_the_worst_of_each_group():
     """One bad field colours its cell; groups without fields are left out of the picture."""
-    one = samples.account(2)
-    levels = dict(zip(GROUPS, (LEVELS[rank].name for rank in strip(one).levels), strict=True))
-    assert levels == {
+    shown = drawn([samples.account(2)])
+    ((name, levels),) = shown.rows
+    assert name == "Marketplace chat"
+    assert {group: level.name for group, level in zip(shown.groups, levels, strict=True)} == {
         "Identity": "equal", "Roles": "equal", "Presence": "equal", "Limits": "equal", "Webhooks": "change",
-        "v1 events": "manual", "Push": "equal", "Media": "equal", "Channels": "absent",
+        "v1 events": "manual", "Push": "equal", "Media": "equal",
     }  # fmt: skip
-    assert "Channels" not in picture([strip(one)]).groups
+
+
+def test_what_nearly_all_services_have_does_not_colour_the_picture():
+    """It would hide what only some have."""
+    shown = drawn([samples.service(number, "x", {"retries"}) for number in range(6)])
+    assert [(level.name, services) for level, services in shown.bars[shown.groups.index("Webhooks")]] == [
+        ("equal", 6)
+    ]
 
 
 def test_a_report_without_fields_has_no_empty_picture():
@@ -178,10 +190,9 @@ def test_a_report_without_fields_has_no_empty_picture():
     assert 'id="s1"' in html
 
 
-def test_a_large_account_is_drawn_with_a_handful_of_elements():
-    """Five thousand services are one path per level, and the bars count every one of them."""
-    strips = [Strip(str(number), "IS", bytes([number % 5] * len(GROUPS))) for number in range(5000)]
-    drawn = picture(strips)
-    assert set(drawn.map().paths) == {"manual", "dropped", "lossy", "change", "equal"}
-    assert sum(path.count("M") for path in drawn.map().paths.values()) == 5000
-    assert [sum(number for _, number, _ in bar.parts) for bar in drawn.bars()] == [5000] * len(GROUPS)
+def test_a_large_account_is_drawn_as_bars():
+    """More than sixty services have no rows; the bars count every one of them."""
+    shown = drawn(map(samples.account, range(61)))
+    assert shown.rows == []
+    assert [sum(services for _, services in bar) for bar in shown.bars] == [61] * 8
+    assert "Services by their worst field in each group" in rendered(samples.report(61))

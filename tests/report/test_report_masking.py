@@ -10,8 +10,11 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mappings import Verdict
+from migrate.model.state import State
 from migrate.report import FORMATS, render
 from migrate.core.masking import MASK, mask_secrets, mask_url
+from migrate.report.layout import View
 
 SECRETS = st.text("ABCDEFGHJKMNPQRSTVWXYZ23456789-_.~%+", min_size=12, max_size=40).map(
     lambda text: f"Zq{text}"
@@ -118,9 +121,10 @@ def test_a_secret_in_a_url_reaches_no_format(secret, name, place):
         "fragment": f"https://example.com/hook#{name}={secret}",
     }[place]
     for format_ in FORMATS:
-        stream = io.StringIO()
-        render(report_with(url), format_, stream, verbose=True)
-        assert secret not in stream.getvalue(), format_
+        for full in (True, False):
+            stream = io.StringIO()
+            render(report_with(url), format_, stream, View(full=full))
+            assert secret not in stream.getvalue(), format_
 
 
 def report_with(url):
@@ -134,16 +138,22 @@ def report_with(url):
         after=[url, {url: url}],
         change=True,
     )
-    error = samples.StepError(f"POST {url} failed", 400, 1, "RQ1", f"Mend {url}.")
+    error = samples.StepError(f"POST {url} failed", 400, 1, "RQ1", f"Check {url}.")
     step = samples.step(
         f"k {url}", "webhooks", {"PostWebhookUrl": url, "Filters": [url]}, "failed", error=error
     )
+    altered = (samples.AlteredValue("post_webhook_url", url, [url]), samples.AlteredValue("x", url, url))
     one = replace(
         samples.service(0, url),
-        fields=(row, replace(row, source=f"x {url}", verdict="exact", change=False)),
-        steps=(step,),
+        fields=(row, replace(row, source=f"x {url}", verdict=Verdict.EXACT, change=False)),
+        steps=(step, replace(step, error=None, state=State.ALTERED, altered=altered)),
+        items=samples.with_channels(0, 1).items,
+        item_steps=(step,),
+        item_troubles=(step,),
     )
-    return samples.report(1, "run", lambda _number: one)
+    report = samples.report(1, "run", lambda _number: one)
+    examined = samples.Examined(("v2",), warnings=(f"{url} was not read.",))
+    return replace(report, snapshot=replace(report.snapshot, examined=examined))
 
 
 def test_a_difference_that_masking_hides_is_named():

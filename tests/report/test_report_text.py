@@ -1,55 +1,188 @@
-"""The text report says first what matters, never too much, and nothing that fools a terminal."""
+"""The text report leads with the answer, fits on a screen or says everything, and fools no terminal."""
 
 from __future__ import annotations
 
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import samples
+from click import unstyle
 
-from migrate.report import render
+from migrate.model.state import State
+from migrate.report import format_of, render, width_of
+from migrate.report.coverage import coverage_table
+from migrate.report.layout import View
+from migrate.report.values import columns
 
 
-def rendered(report, **options):
+def rendered(report, *, color=False, **view):
     """The text of a report."""
     stream = io.StringIO()
-    render(report, "text", stream, **options)
+    render(report, "text", stream, View(**view), color=color)
     return stream.getvalue()
 
 
-def test_what_needs_a_person_comes_before_what_changes_and_what_is_equal():
-    """Manual, dropped, lossy, changes, equal, summary: in this order."""
-    text = rendered(samples.small())
-    marks = [
-        "examined",
-        "MANUAL",
-        "DROPPED",
-        "LOSSY",
-        "What changes",
-        "Nothing to do for",
-        "4 services examined",
-    ]
-    places = [text.index(mark) for mark in marks]
-    assert places == sorted(places)
+def screen(report, **options):
+    """Its summary, blanks and breaks as single blanks."""
+    return " ".join(rendered(report, full=False, **options).split())
 
 
-def test_failures_of_a_run_come_first_with_what_twilio_said():
-    """Code, status, request id and advice stand at the head, once for services that failed alike."""
-    text = rendered(samples.report(kind="run", make=samples.ran))
-    head = text[: text.index("Needs a person")]
-    assert head.count("Twilio 50058, HTTP 400") == 1
-    assert "Do: Shorten the template" in head
-    assert "RQ" + "5" * 32 in head
-    assert "RQ" + "6" * 32 in head
+REPORTS = {
+    "diff": lambda number: samples.report(number),
+    "missing": lambda number: samples.report(number, make=samples.missing),
+    "run": lambda number: samples.report(number, "run", samples.ran),
+    "altered": lambda number: samples.report(number, "run", samples.altered),
+    "channels": lambda number: samples.report(number, "run", samples.with_channels),
+    "verify": lambda number: samples.report(number, "verify"),
+    "rollback": lambda number: samples.report(number, "rollback", samples.rolled_back),
+}
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("services", [0, 1, 12, 70])
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_summary_fits_on_one_screen(name, services, width):
+    """At most 40 lines, none wider than the terminal, in colour or not, for any number of services."""
+    report = REPORTS[name](services)
+    plain = rendered(report, full=False, width=width, next_commands=("chat-migrate apply",))
+    colored = rendered(report, full=False, width=width, next_commands=("chat-migrate apply",), color=True)
+    assert unstyle(colored) == plain
+    assert "\x1b" not in plain
+    lines = plain.splitlines()
+    assert len(lines) <= 40
+    assert max(map(columns, lines)) <= width
+    assert lines[-1] == "Next: chat-migrate apply"
+
+
+def test_warnings_and_notes_stand_in_the_head_of_every_report():
+    """What was not examined, and what the caller has to say, is read before anything else."""
+    report = samples.report(2)
+    examined = samples.Examined(("v2",), roles=False, warnings=("Roles were not read.",))
+    report = replace(report, snapshot=replace(report.snapshot, examined=examined))
+    for full in (True, False):
+        text = rendered(report, full=full, notes=("Run 7 is not finished.",))
+        head = text[
+            : text.index("Needs a person") if "Needs a person" in text else text.index("What changes")
+        ]
+        assert "Roles were not read." in head
+        assert "Run 7 is not finished." in head
+
+
+def test_missing_services_are_said_in_the_first_sentence():
+    """A service that Conversations does not have is never "nothing to do"."""
+    assert (
+        rendered(REPORTS["missing"](12), full=False)
+        .splitlines()[1]
+        .startswith("3 of 12 services were not found in Conversations.")
+    )
+    one = samples.report(1, make=lambda _: replace(samples.service(0, "x"), is_missing=True, target_sid=None))
+    assert "1 of 1 service was not found in Conversations." in screen(one)
+
+
+def test_a_cause_is_told_once_with_its_services():
+    """One row of the table a cause: what it is, how many services, the first few names."""
+    text = rendered(samples.report(12), full=False, width=120)
+    (row,) = (line for line in text.splitlines() if "Retries of webhooks are lost" in line)
+    assert row.split() == "dropped Retries of webhooks are lost 2 Support US, Field service".split()  # noqa: SIM905
+
+
+def test_what_nearly_all_services_have_is_said_once_for_all():
+    """It takes one line, and leaves the table to what only some have."""
+    made = samples.report(
+        20,
+        make=lambda number: samples.service(
+            number, f"s{number}", {"retries"} | ({"media"} if number < 2 else set())
+        ),
+    )
+    text = screen(made)
+    assert "The same for nearly all services: Retries of webhooks are lost." in text
+    table = text[text.index("cause services") : text.index("The same for nearly all")]
+    assert "Retries" not in table
+    assert "dropped Old clients will no longer show this text in place of media 2 s0, s1" in table
+
+
+def test_five_failures_are_shown_in_full_and_all_of_them_in_a_file():
+    """Each with service, SID, message, Twilio's code and request id; the others are counted."""
+    report = samples.report(40, "run", lambda _: samples.ran(1))
+    text = screen(report)
+    assert "40 steps failed" in text
+    assert "failed update notifications (Twilio 50058, HTTP 400): 40 steps in 40 services." in text
+    assert text.count("RQ" + "5" * 32) == 5
+    assert (
+        rendered(report).count("update notifications: failed: The notification template is too long.") == 40
+    )
+
+
+def test_a_run_says_what_was_written_and_what_is_left():
+    """After `--limit` the rest is planned: neither done nor failed."""
+
+    def limited(number):
+        state = State.VERIFIED if number < 2 else State.PLANNED
+        made = samples.account(number)
+        return replace(made, steps=tuple(replace(one, state=state) for one in made.steps))
+
+    text = screen(samples.report(12, "run", limited))
+    assert "5 of 13 steps are done: 19 changes in 2 services. 8 steps in 8 services are left." in text
+    assert "What was done: 19 fields in 2 services" in text
+
+
+def test_a_run_does_not_print_the_plan_again():
+    """A field that needs nobody says what became of it, not why it was planned."""
+    text = rendered(samples.report(1, "run", samples.ran))
+    place = text.index("reachability_enabled → configuration.reachability_enabled")
+    assert text[place:].splitlines()[:3] == [
+        "reachability_enabled → configuration.reachability_enabled", "    false → true", "    verified",
+    ]  # fmt: skip
+
+
+def test_what_differs_is_counted_in_fields():
+    """`verify` names fields and services in one sentence."""
+    assert "53 fields in 10 services differ." in screen(samples.report(12, "verify"))
+    assert "Nothing differs: 1 service examined." in screen(
+        samples.report(1, "verify", lambda number: samples.service(number, "quiet"))
+    )
+
+
+def test_altered_values_are_shown_with_both():
+    """What was sent and what Twilio holds, so that a blank at the end can be seen."""
+    assert 'new_message.template: sent "Hello ", Twilio holds Hello' in screen(REPORTS["altered"](1))
+
+
+def test_the_last_line_of_the_whole_is_the_totals():
+    """A script reads the last line of a pipe."""
+    last = rendered(samples.report(12, "run", samples.ran), width=200).splitlines()[-1]
+    assert last == (
+        "Total: 12 services, 53 changes, 13 steps (2 failed, 1 unknown, 1 skipped, 9 verified), "
+        "77 fields in 7 services need a person."
+    )
+
+
+def test_the_whole_is_never_cut():
+    """Every service, field that changes or needs a person, and step stands in it."""
+    report = samples.report(300)
+    text = rendered(report)
+    assert "… and" not in text
+    for service in report.services:
+        assert f"({service.source_sid})" in text
+    steps = sum(len(service.steps) for service in report.services)
+    assert len(re.findall(r"^ +- update \w+: planned$", text, re.MULTILINE)) == steps
+
+
+def test_words_are_never_broken():
+    """Lines break at blanks only, in prose and in tables."""
+    report = samples.report(12)
+    words = set(rendered(report, width=200).split())
+    assert set(rendered(report, width=80).split()) <= words
 
 
 def test_nothing_to_do_says_what_was_looked_at():
     """An idle diff and an empty one cannot be mistaken for one another."""
     quiet = samples.report(3, make=lambda number: samples.service(number, "quiet"))
-    assert "Nothing to do: 3 services examined, 0 changes" in rendered(quiet)
-    assert "Nothing was examined" in rendered(samples.report(0))
+    assert "Nothing to change: 3 services examined." in screen(quiet)
+    assert "Nothing was examined" in screen(samples.report(0))
 
 
 def test_per_event_webhooks_are_told_as_one_table():
@@ -60,7 +193,7 @@ def test_per_event_webhooks_are_told_as_one_table():
         "post", "onConversationRemoved", "POST", "https://legacy.example.com/channel_destroyed?key=***",
     ]  # fmt: skip
     assert "webhooks.on_channel_destroyed" not in text
-    assert "webhooks.on_*: 32 fields, as one routing table" in text
+    assert "32 fields webhooks.on_* as one routing table" in text
 
 
 def test_handlers_are_told_what_they_will_see():
@@ -68,11 +201,11 @@ def test_handlers_are_told_what_they_will_see():
     text = rendered(samples.small())
     section = text[text.index("Webhook handlers must change: 2 services") : text.index("What changes")]
     assert "onChannelDestroyed → onConversationRemoved" in " ".join(section.split())
-    assert "post POST https://hooks.example.com/13/post?token=***#rc=2" in section
+    assert "post-event webhook: POST https://hooks.example.com/13/post?token=***#rc=2" in text
     assert "Driver ↔ rider" not in section
-    assert section.count("ChannelSid → ConversationSid") == 1
+    assert "ChannelSid ConversationSid" in " ".join(section.split())
     assert "inferred" in section
-    assert "handlers" not in rendered(samples.small("verify"))
+    assert "Webhook handlers" not in rendered(samples.small("verify"))
 
 
 def test_services_with_the_same_events_are_told_together():
@@ -80,48 +213,32 @@ def test_services_with_the_same_events_are_told_together():
     text = rendered(samples.report(300, make=lambda number: samples.service(number, "x", {"hooks"})))
     assert text.count("onMemberAdded →") == 1
     assert "Webhook handlers must change: 300 services" in text
-    assert "… and 295 more services" in text
 
 
-def test_what_became_of_what_is_told_where_it_is_known():
-    """Services and roles are listed, old → new; what does not exist yet is not; nothing is listed in place."""
-    text = rendered(samples.elsewhere())
-    section = text[text.index("What became of what: 16 SIDs") :]
-    assert f"{samples.sid('IS', 2)} → {samples.sid('IS', 5001)}" in section
-    assert f"{samples.sid('RL', 11)} → {samples.sid('RL', 17)}" in section
-    assert samples.sid("IS", 1) not in section
-    assert "What became of what" not in rendered(samples.report())
+def test_old_and_new_sids_are_told_where_the_target_is_another():
+    """Services and roles are listed, old and new; what does not exist yet is not; nothing is listed in place."""
+    text = " ".join(rendered(samples.elsewhere()).split())
+    assert f"{samples.sid('IS', 2)} {samples.sid('IS', 5001)}" in text
+    assert f"{samples.sid('RL', 11)} {samples.sid('RL', 17)}" in text
+    assert f"{samples.sid('IS', 1)} → a new service" in text
+    assert "Old and new SIDs" not in rendered(samples.report())
 
 
 def test_a_rollback_tells_what_is_restored_and_what_stays():
     """Restored values, drifted steps with advice, and what the run created and leaves are told apart."""
     text = rendered(samples.small("rollback"))
-    marks = [
-        "Rollback",
-        "Not restored",
-        "DRIFTED",
-        "Left as it is",
-        "What is restored: 12 fields",
-        "3 to restore",
-    ]
+    text = text[text.index("12 fields in 3 services are restored") :]
+    marks = ["Not restored", "drifted update", "Left as it is", "What is restored"]
     places = [text.index(mark) for mark in marks]
     assert places == sorted(places)
-    assert f"The run created the role {samples.sid('RL', 8)}; --delete-created removes it." in text
+    assert "roles: 4 steps in 4 services. The run created this role. --delete-created removes it." in text
     assert "Can't be undone" not in text
-
-
-def test_a_large_account_is_grouped_and_capped():
-    """Four hundred services print hundreds of lines, and say how many more there are; verbose prints all."""
-    report = samples.report(400)
-    brief = rendered(report)
-    assert len(brief.splitlines()) < 750
-    assert re.search(r"… and [\d,]+ services more; see --verbose, or --format json or html", brief)
-    assert "more; see" not in rendered(report, verbose=True)
 
 
 def test_age_and_provenance_are_stated():
     """A reader knows how old the snapshot is and where it came from."""
-    text = rendered(replace(samples.small(), snapshot=replace(samples.small().snapshot, source="file")))
+    report = replace(samples.small(), snapshot=replace(samples.small().snapshot, source="file"))
+    text = rendered(report, width=120)
     assert "read from files, not from Twilio, taken 2026-11-20 21:00 UTC, 3 hours before this plan" in text
 
 
@@ -144,3 +261,41 @@ def test_irreversible_steps_are_listed():
     text = rendered(samples.report(1, make=lambda _number: replace(one, steps=(gone,))))
     assert "Can't be undone" in text
     assert "migrate channels: 1 step" in text
+
+
+def test_the_steps_of_items_are_listed_only_in_the_whole():
+    """A summary counts them; a file has each of them, by its own SID."""
+    report = REPORTS["channels"](1)
+    assert "channels 50 found, 40 to change, 120 members" in screen(report)
+    assert samples.sid("CH", 39) not in screen(report)
+    assert f"migrate channels {samples.sid('CH', 39)}: verified, can't be undone" in " ".join(
+        rendered(report).split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "chosen", "format_"),
+    [
+        ("a.html", None, "html"), ("a.HTM", None, "html"), ("a.md", None, "markdown"), ("a.json", None, "json"),
+        ("a.txt", None, "text"), ("a", None, "text"), ("a.csv", None, "text"), ("a.html", "json", "json"),
+        (None, None, "text"), (None, "markdown", "markdown"),
+    ],
+)  # fmt: skip
+def test_the_ending_of_a_file_chooses_the_format(path, chosen, format_):
+    """`--format` wins over it."""
+    assert format_of(path and Path(path), chosen) == format_
+
+
+@pytest.mark.parametrize(("terminal", "width"), [(20, 80), (80, 80), (132, 132), (400, 200)])
+def test_text_follows_the_terminal_within_bounds(terminal, width):
+    """Narrower than 80 columns is unreadable, wider than 200 too."""
+    assert width_of(terminal) == width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_coverage_table_fits_the_terminal(width):
+    """Rules wrap at blanks; names stay whole."""
+    lines = coverage_table("text", width).splitlines()
+    assert max(map(columns, lines)) <= width
+    assert coverage_table("markdown").splitlines()[0] == "| Chat field | API | Conversations | verdict |"
+    assert '"source": "account_sid"' in coverage_table("json")

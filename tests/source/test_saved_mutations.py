@@ -13,7 +13,7 @@ from shapes import SAMPLES, TRUTH
 from taking import LONG, take
 from test_saved_shapes import PATHS
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 
 FILES_OF_A_SHAPE = 1000 if LONG else 60
 MANY = settings(max_examples=2000 if LONG else 100, deadline=None)

@@ -14,7 +14,7 @@ from shapes import state_entry as entry
 from shapes import terraform_state as state
 from taking import OneByte, take
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 from migrate.source.saved import documents, read_saved
 
 GOOD = service_v2("IS" + "9" * 32)

@@ -2,9 +2,9 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const services = [...document.querySelectorAll("#list > .service")];
+  const services = [...document.querySelectorAll(".service")];
   const rows = [...document.querySelectorAll(".matrix tr[data-service]")];
-  const form = byId("filter"), map = byId("map"), veil = byId("veil"), pointed = byId("pointed");
+  const form = byId("filter");
   const OPEN_AT_MOST = 200;
 
   // With scripting on, the parser keeps what stands in <noscript> as mere text. That makes a section cheap
@@ -39,13 +39,6 @@
     return words.get(element);
   }
 
-  function cover(hidden) {
-    if (!map) return;
-    const { columns, pitch, breadth, row } = map.dataset;
-    veil.setAttribute("d", hidden.map((n) =>
-      `M${(n % columns) * pitch} ${Math.floor(n / columns) * row}h${breadth}v${row}h-${breadth}z`).join(""));
-  }
-
   const LEVELS = ["manual", "dropped", "lossy"];
   const cards = [...document.querySelectorAll(".card")].map((card) => ({
     card,
@@ -66,14 +59,18 @@
     }
   }
 
-  // A heading goes with its cards; a fold opens when a filter finds something in it.
-  function gather(group, filtering) {
-    const left = group.querySelectorAll(".card:not([hidden])").length;
-    group.hidden = !left;
-    for (const more of group.querySelectorAll(":scope > details")) {
-      more.hidden = !more.querySelector(".card:not([hidden])");
-      if (filtering) more.open = true;
+  // Cards stand behind the heading that they belong to, up to the next one.
+  const groups = [];
+  for (const element of document.querySelectorAll("section > :is(h2, h3, .card)")) {
+    if (element.classList.contains("card")) {
+      for (const group of groups) if (group.open) group.cards.push(element);
+      continue;
     }
+    for (const group of groups) if (group.heading.localName >= element.localName) group.open = false;
+    groups.push({ heading: element, cards: [], open: true });
+  }
+  for (const group of groups) {
+    if (group.cards.length) group.heading.append(" ", group.shown = document.createElement("output"));
   }
 
   function filterCards(levels, text) {
@@ -83,18 +80,19 @@
       if (!one.card.hidden) trim(one.card);
     }
     const filtering = Boolean(levels.length || text || named);
-    document.querySelectorAll(".cards").forEach((group) => gather(group, filtering));
-    const all = document.querySelectorAll("#findings .card").length;
-    const left = document.querySelectorAll("#findings .card:not([hidden])").length;
-    byId("no-card").hidden = left > 0 || !all;
-    return `${left.toLocaleString("en")} of ${all.toLocaleString("en")} findings`;
+    for (const { heading, cards: all, shown } of groups) {
+      if (!shown) continue;
+      const left = all.filter((card) => !card.hidden).length;
+      shown.value = filtering ? `${left.toLocaleString("en")} of ${all.length.toLocaleString("en")} shown` : "";
+      heading.hidden = heading.localName === "h3" && !left;
+    }
   }
 
   function filter() {
     const name = byId("by-service").value.trim().toLowerCase();
     const text = byId("by-text").value.trim().toLowerCase();
     const levels = [...form.querySelectorAll("[name=level]:checked")].map((box) => box.value);
-    const hidden = [];
+    let left = 0;
     named = name
       ? services.map((section) => section.firstElementChild.textContent.toLowerCase().includes(name))
       : null;
@@ -105,13 +103,10 @@
         && (!text || textOf(section).includes(text));
       section.hidden = !matches;
       if (rows[number]) rows[number].hidden = !matches;
-      if (!matches) hidden.push(number);
+      left += matches;
     });
-    cover(hidden);
-    const left = services.length - hidden.length;
-    byId("shown").value = `${left.toLocaleString("en")} of ${services.length.toLocaleString("en")} services, `
-      + filterCards(levels, text);
-    byId("none").hidden = left > 0 || !services.length;
+    byId("shown").value = `${left.toLocaleString("en")} of ${services.length.toLocaleString("en")} services`;
+    filterCards(levels, text);
   }
 
   let waiting;
@@ -130,14 +125,6 @@
     target.scrollIntoView({ block: "start" });
   }
 
-  function under(event) {
-    const box = map.getBoundingClientRect(), { columns, pitch, breadth, row, number } = map.dataset;
-    const scale = map.viewBox.baseVal.width / box.width;
-    const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
-    const column = Math.floor(x / pitch), at = Math.floor(y / row) * columns + column;
-    return column < columns && x % pitch <= breadth && at < number ? at : -1;
-  }
-
   document.addEventListener("toggle", (event) => {
     if (!event.target.open || !event.target.classList.contains("lazy")) return;
     unfold(event.target);
@@ -153,16 +140,6 @@
     event.preventDefault();
     byId("by-service").focus();
   });
-  if (map) {
-    map.addEventListener("pointermove", (event) => {
-      const at = under(event);
-      pointed.value = at < 0 ? "" : services[at].querySelector(".name").textContent + " " + services[at].querySelector(".counts").textContent;
-    });
-    map.addEventListener("click", (event) => {
-      const at = under(event);
-      if (at >= 0) location.hash = "s" + at;
-    });
-  }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", soon);
   form.addEventListener("reset", () => setTimeout(filter));

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from migrate.errors import BadInput
+from migrate.core.errors import BadInput
 from migrate.source.saved.documents import PAGES, Element, Envelope, elements
 from migrate.source.saved.items import SavedItem, Unusable, joined, printable
 from migrate.source.saved.pages import PageChain

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from migrate.config import is_sid
+from migrate.core.config import is_sid
 from migrate.source.saved.fields import (
     COUNT,
     EXAMINED,

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from migrate.core.strict_json import DEEPEST
 from migrate.source.saved.items import Unusable
-from migrate.strict_json import DEEPEST
 
 Json = Any
 LARGEST = 8_000_000

@@ -1,0 +1,336 @@
+"""What a report for people says, in which order, in which words. Text, Markdown and HTML print these blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from migrate.model.state import State
+from migrate.report.blocks import (
+    Block,
+    Bullets,
+    Card,
+    Facts,
+    Filter,
+    Heading,
+    Inline,
+    Places,
+    Prose,
+    ServiceBlock,
+    Span,
+    Table,
+)
+from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, StepGroup
+from migrate.report.model import Report, ReportKind, StepError
+from migrate.report.outcome import facts, outcome, totals, written
+from migrate.report.receivers import handlers
+from migrate.report.section import error_facts, error_text, held_text, section
+from migrate.report.values import cut, show, visible
+from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
+
+MOST_ROWS = 8
+"""Rows of a list in a summary."""
+ELSEWHERE = "add --full, or -o FILE"
+
+
+@dataclass(frozen=True)
+class View:
+    """How much a reader wants to see, and what else there is to say.
+
+    Attributes:
+        full: everything; else one screen.
+        width: columns of the terminal; the summary chooses what fits.
+        notes: sentences to print below the outcome.
+        next_commands: what to type now.
+    """
+
+    full: bool = True
+    width: int = 100
+    notes: tuple[str, ...] = ()
+    next_commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A masked report, laid out. `found` has the names of the services if the page is to be printed whole."""
+
+    report: Report
+    found: Digest
+    view: View
+
+    def _head(self) -> Iterator[Block]:
+        words = KINDS[self.report.kind]
+        yield Heading(text(f"chat-migrate · {words.title}"), level=1)
+        yield Prose((Span(outcome(self.report, self.found), "strong"),))
+        yield from (Prose(text(note)) for note in self.view.notes)
+        yield Facts(
+            [(label, text(told)) for label, told in facts(self.report, self.found, brief=not self.view.full)]
+        )
+
+    def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
+        """Yield a summary; each of its lists has at most so many rows."""
+        yield from self._head()
+        yield from self._troubles(groups=min(rows, 3))
+        yield from self._altered(groups=min(rows, 2))
+        yield from self._missing()
+        yield from self._changes()
+        if not (self.report.kind is ReportKind.RUN and self.found.troubles):
+            yield from self._needs_table(rows)
+        yield from self._irreversible()
+        yield from self._left(groups=rows)
+        if KINDS[self.report.kind].receivers and self.found.handlers:
+            services = sum(group.services for group in self.found.handlers.values())
+            told = f"Webhook handlers must change in {count(services, 'service')}: {ELSEWHERE}, for what they will see."
+            yield Prose(text(told), apart=True)
+        yield from self._next()
+
+    def whole(self, *, drawn: bool = False) -> Iterator[Block]:
+        """Yield everything; reads the services once. `drawn`: the medium can show a picture and filter."""
+        yield from self._head()
+        yield from self._troubles()
+        yield from self._altered()
+        yield from self._missing()
+        yield from (Filter(),) if drawn else ()
+        yield from self._needs()
+        yield from self._picture() if drawn else ()
+        yield from self._irreversible()
+        yield from self._left()
+        yield from handlers(self.found) if KINDS[self.report.kind].receivers else ()
+        yield Heading(text(KINDS[self.report.kind].changes), anchor="services")
+        yield from self._services()
+        yield from self._next()
+        yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True, whole=True)
+
+    def _services(self) -> Iterator[ServiceBlock]:
+        for number, service in enumerate(self.report.services):
+            yield section(number, service, self.report.kind)
+
+    def _picture(self) -> Iterator[Block]:
+        ignored = {key for key, group in self.found.causes.items() if self.found.is_widespread(group)}
+        drawing = self.found.strips.picture(ignored)
+        if drawing.groups:
+            yield Heading(text("The account at a glance"), anchor="picture")
+            yield drawing
+
+    def _troubles(self, groups: int | None = None) -> Iterator[Block]:
+        met = sorted(self.found.troubles.values(), key=lambda group: -group.count)
+        if not met:
+            return
+        steps = count(sum(group.count for group in met), "step")
+        yield Heading(text(f"{KINDS[self.report.kind].troubles}: {steps}"), anchor="troubles")
+        room = 5
+        for place, group in enumerate(met[:groups]):
+            shown = (
+                group.steps
+                if groups is None
+                else group.steps[: max(1, room - (len(met[:groups]) - place - 1))]
+            )
+            room -= len(shown)
+            yield self._trouble(group, shown)
+        yield from _more(len(met) - len(met[:groups]), "cause")
+
+    def _trouble(self, group: StepGroup, shown: Sequence[StepExample]) -> Card:
+        step = group.steps[0].step
+        error = step.error or StepError(_NO_MESSAGE.get(step.state, ""))
+        said = error_facts(error)
+        head = (
+            Span(spoken(step.state.value), step.state.value),
+            Span(
+                f" {step.action} {step.resource}"
+                + (f" ({said})" if said else "")
+                + f": {_size(group, 'step')}."
+            ),
+            Span(f" {visible(error.advice)}" if error.advice else ""),
+        )
+        told = Bullets([_example(one) for one in shown])
+        return Card("manual", (Prose(head), told), Places(group.numbers, ()))
+
+    def _altered(self, groups: int | None = None) -> Iterator[Block]:
+        met = list(self.found.altered.values())
+        if not met:
+            return
+        yield Heading(text("Twilio holds another value than was sent"), anchor="altered")
+        for group in met[:groups]:
+            shown = group.steps if self.view.full else group.steps[:2]
+            step = shown[0].step
+            head = (
+                Span("altered", "altered"),
+                Span(f" {step.action} {step.resource}: {_size(group, 'step')}."),
+            )
+            yield Card(
+                "lossy", (Prose(head), Bullets([_held(one) for one in shown])), Places(group.numbers, ())
+            )
+        yield from _more(len(met) - len(met[:groups]), "setting")
+
+    def _missing(self) -> Iterator[Block]:
+        missing = self.found.missing
+        if missing.services:
+            yield Heading(
+                text(f"Not found in Conversations: {count(missing.services, 'service')}"), anchor="missing"
+            )
+            advice = (
+                "Check that the snapshot belongs to this account, and look the services up in the Console."
+            )
+            yield Card("manual", (Prose(text(advice)),), self.found.places(missing))
+
+    def _needs_heading(self) -> Heading:
+        fields = sum(group.count for group in self.found.causes.values())
+        told = f"{count(fields, 'field')} in {count(self.found.needy.services, 'service')}"
+        return Heading(text(f"Needs a person: {told}"), anchor="needs")
+
+    def _needs_table(self, rows: int) -> Iterator[Block]:
+        causes, widespread = self.found.ranked(), self.found.widespread()
+        if not self.found.causes:
+            return
+        yield self._needs_heading()
+        if causes:
+            cells = [self._needs_row(group) for group in causes[:rows]]
+            yield Table(("", "cause", "services", "for example"), cells)
+        yield from _more(len(causes) - len(causes[:rows]), "cause")
+        if widespread:
+            told = "; ".join(visible(group.heading) for group in widespread[:4])
+            rest = f"; {len(widespread) - 4} more" if len(widespread) > 4 else ""
+            yield Prose(text(f"The same for nearly all services: {told}{rest}."))
+
+    def _changes(self) -> Iterator[Block]:
+        """Yield where the changes are: the summary does not name them one by one."""
+        run = self.report.kind is ReportKind.RUN
+        changes = self.found.written if run else self.found.changes
+        if not changes:
+            return
+        fields = written(self.found) if run else self.report.summary.changes
+        services = self.found.done.services if run else self.report.summary.services_to_change
+        told = f"{count(fields, 'field')} in {count(services, 'service')}"
+        yield Heading(text(f"{KINDS[self.report.kind].changes}: {told}"), anchor="changes")
+        rows = [
+            (text(resource), text(f"{group.count:,}"), text(f"{group.services:,}"), self._examples(group))
+            for resource, group in changes.items()
+        ]
+        yield Table(("", "fields", "services", "for example"), rows)
+
+    def _needs_row(self, group: CauseGroup) -> tuple[Inline, ...]:
+        verdict = group.verdict.value
+        return (
+            (Span(verdict, verdict),),
+            text(visible(group.heading)),
+            text(f"{group.services:,}"),
+            self._examples(group),
+        )
+
+    def _examples(self, group: Group) -> Inline:
+        narrow = self.view.width < 100
+        names = [cut(show(name), 16 if narrow else 24) for name, _ in group.examples[: 1 if narrow else 2]]
+        return text(", ".join(names) + (", …" if group.services > len(names) else ""))
+
+    def _needs(self) -> Iterator[Block]:
+        if not self.found.causes:
+            yield Heading(text("Nothing needs a person"), anchor="needs")
+            return
+        yield self._needs_heading()
+        causes = self.found.ranked()
+        for verdict in NEEDS_A_PERSON:
+            of_verdict = [group for group in causes if group.verdict is verdict]
+            if of_verdict:
+                yield Heading(text(VERDICTS[verdict].meaning.capitalize()), level=3)
+                yield from (self._cause(group, self.found.places(group)) for group in of_verdict)
+        if widespread := self.found.widespread():
+            yield Heading(text("The same for nearly all services"), level=3)
+            yield from (self._cause(group, Places(group.numbers, ())) for group in widespread)
+
+    def _cause(self, group: CauseGroup, places: Places) -> Card:
+        verdict = group.verdict.value
+        heading = (
+            Span(verdict, verdict),
+            Span(" "),
+            Span(visible(group.heading), "strong"),
+            Span(f": {_size(group, 'field')}."),
+        )
+        example = "For example: " if group.varied else ""
+        fields = [span for path in _paths(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
+        blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
+        return Card(verdict, blocks, places)
+
+    def _irreversible(self) -> Iterator[Block]:
+        if not self.found.irreversible:
+            return
+        yield Heading(text("Can't be undone"), anchor="irreversible")
+        for (resource, action), group in self.found.irreversible.items():
+            told = Prose(text(f"{action} {resource}: {_size(group, 'step')}."))
+            yield Card("manual", (told,), self._shown(group))
+
+    def _left(self, groups: int | None = None) -> Iterator[Block]:
+        met = sorted(self.found.left.items(), key=lambda one: -one[1].count)
+        if not met:
+            return
+        yield Heading(text("Left as it is"), anchor="left")
+        for message, group in met[:groups]:
+            resources = ", ".join(dict.fromkeys(one.step.resource for one in group.steps))
+            told = Prose(text(f"{resources}: {_size(group, 'step')}. {visible(message)}"))
+            yield Card("lossy", (told,), self._shown(group))
+        yield from _more(len(met) - len(met[:groups]), "reason")
+
+    def _shown(self, group: Group) -> Places:
+        return self.found.places(group) if self.view.full else Places(group.numbers, ())
+
+    def _next(self) -> Iterator[Block]:
+        if self.view.next_commands:
+            yield Prose((Span("Next: "), *_commands(self.view.next_commands)), apart=True)
+
+
+_NO_MESSAGE = {
+    State.INTENT: "The request may or may not have reached Twilio.",
+    State.UNKNOWN: "No answer told whether Twilio carried out the request.",
+    State.DRIFTED: "The target holds neither the value before nor the value that was to be written.",
+}
+
+
+def text(said: str) -> Inline:
+    """Return a sentence without any style."""
+    return (Span(said),)
+
+
+def _commands(commands: Iterable[str]) -> Iterator[Span]:
+    for number, command in enumerate(commands):
+        yield from ((Span(" or "), Span(command, "code")) if number else (Span(command, "code"),))
+
+
+def _paths(fields: Iterable[str]) -> list[str]:
+    """Return source paths, sorted; of many that begin and end alike, `webhooks.*.url`."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for path in sorted(fields):
+        parts = path.split(".")
+        alike.setdefault((parts[0], parts[-1]) if len(parts) == 3 else (path,), []).append(path)
+    told = [[".*.".join(ends)] if len(paths) > FEW else paths for ends, paths in alike.items()]
+    return [path for paths in told for path in paths]
+
+
+def levels_line(block: ServiceBlock) -> str:
+    """Return `2 manual, 3 changes`."""
+    told = [
+        count(number, "change") if level == "change" else f"{number:,} {level}"
+        for level, number in block.levels
+        if level != "equal"
+    ]
+    return ", ".join(told) or "nothing to do"
+
+
+def _size(group: Group, noun: str) -> str:
+    return f"{count(group.count, noun)} in {count(group.services, 'service')}"
+
+
+def _more(number: int, noun: str) -> Iterator[Block]:
+    if number > 0:
+        yield Prose((Span(f"… and {count(number, f'more {noun}')}: {ELSEWHERE}.", "quiet"),))
+
+
+def _example(one: StepExample) -> Inline:
+    error = one.step.error or StepError(_NO_MESSAGE.get(one.step.state, ""))
+    return _place(one), Span(f": {error_text(error, advice=False)}")
+
+
+def _held(one: StepExample) -> Inline:
+    return _place(one), Span(f": {held_text(one.step)}")
+
+
+def _place(one: StepExample) -> Span:
+    return Span(f"{show(one.service)} ({visible(one.sid)})", "", one.number)
