@@ -7,89 +7,112 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from migrate.api.retry import Patience, Retrier
-from migrate.cli.present import exit_code_of
-from migrate.commands.apply import ApplyOptions, apply, resume
+from clients import IMPATIENT
+
+from migrate.commands.apply import ApplyOptions, apply
 from migrate.commands.context import Context
 from migrate.commands.diff import DiffOptions, diff
+from migrate.commands.ending import code_of_run
 from migrate.commands.export import ExportOptions, export
-from migrate.commands.run import RunOptions, run
-from migrate.commands.verify import read_again
+from migrate.commands.rollback import RollbackOptions, rollback
+from migrate.commands.run import ResumeOptions, RunOptions, resume, run
+from migrate.commands.status import report_of_run
+from migrate.commands.verify import VerifyOptions, verify
 from migrate.core.progress import Progress
-from migrate.execute.attempts import Limits
+from migrate.core.stop import StopToken
 from migrate.execute.guards import Thresholds
+from migrate.execute.work import Bounds
+from migrate.model.plan import Plan
+from migrate.model.state import Run
+from migrate.report.assembly import diff_report, verify_report
 from migrate.report.model import Report, ServiceReport
-from migrate.report.reporting import diff_report, run_report, verify_report
 from migrate.simulator import Simulator
-from migrate.store import journal, plans, snapshots
-from migrate.store.plans import Plan
-
-
-@dataclass(frozen=True)
-class Hasty(Context):
-    """A context whose retries hardly wait, but are bounded as ever."""
-
-    def retrier(self) -> Retrier:
-        """Return the retry layer, in a hurry."""
-        return Retrier(Patience(first_wait=0.01), stop=self.stop)
+from migrate.source.live import ExportRequest
+from migrate.store import open_store
 
 
 @dataclass(frozen=True)
 class Driver:
-    """One database and one environment, with the commands as methods that return their reports."""
+    """One database and one environment, with the commands as methods that return their reports.
+
+    `asked` collects the plans that a person would have been asked about. Retries hardly wait, but are bounded as
+    ever; nothing lags unless a test says so, so there is no settle time.
+    """
 
     db: Path
     environ: dict[str, str]
     asked: list[Plan] = field(default_factory=list)
+    settle: float = 0.0
+    stop: StopToken | None = None
 
     @property
     def context(self) -> Context:
-        """A context as the shell makes one, but silent."""
-        return Hasty(self.db, self.environ, Progress(quiet=True))
+        """A context as the shell makes one, but silent and in a hurry."""
+        return Context(
+            self.db,
+            self.environ,
+            Progress(quiet=True),
+            stop=self.stop or StopToken(),
+            settle_seconds=self.settle,
+            patience=IMPATIENT,
+        )
 
-    def export(self, **options: Any) -> None:
-        """`export`."""
-        export(self.context, ExportOptions(**options))
+    def export(self, files: tuple[Path, ...] = (), **request: Any) -> None:
+        """`export`; keyword arguments are fields of `ExportRequest`."""
+        export(self.context, ExportOptions(ExportRequest(**request), files))
 
     def diff(self, **options: Any) -> Report:
-        """`diff` of the latest snapshot; the services are made while the database is open."""
-        context = self.context
-        with context.locked_store("diff") as store:
-            plan = diff(context, store, snapshots.latest(store), DiffOptions(**options))
-            return _whole(diff_report(store, plan))
+        """`diff` of the latest snapshot."""
+        return self.report_of_plan(diff(self.context, DiffOptions(**options)))
 
-    def run(self, *, limits: Limits | None = None, **options: Any) -> Report:
+    def run(self, *, bounds: Bounds | None = None, **options: Any) -> Report:
         """`run --yes`; the options are those of the diff."""
-        context = self.context
-        with context.locked_store("run", must_exist=False) as store:
-            everything = RunOptions(diff=DiffOptions(**options), apply=ApplyOptions(limits or Limits()))
-            plan, done = run(context, store, everything, self.asked.append, lambda _plan: None)
-            return _whole(run_report(store, plan, done))
+        everything = RunOptions(diff=DiffOptions(**options), apply=ApplyOptions(bounds=bounds or Bounds()))
+        return self.report_of(run(self.context, everything, self._agree, lambda _store, _plan: None))
 
     def apply(
-        self, plan_id: str | None = None, *, thresholds: Thresholds | None = None, **limits: Any
+        self, plan_id: str | None = None, *, thresholds: Thresholds | None = None, **bounds: Any
     ) -> Report:
-        """`apply --yes`, the latest plan or another; `limits` are fields of `Limits`."""
-        context = self.context
-        with context.locked_store("apply") as store:
-            plan = plans.get(store, plan_id) if plan_id else plans.latest(store)
-            options = ApplyOptions(Limits(**limits), thresholds or Thresholds())
-            return _whole(run_report(store, plan, apply(context, store, plan, options, self.asked.append)))
+        """`apply --yes`, the latest plan or another; `bounds` are fields of `Bounds`."""
+        options = ApplyOptions(plan_id, Bounds(**bounds), thresholds or Thresholds())
+        return self.report_of(apply(self.context, options, self._agree))
 
-    def resume(self, **limits: Any) -> Report | None:
+    def resume(self, **options: Any) -> Report | None:
         """`resume`; None if there was nothing to continue."""
-        context = self.context
-        with context.locked_store("resume") as store:
-            done = resume(context, store, Limits(**limits))
-            return _whole(run_report(store, plans.by_number(store, done.plan), done)) if done else None
+        done = resume(self.context, ResumeOptions(**options), self._agree, lambda _store, _plan: None)
+        return self.report_of(done) if done else None
 
     def verify(self, plan_id: str | None = None) -> Report:
         """`verify`."""
-        context = self.context
-        with context.locked_store("verify") as store:
-            plan = plans.get(store, plan_id) if plan_id else plans.latest(store)
-            read_again(context, store, plan)
-            return _whole(verify_report(store, plan, journal.find_latest_of(store, plan)))
+        plan = verify(self.context, VerifyOptions(plan_id)).plan
+        with open_store(self.db) as store:
+            return _whole(verify_report(store, plan))
+
+    def rollback(self, run_id: int | None = None, **options: Any) -> Report | None:
+        """`rollback --yes`; None if there was nothing to undo."""
+        done = rollback(self.context, RollbackOptions(run_id, **options), lambda _store, _asked: None)
+        return self.report_of(done) if done else None
+
+    def code(self) -> int:
+        """The exit code that the newest run stands for."""
+        from migrate.store import runs
+
+        with open_store(self.db) as store:
+            newest = runs.find_latest(store, None)
+            return code_of_run(store, newest) if newest else 0
+
+    def report_of(self, run: Run) -> Report:
+        """The report on a run or rollback, whole."""
+        with open_store(self.db) as store:
+            return _whole(report_of_run(store, run))
+
+    def report_of_plan(self, plan: Plan) -> Report:
+        """The report on a plan, whole."""
+        with open_store(self.db) as store:
+            return _whole(diff_report(store, plan))
+
+    def _agree(self, _store: object, plan: Plan, _consents: frozenset[str]) -> None:
+        self.asked.append(plan)
 
 
 def drive(folder: Path, simulator: Simulator, target: str | None = None, **environ: str) -> Driver:
@@ -99,12 +122,11 @@ def drive(folder: Path, simulator: Simulator, target: str | None = None, **envir
 
 def _whole(report: Report) -> Report:
     """The report with its services in memory, so that it outlives the database connection."""
-    return replace(report, services=tuple(report.services))
-
-
-def code_of(report: Report | None) -> int:
-    """The exit code that a run's report stands for."""
-    return exit_code_of(report.summary.steps_by_state) if report else 0
+    services = tuple(
+        replace(service, item_steps=tuple(service.item_steps), item_troubles=tuple(service.item_troubles))
+        for service in report.services
+    )
+    return replace(report, services=services)
 
 
 def about(report: Report, source_sid: str) -> ServiceReport:
@@ -115,9 +137,9 @@ def about(report: Report, source_sid: str) -> ServiceReport:
 def states(report: Report, source_sid: str) -> dict[str, str]:
     """State by resource (roles: by key) of one service's steps."""
     steps = about(report, source_sid).steps
-    return {step.key.split("/", 1)[1]: step.state for step in steps}
+    return {step.key.split("/", 1)[1]: step.state.value for step in steps}
 
 
 def verdicts(report: Report) -> Counter[str]:
     """How many fields have each verdict."""
-    return Counter(row.verdict for service in report.services for row in service.fields)
+    return Counter(row.verdict.value for service in report.services for row in service.fields)
