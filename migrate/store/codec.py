@@ -48,7 +48,7 @@ def row_from_json(values: list[Json], reasons: Sequence[tuple[Reason, ...]]) -> 
     """Return the field row that `row_to_json` has written, with its reasons out of the shared list."""
     source, api, value, resource, target, before, after, change, verdict, place, item_sid, step = values
     row = FieldRow.__new__(FieldRow)
-    # There are a million of them in a large plan; a frozen class's own way sets its fields one by one, at twice the cost.
+    # A large plan has a million of them; a frozen class's own way sets field by field, at twice the cost.
     row.__dict__.update(
         source=source,
         api=api,

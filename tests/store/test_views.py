@@ -2,144 +2,99 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from contextlib import closing
-
 import pytest
+from stored import ACCOUNT, OTHER, make_plan, make_run, planned, record, row, sid, step, take_snapshot
 
-from migrate.report.model import FieldRow
-from migrate.store import open_store, plans, snapshots
+from mappings import Verdict
+from migrate.model.state import Counterpart
+from migrate.store import counterparts, runs
+from migrate.store.schema import VIEWS
 
-VIEWS = {"needs_a_person", "changes", "steps", "what_happened", "sid_map", "services"}
-
-
-def rows_of(report):
-    """Service SID and field of every row of a JSON report that changes or needs a person."""
-    return {
-        (service["source_sid"], field["source"]): field
-        for service in report["services"]
-        for field in service["fields"]
-        if field["change"] or field["verdict"] in {"manual", "dropped", "lossy"}
-    }
-
-
-def test_findings_are_the_noteworthy_rows_of_the_report(tool):
-    """One row per field that changes or needs a person, value for value as the report has it, masked alike."""
-    tool("export")
-    reported = rows_of(tool("diff", "--format", "json").json)
-    found = {(row["source_sid"], row["source"]): dict(row) for row in tool.rows("SELECT * FROM findings")}
-    assert found.keys() == reported.keys()
-    for key, row in found.items():
-        told = reported[key]
-        for column in ("value", "before", "after"):
-            assert json.loads(row[column]) == told[column]
-        for column in ("resource", "target", "verdict", "reason"):
-            assert row[column] == told[column]
-        assert row["change"] == told["change"]
-    assert any("***" in row["after"] for row in found.values())
-
-
-def test_views_follow_the_latest_plan_and_run(tool):
-    """Before, after and long after a run each view says what its name promises."""
-    tool("export")
-    report = tool("diff", "--format", "json").json
-    needs, changes = (
-        {(row["source_sid"], row["field"]) for row in tool.rows(f"SELECT * FROM {view}")}  # noqa: S608 - our own names
-        for view in ("needs_a_person", "changes")
-    )
-    reported = rows_of(report)
-    assert changes == {key for key, field in reported.items() if field["change"]}
-    assert needs == {
-        key for key, field in reported.items() if field["verdict"] in {"manual", "dropped", "lossy"}
-    }
-    assert {row["state"] for row in tool.rows("SELECT state FROM steps")} == {"planned"}
-    assert [row["verdict"] for row in tool.rows("SELECT verdict FROM needs_a_person LIMIT 1")] == ["manual"]
-    tool("apply", "--yes")
-    tool("run", "--yes")
-    steps = tool.rows("SELECT key, state, friendly_name FROM steps")
-    assert len(steps) == report["summary"]["steps"]
-    assert {row["state"] for row in steps} == {"verified"}
-    assert all(row["friendly_name"] for row in steps)
-    assert tool.rows("SELECT * FROM changes") == []
-    assert tool.rows("SELECT * FROM needs_a_person")
-
-
-def test_what_happened_is_told_newest_first_with_names(tool):
-    """Every line of the journal stands there once, with the service's name; a rollback says what it undoes."""
-    tool("export")
-    tool("diff")
-    tool("apply", "--yes")
-    tool("rollback", "--yes")
-    happened = tool.rows("SELECT * FROM what_happened")
-    assert [row["id"] for row in happened] == [
-        row["id"] for row in tool.rows("SELECT id FROM journal ORDER BY id DESC")
-    ]
-    assert all(row["friendly_name"] and row["source_sid"] and row["action"] for row in happened)
-    assert {row["run"] for row in happened} == {"run 1", "run 2, rollback of run 1"}
-    assert "rolled_back" in {row["state"] for row in tool.rows("SELECT state FROM steps")}
-
-
-def test_sid_map_and_services_agree_with_the_commands(tool):
-    """The pairs are those of `sids`, and the services those of the latest snapshot, once each."""
-    tool("run", "--yes", "--target", "new")
-    pairs = {(row["source_sid"], row["target_sid"]) for row in tool.rows("SELECT * FROM sid_map")}
-    assert pairs == {
-        (pair["source_sid"], pair["target_sid"]) for pair in tool("sids", "--format", "json").json
-    }
-    assert pairs
-    tool("export", "--api", "v2")
-    services = tool.rows("SELECT * FROM services")
-    assert len(services) == len({row["sid"] for row in services}) == 24
-    assert {row["apis"] for row in services} == {"v2"}
-
-
-def test_every_view_is_there_from_the_start(lonely_tool):
-    """A database without a plan or a run has empty views, not missing ones."""
-    with open_store(lonely_tool.db):
-        pass
-    for view in VIEWS:
-        assert lonely_tool.rows(f"SELECT * FROM {view}") == []  # noqa: S608 - our own names
-
-
-@pytest.fixture
-def planned(tool):
-    """The database after a diff."""
-    tool("export")
-    tool("diff")
-    return tool.db
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE findings SET verdict = 'exact'",
-        "DELETE FROM findings",
-        "INSERT INTO findings SELECT * FROM findings LIMIT 1",
-    ],
+ROWS = (
+    row(source="lost"),
+    row(source="hand", verdict=Verdict.MANUAL),
+    row(source="kept", verdict=Verdict.EXACT, change=True, after="half \ud83d of a pair"),
+    row(source="quiet", verdict=Verdict.EXACT),
 )
-def test_findings_are_frozen_with_their_plan(planned, statement):
-    """What was reviewed stays what was reviewed, whoever writes."""
-    with (
-        closing(sqlite3.connect(planned)) as connection,
-        connection,
-        pytest.raises(sqlite3.IntegrityError, match="immutable"),
-    ):
-        connection.execute(statement)
 
 
-def test_findings_of_an_unfinished_plan_are_cleared_away(planned):
-    """A diff that was killed leaves nothing behind when the next one begins."""
-    evil = "half \ud83d of a pair"
-    row = FieldRow("media.text", "v2", evil, None, None, None, [evil], True, "manual", evil)
-    service = plans.PlannedService("IS1", None, "name", None, frozenset(), {}, {})
-    with open_store(planned) as store:
-        snapshot = snapshots.latest(store)
-        options = {"target": "same", "target_account_sid": snapshot.account_sid, "offline": False}
-        number = plans.begin(store, snapshot, **options)
-        plans.add_service(store, number, snapshot.account_sid, service, (), [row])
-        written = store.row("SELECT * FROM findings WHERE plan = :plan", {"plan": number})
-        assert (json.loads(written["value"]), json.loads(written["after"])) == (evil, [evil])
-        plans.begin(store, snapshot, **options)
-        assert store.value("SELECT count(*) FROM findings WHERE plan = :plan", {"plan": number}) == 0
-        assert store.value("SELECT count(*) FROM needs_a_person") > 0
+def see(store, view, columns="*"):
+    """The rows of a view, as tuples."""
+    return [tuple(found.values()) for found in store.rows(f"SELECT {columns} FROM {view}")]  # noqa: S608 - our own names
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_there_from_the_start_and_says_whose_a_row_is(store, view):
+    """A database without a plan or a run has empty views, not missing ones; each has the account."""
+    assert see(store, view) == []
+    assert "account_sid" in {column.name for column in store._database.view(view).columns}
+
+
+def test_views_follow_the_latest_plan_of_each_account(store):
+    """What a newer plan of the same account replaces is no longer shown; another account's stays."""
+    make_plan(store, [], services=[planned(1, rows=(row(source="old"),))])
+    make_plan(
+        store, [], snapshot=take_snapshot(store, 1, account=OTHER), services=[planned(1, rows=(ROWS[0],))]
+    )
+    make_plan(store, [], services=[planned(1, rows=ROWS)])
+    assert see(store, "needs_a_person", "account_sid, verdict, field, cause") == [
+        (ACCOUNT, "manual", "hand", "limit_lost"),
+        (ACCOUNT, "dropped", "lost", "limit_lost"),
+        (OTHER, "dropped", "lost", "limit_lost"),
+    ]
+    assert see(store, "changes", "field, after, friendly_name") == [
+        ("kept", '"half \\ud83d of a pair"', "Service 1")
+    ]
+
+
+def test_steps_show_where_the_newest_run_left_them(store, write):
+    """In the order of the plan; a rollback that has not come to a step leaves it as the run left it."""
+    plan = make_plan(store, [(1, step("b")), (0, step("a"))])
+    run = make_run(store, plan)
+    assert see(store, "steps", "key, state") == [("a", "planned"), ("b", "planned")]
+    write(run, record("a", "intent", "verified"), record("b", "intent", "failed"))
+    back = make_run(store, plan, command="rollback", undoes=run)
+    write(back, record("a", "intent", "rolled_back"))
+    assert see(store, "steps", "key, state, run, friendly_name") == [
+        ("a", "rolled_back", 2, "Service 1"),
+        ("b", "failed", 1, "Service 1"),
+    ]
+
+
+def test_what_happened_is_told_newest_first_with_names(store, write):
+    """Every line of the journal stands there once, with the service's name; a rollback says what it undoes."""
+    plan = make_plan(store, [(0, step("a"))])
+    run = make_run(store, plan)
+    write(run, record("a", "intent", "verified"))
+    write(make_run(store, plan, command="rollback", undoes=run), record("a", "rolled_back"))
+    assert see(store, "what_happened", "run, friendly_name, state") == [
+        ("run 2, rollback of run 1", "Service 1", "rolled_back"),
+        ("run 1", "Service 1", "verified"),
+        ("run 1", "Service 1", "intent"),
+    ]
+
+
+def test_sid_map_has_the_pairs_of_the_newest_target_with_names(store):
+    """A pair without a name of its own shows that of the item; it is what `sids` prints."""
+    run = make_run(store, make_plan(store, []))
+    for target in ("IS8", "IS9"):
+        service = Counterpart("thing", "created", "", sid(1), target, sid(1), target)
+        runs.known_pairs(
+            store,
+            run,
+            [service, Counterpart("roles", "found", "admin", "RL1", f"RL{target}", sid(1), target)],
+        )
+    shown = [("Service 1", sid(1), "IS9", "created"), ("admin", "RL1", "RLIS9", "found")]
+    assert see(store, "sid_map", "friendly_name, source_sid, target_sid, how") == shown
+    assert [each["target_sid"] for each in counterparts.current(store, ACCOUNT)] == ["IS9", "RLIS9"]
+
+
+def test_services_are_those_of_the_latest_snapshots(store):
+    """Once each, with the API versions that showed them."""
+    take_snapshot(store, 1, 2)
+    take_snapshot(store, 3, account=OTHER)
+    take_snapshot(store, 2)
+    assert see(store, "services", "sid, friendly_name, apis, account_sid, source") == [
+        (sid(2), "Service 2", "v1, v2", ACCOUNT, "live"),
+        (sid(3), "Service 3", "v1, v2", OTHER, "live"),
+    ]
