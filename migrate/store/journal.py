@@ -192,7 +192,7 @@ def _values(key: str, entry: Entry, given_up: str | None) -> list[Json]:
         entry.state.value,
         entry.status,
         entry.code,
-        entry.request_id,
+        None if entry.request_id is None else storable(entry.request_id),
         storable(entry.message),
         seen,
         known,

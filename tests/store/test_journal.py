@@ -97,9 +97,12 @@ def test_values_that_were_given_up_stay_given_up(store, run, write):
 
 def test_texts_that_sqlite_cannot_hold_are_spelled_out(store, run, write):
     """A lone surrogate and a zero character in Twilio's words, or in values, do not stop the journal."""
-    write(run, record("a", Entry(State.FAILED, "bad \ud83d\0 end \u00fc", seen={"x": "\ud83d"})))
+    write(
+        run, record("a", Entry(State.FAILED, "bad \ud83d\0 end \u00fc", 400, 1, "RQ\udc80", {"x": "\ud83d"}))
+    )
     entry = runs.state(store, run, "a").last
     assert entry.message == "bad \\ud83d\\u0000 end \u00fc"
+    assert entry.request_id == "RQ\\udc80"
     assert entry.seen == {"x": "\ud83d"}
 
 
