@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,8 +21,13 @@ REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are read once only."""
 
 
-def row_to_json(row: FieldRow) -> list[Json]:
-    """Return a field row as a JSON list."""
+def row_to_json(row: FieldRow, reasons: int) -> list[Json]:
+    """Return a field row as a JSON list.
+
+    Args:
+        row: the row.
+        reasons: the place of its reasons in a list that the rows of a service share.
+    """
     return [
         row.source,
         row.api,
@@ -33,29 +38,32 @@ def row_to_json(row: FieldRow) -> list[Json]:
         row.after,
         row.change,
         row.verdict.value,
-        _reasons_text(row.reasons),
+        reasons,
         row.item_sid,
         row.step,
     ]
 
 
-def row_from_json(values: list[Json]) -> FieldRow:
-    """Return the field row that `row_to_json` has written."""
-    source, api, value, resource, target, before, after, change, verdict, reasons, item_sid, step = values
-    return FieldRow(
-        source,
-        api,
-        value,
-        resource,
-        target,
-        before,
-        after,
-        change,
-        VERDICTS[verdict],
-        _reasons(reasons),
-        item_sid,
-        step,
+def row_from_json(values: list[Json], reasons: Sequence[tuple[Reason, ...]]) -> FieldRow:
+    """Return the field row that `row_to_json` has written, with its reasons out of the shared list."""
+    source, api, value, resource, target, before, after, change, verdict, place, item_sid, step = values
+    row = FieldRow.__new__(FieldRow)
+    # A large plan has a million of them; a frozen class's own way sets field by field, at twice the cost.
+    row.__dict__.update(
+        source=source,
+        api=api,
+        value=value,
+        resource=resource,
+        target=target,
+        before=before,
+        after=after,
+        change=change,
+        verdict=VERDICTS[verdict],
+        reasons=reasons[place],
+        item_sid=item_sid,
+        step=step,
     )
+    return row
 
 
 @lru_cache(REASONS_KEPT)
@@ -69,13 +77,17 @@ def _reasons(text: str) -> tuple[Reason, ...]:
 
 
 def rows_text(rows: Iterable[FieldRow]) -> str:
-    """Return rows as canonical JSON."""
-    return to_json([row_to_json(row) for row in rows])
+    """Return rows as canonical JSON: their distinct reasons, and themselves."""
+    places: dict[str, int] = {}
+    values = [row_to_json(row, places.setdefault(_reasons_text(row.reasons), len(places))) for row in rows]
+    return to_json([list(places), values])
 
 
 def rows_from_text(text: str) -> tuple[FieldRow, ...]:
     """Return the rows that `rows_text` has written."""
-    return tuple(row_from_json(values) for values in json.loads(text))
+    texts, rows = json.loads(text)
+    reasons = [_reasons(each) for each in texts]
+    return tuple(row_from_json(values, reasons) for values in rows)
 
 
 def packed(text: str) -> bytes:

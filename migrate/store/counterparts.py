@@ -41,10 +41,10 @@ WHERE +account_sid = :account AND id IN (
 
 TARGET_IN_USE = """
 SELECT coalesce(
-    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :service),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :service AND run = :run AND account_sid = :account
+    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source_service),
+    (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND run = :run AND account_sid = :account
         AND how != :removed ORDER BY id DESC LIMIT 1),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :service AND account_sid = :account
+    (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND account_sid = :account
         AND how != :removed ORDER BY id DESC LIMIT 1)
 )
 """
@@ -109,7 +109,7 @@ def lookup(
         "account": target_account_sid,
         "run": run.id,
         "plan": run.plan,
-        "service": source_service_sid,
+        "source_service": source_service_sid,
         "removed": REMOVED,
     }
     target = store.value(TARGET_IN_USE, where)

@@ -160,10 +160,15 @@ def insert_all(db: Database, table: str, rows: Sequence[Mapping[str, Any]]) -> N
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection in autocommit mode: a transaction begins and ends where the code says so."""
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    # The journal's promise is "on disk before the request leaves", through a power cut too.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        # The journal's promise is "on disk before the request leaves", through a power cut too.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -245,17 +250,14 @@ def _open(path: Path) -> Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
     except OSError as error:
         raise _not_opened(path, error) from error
-    connection = connect(path)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return Database(connect(path))
     except sqlite3.DatabaseError as error:
-        connection.close()
         if is_full(path, error):
             raise write_error(path, error) from error
         raise BadInput(
             f"{path} cannot be used as a chat-migrate database: {error}. Choose another file with --db."
         ) from error
-    return Database(connection)
 
 
 def _not_opened(path: Path, error: OSError) -> MigrateError:

@@ -186,7 +186,7 @@ def _values(key: str, entry: Entry) -> list[Json]:
         entry.state.value,
         entry.status,
         entry.code,
-        entry.request_id,
+        None if entry.request_id is None else storable(entry.request_id),
         storable(entry.message),
         _text(entry.seen),
     ]

@@ -68,7 +68,8 @@ CREATE TABLE plan_steps (
     id INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans, key TEXT NOT NULL, phase INTEGER NOT NULL,
     ordinal INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, account_sid TEXT NOT NULL,
     source_sid TEXT NOT NULL, item_sid TEXT NOT NULL, service_sid TEXT, target_sid TEXT,
-    before TEXT NOT NULL, after TEXT NOT NULL, detail TEXT NOT NULL, reversible INTEGER NOT NULL, UNIQUE (plan, key)
+    before TEXT NOT NULL, after TEXT NOT NULL, detail TEXT NOT NULL, reversible INTEGER NOT NULL,
+    UNIQUE (plan, key)
 );
 CREATE INDEX steps_in_order ON plan_steps (plan, ordinal);
 CREATE INDEX steps_of_service ON plan_steps (plan, source_sid, ordinal);

@@ -400,10 +400,6 @@ def _find(store: Store, where: str, parameters: dict[str, Any]) -> Snapshot | No
 
 
 def _examined(facts: Mapping[str, Any]) -> Examined:
-    return Examined(
-        apis=tuple(facts["apis"]),
-        roles=facts["roles"],
-        channels=facts["channels"],
-        files=tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"]),
-        warnings=tuple(facts["warnings"]),
-    )
+    files = tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"])
+    lists = {name: tuple(facts[name]) for name in ("apis", "warnings")}
+    return Examined(**{**facts, **lists, "files": files})

@@ -5,34 +5,17 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from pathlib import Path
 
 import pytest
-from saved_json import ACCOUNT, role, service, sid
+from stored import ACCOUNT, make_plan, sid, step, take_snapshot, views
 
-from migrate.core.errors import BadInput, MigrateError
-from migrate.store import open_store, snapshots
+from migrate.core.errors import BadInput, MigrateError, SafetyRefusal
+from migrate.model.item import Examined
+from migrate.store import database, files, open_store, snapshots
 from migrate.store.schema import APPLICATION_ID, migrations
-from migrate.store.snapshots import ServiceView
 
-
-@pytest.fixture
-def path(tmp_path):
-    """Where the test's database is to be."""
-    return tmp_path / "test.db"
-
-
-def take_snapshot(store, *numbers, finish=True):
-    """Store a snapshot of services with these numbers; return its id."""
-    snapshot_id = snapshots.begin(store, account_sid=ACCOUNT, source="live")
-    for number in numbers:
-        views = [
-            ServiceView(sid("IS", number), api, service(number, api), f"GET /{api}") for api in ("v1", "v2")
-        ]
-        snapshots.add_views(store, snapshot_id, ACCOUNT, views)
-        snapshots.add_roles(store, snapshot_id, ACCOUNT, sid("IS", number), [role(number, of=number)])
-    if finish:
-        snapshots.finish(store, snapshot_id)
-    return snapshot_id
+LAYOUTS = sorted((Path(__file__).parent / "layouts").glob("*.sql"))
 
 
 def run_sql(path, sql):
@@ -78,13 +61,13 @@ def test_it_is_marked_as_ours_and_written_through(path):
     }
 
 
-def test_every_row_of_an_account_carries_its_sid(path):
-    """One database can hold many accounts: every table but the lock says whose a row is."""
+def test_what_people_read_says_whose_it_is(path):
+    """One database can hold many accounts: only what is read together with its plan or run does not repeat it."""
     with open_store(path) as store, store.reading() as db:
         names = [name for name in db.table_names() if not name.startswith(("_", "sqlite_"))]
         lacking = {name for name in names if "account_sid" not in db.table(name).columns_dict}
-    assert len(names) > 8
-    assert lacking == {"lock"}
+    assert len(names) == 18
+    assert lacking == {"step_needs", "step_state"}
 
 
 def test_opening_again_changes_nothing(path):
@@ -102,9 +85,7 @@ def test_every_migration_is_recorded(path):
     with open_store(path) as store:
         rows = store.rows("SELECT name FROM _sqlite_migrations ORDER BY rowid")
         assert not migrations.pending(store._database)
-    names = [row["name"] for row in rows]
-    assert names == sorted(names)
-    assert names[0] == "0001_snapshots"
+    assert [row["name"] for row in rows] == ["0001"]
 
 
 def make_other_program(path):
@@ -128,10 +109,18 @@ def make_newer(path):
     )
 
 
+def make_unreleased(path):
+    """A database from before the first release."""
+    run_sql(path, f"PRAGMA application_id = {APPLICATION_ID}")
+    run_sql(path, "CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")
+    run_sql(path, "INSERT INTO _sqlite_migrations VALUES ('chat-migrate', '0001_snapshots', '2026-11-20')")
+
+
 FOREIGN = {
     "another program": (make_other_program, "is a database of another program"),
     "another program's mark": (make_other_id, "is a database of another program"),
     "newer": (make_newer, r"newer version of chat-migrate \(it has 9999_later\).*Upgrade"),
+    "unreleased": (make_unreleased, "from before its first release.*export` again"),
     "text": (lambda path: path.write_text("Dear diary,\n"), "file is not a database"),
     "long text": (lambda path: path.write_text("Dear diary,\n" * 5000), "file is not a database"),
     "cut off": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\0" * 30), "database"),
@@ -194,7 +183,10 @@ def test_a_failed_command_takes_its_new_database_with_it(path, finish):
 
     def fail():
         with open_store(path) as store:
-            take_snapshot(store, 1, finish=finish)
+            if finish:
+                take_snapshot(store, 1)
+            else:
+                snapshots.begin(store, account_sid=ACCOUNT, source="live")
             raise MigrateError("made up")
 
     with pytest.raises(MigrateError, match="made up"):
@@ -216,7 +208,14 @@ def test_a_transaction_is_all_or_nothing(path, error):
     """An error in the middle of a transaction leaves nothing of it, and the next one works."""
 
     def fail(store):
-        row = {"account_sid": ACCOUNT, "target_sid": "t", "resource": "r", "value": "v", "at": "now"}
+        row = {
+            "account_sid": ACCOUNT,
+            "target_sid": "t",
+            "kind": "k",
+            "value": "v",
+            "message": "",
+            "at": "now",
+        }
         with store.writing() as db:
             db.table("refusals").insert(row)
             raise error
@@ -248,137 +247,165 @@ def test_a_database_that_cannot_be_written_says_so(path):
     assert refusal.value.exit_code == 1
 
 
+def test_a_full_disk_is_told_as_such(path):
+    """A file that cannot grow is named as what it is, with the way on."""
+    with open_store(path) as store:
+        with store.reading() as db:
+            pages = db.execute("PRAGMA page_count").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(
+            MigrateError, match=r"disk is full.*Free some space.*chat-migrate resume"
+        ) as refusal:
+            take_snapshot(store, *range(100))
+    assert refusal.value.exit_code == 1
+
+
+def delete(path):
+    """Delete the database, as `rm` would."""
+    path.unlink()
+
+
+def replace(path):
+    """Put another file in its place."""
+    other = path.with_name("other.db")
+    sqlite3.connect(other).close()
+    other.rename(path)
+
+
+@pytest.mark.parametrize("away", [delete, replace])
+def test_a_database_that_is_gone_is_noticed(path, away):
+    """The next commit after the file was deleted or replaced says so, and what it means for a rollback."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+        away(path)
+        with pytest.raises(MigrateError, match=r"was deleted or replaced.*rollback") as refusal:
+            snapshots.begin(store, account_sid=ACCOUNT, source="live")
+    assert refusal.value.exit_code == 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.stem)
+def test_a_database_of_every_earlier_layout_opens(path, layout):
+    """What an earlier version has stored is read as it was written, and can be written to."""
+    connection = sqlite3.connect(path)
+    connection.executescript(layout.read_text())
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.close()
+    path.chmod(0o600)
+    with open_store(path) as store:
+        assert snapshots.latest(store, ACCOUNT).services == 2
+        assert [each.sid for each in snapshots.services(store, 1)] == [sid(1), sid(2)]
+        take_snapshot(store, 3)
+
+
+def test_there_is_a_stored_database_of_each_layout():
+    """No migration was added without keeping a database that it made."""
+    with database.Database(memory=True) as empty:
+        assert [layout.stem for layout in LAYOUTS] == [each.name for each in migrations.pending(empty)]
+
+
+def test_a_shared_database_has_no_write_ahead_log(path):
+    """Where several hosts may reach the file, the roll-back journal is used, after locks were tried; it stays so."""
+    with open_store(path, shared=True) as store:
+        take_snapshot(store, 1)
+        assert store.value("PRAGMA journal_mode") == "delete"
+        assert store.value("PRAGMA synchronous") == 2
+        assert [found.name for found in path.parent.iterdir()] == [path.name]
+    with open_store(path) as store:
+        assert store.value("PRAGMA journal_mode") == "delete"
+
+
+def test_a_log_is_given_up_where_others_reach_the_file(path):
+    """A database that was made on one host only changes over when it is shared."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+    with open_store(path, shared=True) as store:
+        assert store.value("PRAGMA journal_mode") == "delete"
+        assert snapshots.latest(store, ACCOUNT).services == 1
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+def test_where_locks_do_not_work_nothing_is_made(path, monkeypatch, answer):
+    """If a second process gets the lock that is held, or never gets it, the place is refused."""
+    monkeypatch.setattr(files, "_try", lambda _trial: answer)
+    with (
+        pytest.raises(BadInput, match=r"File locks do not work in .*another file system"),
+        open_store(path, shared=True),
+    ):
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        ("/dev/sda / ext4 rw 0 0\n", False),
+        ("/dev/sda / ext4 rw 0 0\nserver:/x {place} nfs4 rw 0 0\n", True),
+        ("server:/x / nfs rw 0 0\n/dev/sda {place} ext4 rw 0 0\n", False),
+        ("server:/x {place}/below cifs rw 0 0\n/dev/sda / xfs rw 0 0\n", False),
+    ],
+)
+def test_a_network_file_system_is_recognised(path, monkeypatch, tmp_path, mounts, expected):
+    """The mount nearest to the database decides."""
+    table = tmp_path / "mounts"
+    table.write_text(mounts.format(place=tmp_path))
+    monkeypatch.setattr(files, "MOUNTS", table)
+    assert files.is_on_network(path) is expected
+
+
 def test_threads_share_one_connection(path):
     """Many threads that write at once lose nothing."""
     with open_store(path) as store:
-        snapshot_id = take_snapshot(store, finish=False)
+        snapshot = snapshots.begin(store, account_sid=ACCOUNT, source="live")
 
         def add(number):
-            views = [ServiceView(sid("IS", number), "v2", service(number), "x")]
-            snapshots.add_views(store, snapshot_id, ACCOUNT, views)
+            snapshots.add_items(store, snapshot, ACCOUNT, views(number))
 
         threads = [threading.Thread(target=add, args=(number,)) for number in range(32)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert snapshots.finish(store, snapshot_id).services == 32
+        assert snapshots.finish(store, snapshot, Examined()).services == 32
 
 
-CHANGES = [
-    "UPDATE chat_services SET payload = '{}'",
-    "UPDATE chat_services SET snapshot_id = 2",
-    "DELETE FROM chat_services",
-    "INSERT INTO chat_services SELECT snapshot_id, 'ISx', api, account_sid, '', '', '{}' FROM chat_services",
-    "INSERT OR REPLACE INTO chat_services SELECT * FROM chat_services",
-    "UPDATE chat_roles SET payload = '{}'",
-    "DELETE FROM chat_roles",
-    "UPDATE snapshots SET account_sid = 'ACx'",
-    "UPDATE snapshots SET completed_at = NULL",
-    "DELETE FROM snapshots",
-]
+FROZEN = {
+    "snapshots": [
+        "UPDATE items SET payload = '{}'",
+        "DELETE FROM items",
+        "INSERT OR REPLACE INTO items SELECT * FROM items",
+        "UPDATE snapshots SET account_sid = 'ACx'",
+        "UPDATE snapshots SET completed_at = NULL",
+        "DELETE FROM snapshots",
+    ],
+    "plans": [
+        "UPDATE plans SET target = 'new'",
+        "DELETE FROM plans",
+        "UPDATE plan_services SET target_sid = 'ISx'",
+        "DELETE FROM plan_rows",
+        "UPDATE plan_steps SET after = '{}'",
+        "INSERT OR REPLACE INTO plan_steps SELECT * FROM plan_steps",
+        "DELETE FROM step_needs",
+        "UPDATE findings SET verdict = 'exact'",
+    ],
+}
 
 
-@pytest.mark.parametrize("sql", CHANGES)
-def test_a_finished_snapshot_is_immutable(path, sql):
-    """Nobody changes a finished snapshot, not even with plain sqlite3."""
+@pytest.mark.parametrize(("owner", "sql"), [(owner, sql) for owner, each in FROZEN.items() for sql in each])
+def test_what_was_finished_is_immutable(path, owner, sql):
+    """Nobody changes a finished snapshot, or what was reviewed, not even with plain sqlite3."""
     with open_store(path) as store:
-        take_snapshot(store, 1)
+        make_plan(store, [(0, step("a")), (0, step("b", ["a"]))])
     before = dump(path)
-    with pytest.raises(sqlite3.IntegrityError, match="immutable once finished"):
+    with pytest.raises(sqlite3.IntegrityError, match=f"{owner} are immutable once finished"):
         run_sql(path, sql)
     assert dump(path) == before
 
 
-@pytest.mark.parametrize("sql", ["UPDATE plans SET target = 'new'", "DELETE FROM plans"])
-def test_the_head_of_a_finished_plan_is_immutable(path, sql):
-    """What was reviewed stays what it was, and for whom."""
-    with open_store(path) as store:
-        row = {
-            "snapshot_id": take_snapshot(store, 1),
-            "account_sid": ACCOUNT,
-            "target_account_sid": ACCOUNT,
-            "target": "same",
-            "created_at": "now",
-            "completed_at": "now",
-        }
-        with store.writing() as db:
-            db.table("plans").insert(row)
-    with pytest.raises(sqlite3.IntegrityError, match="plans are immutable once finished"):
-        run_sql(path, sql)
-
-
-def test_a_half_snapshot_does_not_count_and_is_cleared_away(path):
-    """What a killed export left is invisible, and the next export removes it."""
-    with open_store(path) as store:
-        take_snapshot(store, 1, 2)
-    with open_store(path) as store:
-        half = take_snapshot(store, 3, 4, finish=False)
-    with open_store(path) as store:
-        assert snapshots.latest(store).services == 2
-        with pytest.raises(BadInput, match=f"no snapshot {half}"):
-            snapshots.get(store, half)
-        take_snapshot(store, 5)
-        numbers = [found.sid for found in snapshots.services_of(store, snapshots.latest(store).id)]
-        assert numbers == [sid("IS", 5)]
-        assert store.value("SELECT count(*) FROM snapshots") == 2
-        assert store.value("SELECT count(DISTINCT snapshot_id) FROM chat_services") == 2
-
-
-def test_services_come_in_the_order_of_their_sids(path):
-    """A snapshot is read back whole and sorted, over as many chunks as it takes."""
-    with open_store(path) as store:
-        snapshot_id = take_snapshot(store, finish=False)
-        numbers = [(n * 7919) % 450 for n in range(450)]
-        views = [ServiceView(sid("IS", n), "v2", service(n), "x") for n in numbers]
-        snapshots.add_views(store, snapshot_id, ACCOUNT, views)
-        snapshots.finish(store, snapshot_id)
-        found = [(each.sid, each.v2) for each in snapshots.services_of(store, snapshot_id)]
-    assert found == [(sid("IS", n), service(n)) for n in range(450)]
-
-
-def test_the_digest_is_of_settings_only(path):
-    """Two snapshots have one digest exactly if their settings are equal: dates and addresses do not count."""
-
-    def digest(store, **changes):
-        snapshot_id = snapshots.begin(store, account_sid=ACCOUNT, source="live")
-        view = ServiceView(sid("IS", 1), "v2", service(1, **changes), "x")
-        snapshots.add_views(store, snapshot_id, ACCOUNT, [view])
-        return snapshots.finish(store, snapshot_id).digest
-
-    with open_store(path) as store:
-        first = digest(store)
-        same = [digest(store, **{key: "x"}) for key in ("date_created", "date_updated", "url", "links")]
-        other = [digest(store, friendly_name="x"), digest(store, sid=None), digest(store, new="x")]
-    assert set(same) == {first}
-    assert len({first, *other}) == 4
-
-
-def test_latest_is_of_the_account_that_is_asked_for(path):
-    """With several accounts in one database, each has its own latest snapshot."""
-    with open_store(path) as store:
-        with pytest.raises(BadInput, match="There is no snapshot in"):
-            snapshots.latest(store)
-        take_snapshot(store, 1)
-        with pytest.raises(BadInput, match="There is no snapshot of ACother"):
-            snapshots.latest_of(store, "ACother")
-        assert snapshots.latest_of(store, ACCOUNT).id == snapshots.latest(store).id
-
-
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_a_database_that_others_may_read_is_refused(tool, mode):
+def test_a_database_that_others_may_read_is_refused(path, mode):
     """A database with secrets in it that others may read is a refusal for safety that names the cure."""
-    assert tool("export").code == 0
-    tool.db.chmod(mode)
-    refused = tool("diff")
-    assert refused.code == 6
-    assert f"mode 0{mode:o}" in refused.err
-    assert "chmod 600" in refused.err
-    assert tool.rows("SELECT * FROM plans") == []
-
-
-def test_an_empty_file_becomes_private(tool):
-    """An empty file that others may read becomes a private database: there is nothing in it to hide yet."""
-    tool.db.touch(mode=0o644)
-    assert tool("export").code == 0
-    assert tool.db.stat().st_mode & 0o777 == 0o600
+    with open_store(path):
+        pass
+    path.chmod(mode)
+    with pytest.raises(SafetyRefusal, match=f"mode 0{mode:o}.*chmod 600"), open_store(path):
+        pass

@@ -1,0 +1,199 @@
+"""Plans: kept as they were reviewed, told apart by everything in them, one account's beside another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from stored import ACCOUNT, LOST, OTHER, make_plan, planned, row, sid, step, take_snapshot
+
+from mappings import Reason, Verdict
+from migrate.core.errors import BadInput
+from migrate.model.image import TargetImage
+from migrate.model.plan import ItemCount
+from migrate.store import plans
+from migrate.store.plans import VerifiedService
+
+FULL = planned(
+    1,
+    counterparts={"RL1": "RL9"},
+    refused=frozenset({"onUserAdded"}),
+    rows=(
+        row(value={"a": ["\ud83d", None, 1.5]}, reasons=(LOST, Reason("x", "X", "Y."))),
+        row(
+            source="r",
+            resource="roles",
+            target="p",
+            item_sid="RL1",
+            step="k",
+            change=True,
+            verdict=Verdict.LOSSY,
+        ),
+    ),
+    receivers={"post": [1]},
+    items={"channels": ItemCount(5, 3, {"private": 2})},
+)
+
+
+def test_a_service_comes_back_as_it_was_reviewed(store):
+    """Image, rows with their reasons, counterparts and counts are the same, whatever letters they hold."""
+    plan = make_plan(store, [], services=[FULL])
+    assert plans.service(store, plan.number, sid(1)) == FULL
+    with pytest.raises(BadInput, match="is not in plan"):
+        plans.service(store, plan.number, sid(2))
+
+
+def test_services_come_in_order_over_many_batches(store):
+    """All of them, or those that are asked for, sorted by their source SIDs."""
+    plan = make_plan(store, [], services=[planned(number) for number in reversed(range(450))])
+    assert [each.source_sid for each in plans.services(store, plan.number)] == [sid(n) for n in range(450)]
+    some = frozenset(sid(number) for number in range(100, 500))
+    found = [each.source_sid for each in plans.services(store, plan.number, only=some)]
+    assert found == [sid(number) for number in range(100, 450)]
+
+
+def test_the_head_counts_what_is_in_it(store):
+    """Services, changes, steps and verdicts are those that were added."""
+    gone = planned(2, image=TargetImage(sid(2), False, {}, "2026"), rows=())
+    plan = make_plan(store, [(0, step("a")), (0, step("b"))], services=[planned(1), gone], colour="red")
+    assert (plan.services, plan.services_to_change, plan.services_missing) == (2, 1, 1)
+    assert (plan.changes, plan.steps, plan.verdicts) == (1, 2, {"dropped": 1, "exact": 1})
+    assert (plan.options, plan.target, plan.offline) == ({"colour": "red"}, "same", False)
+    assert list(plans.source_sids_to_change(store, plan.number)) == [sid(1)]
+
+
+def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):
+    """A phase's steps keep the order in which they were added, from call to call; needs come with them."""
+    monkeypatch.setattr("migrate.store.steps.BATCH", 2)
+    number = plans.begin(
+        store,
+        snapshot=take_snapshot(store, 1),
+        target="same",
+        target_account_sid=ACCOUNT,
+        offline=False,
+        options={},
+    )
+    later = [step("z", ["b", "a"]), step("y", service=2), step("x")]
+    plans.add_steps(store, number, ACCOUNT, ((1, each) for each in later))
+    plans.add_steps(store, number, ACCOUNT, [(0, step("b")), (1, step("w"))])
+    assert [each.key for each in plans.steps(store, number)] == ["b", "z", "y", "x", "w"]
+    assert [each.key for each in plans.steps(store, number, sid(2))] == ["y"]
+    assert plans.step(store, number, "z") == step("z", ["a", "b"])
+    assert (plans.step_count(store, number), plans.step_count(store, number, sid(2))) == (5, 1)
+    with pytest.raises(BadInput, match="no step nowhere"):
+        plans.step(store, number, "nowhere")
+
+
+STEP = step("a")
+
+
+def ids_of(store, snapshot, services=(FULL,), steps=((0, STEP),), **options):
+    """The id of a plan of these."""
+    return make_plan(store, steps, snapshot=snapshot, services=list(services), **options).id
+
+
+def test_plans_that_differ_in_anything_have_different_ids(store):
+    """Rows, images, counterparts, refusals, steps and their order, needs, options, accounts: each counts."""
+    snapshot = take_snapshot(store, 1)
+    image = FULL.image
+    services = [
+        planned(1),
+        replace(FULL, image=replace(image, payloads={"settings": {"a": 2}})),
+        replace(FULL, counterparts={}),
+        replace(FULL, refused=frozenset()),
+        replace(FULL, target_sid="IS9"),
+        replace(FULL, rows=FULL.rows[::-1]),
+        replace(FULL, rows=(replace(FULL.rows[0], reasons=(LOST,)), FULL.rows[1])),
+        replace(FULL, items={}),
+    ]
+    steps = [
+        [],
+        [(0, step("b"))],
+        [(0, step("a", ["x"]))],
+        [(0, step("a", after={"a": 3}))],
+        [(0, step("a")), (0, step("b"))],
+        [(1, step("a")), (0, step("b"))],
+    ]
+    found = {ids_of(store, snapshot)}
+    found |= {ids_of(store, snapshot, [service]) for service in services}
+    found |= {ids_of(store, snapshot, steps=each) for each in steps}
+    found |= {ids_of(store, snapshot, clear=True), ids_of(store, snapshot, target_account_sid=OTHER)}
+    found |= {ids_of(store, take_snapshot(store, 2))}
+    assert len(found) == 1 + 8 + 6 + 2 + 1
+
+
+def test_a_plan_of_the_same_things_has_the_same_id(store):
+    """Dates and addresses in an image, when it was read, and the order in which roles were listed do not count."""
+    snapshot = take_snapshot(store, 1)
+    roles = [{"sid": "RL1", "url": "x"}, {"sid": "RL2"}]
+    first = replace(FULL, image=replace(FULL.image, payloads={"roles": {"roles": roles}}))
+    second = replace(
+        FULL,
+        image=replace(
+            FULL.image, payloads={"roles": {"roles": roles[::-1], "date_updated": "y"}}, read_at="later"
+        ),
+    )
+    assert ids_of(store, snapshot, [first]) == ids_of(store, snapshot, [second])
+
+
+def test_a_plan_is_found_by_the_beginning_of_its_id(store):
+    """Eight letters are enough if they fit one plan; another account's plans are not looked at."""
+    plan = make_plan(store, [])
+    assert plans.get(store, ACCOUNT, plan.id[:8]) == plan
+    assert plans.get(store, None, plan.id) == plan
+    for account, prefix in ((ACCOUNT, plan.id[:7]), (ACCOUNT, "********"), (OTHER, plan.id)):
+        with pytest.raises(BadInput, match="There is no plan"):
+            plans.get(store, account, prefix)
+
+
+def test_latest_is_of_the_account_that_is_asked_for(store):
+    """Each account has its own latest plan; a half plan does not count, and the next one of its account removes it."""
+    with pytest.raises(BadInput, match="no plan for"):
+        plans.latest(store, ACCOUNT)
+    mine = make_plan(store, [])
+    theirs = make_plan(store, [], snapshot=take_snapshot(store, 1, account=OTHER))
+    assert (plans.latest(store, ACCOUNT), plans.latest(store, OTHER)) == (mine, theirs)
+    assert plans.find_latest(store, None) == theirs
+    options = {"target": "same", "target_account_sid": ACCOUNT, "offline": True, "options": {}}
+    half = plans.begin(store, snapshot=take_snapshot(store, 1), **options)
+    plans.add_service(store, half, ACCOUNT, [FULL], masked=lambda row: row)
+    plans.add_steps(store, half, ACCOUNT, [(0, step("a", ["b"]))])
+    assert plans.latest(store, ACCOUNT) == mine
+    plans.begin(store, snapshot=take_snapshot(store, 1), **options)
+    for table in ("plan_services", "plan_rows", "findings", "plan_steps", "step_needs"):
+        assert store.value(f"SELECT count(*) FROM {table} WHERE plan = {half}") == 0  # noqa: S608 - our own names
+
+
+def test_what_verify_has_seen_is_kept_beside_the_rows(store):
+    """A later reading replaces an earlier one; the newest comparison is told with its count."""
+    plan = make_plan(store, [])
+    assert plans.last_verification(store, plan) is None
+    seen = VerifiedService(sid(1), True, (None, {"a": 1}))
+    plans.save_verified(store, plan, [VerifiedService(sid(1), False, ()), VerifiedService(sid(2), False, ())])
+    plans.save_verified(store, plan, [seen])
+    assert plans.verified(store, plan.number, [sid(1), sid(3)]) == {sid(1): seen}
+    plans.note_verified(store, plan, 5)
+    plans.note_verified(store, plan, 0)
+    assert plans.last_verification(store, plan).differences == 0
+
+
+def test_findings_are_masked_and_of_what_changes_or_needs_a_person(store):
+    """People find one row per such field, with the causes, and no secret."""
+    rows = (
+        row(),
+        row(source="quiet", verdict=Verdict.EXACT),
+        row(source="url", change=True, verdict=Verdict.EXACT),
+    )
+    snapshot = take_snapshot(store, 1)
+    number = plans.begin(
+        store, snapshot=snapshot, target="same", target_account_sid=ACCOUNT, offline=False, options={}
+    )
+    hidden = [planned(1, rows=rows)]
+    plans.add_service(store, number, ACCOUNT, hidden, masked=lambda row: replace(row, value="***"))
+    found = store.rows("SELECT source, value, change, verdict, reason, cause FROM findings ORDER BY id")
+    assert [tuple(each.values()) for each in found] == [
+        ("limits.members", '"***"', 0, "dropped", "Conversations has no such limit.", "limit_lost"),
+        ("url", '"***"', 1, "exact", "Conversations has no such limit.", "limit_lost"),
+    ]
+    assert plans.finish(store, number).changes == 1
+    assert plans.service(store, number, sid(1)).rows == rows
