@@ -217,7 +217,9 @@ def _update_service(call: Call) -> Answer:
 
 def delete_service(call: Call) -> Answer:
     """Delete the service in both APIs: it is one object."""
-    sid = call.service().sid
+    service = call.service()
+    sid = service.sid
+    call.past.bury(call.account.sid, service)
     del call.account.services[sid]
     if call.account.configuration["default_chat_service_sid"] == sid:
         call.account.configuration["default_chat_service_sid"] = None

@@ -85,6 +85,18 @@ def test_roles_services_and_channels_lag_too(open_sim):
     assert shown["friendly_name"] != "Renamed" == service.chat["friendly_name"]
 
 
+def test_what_was_deleted_is_still_read(open_sim):
+    """A deleted service or role is found by its SID for a while, cannot be written, and then is gone."""
+    caller = open_sim(uneven=Unevenness(reads_lag=LAG))
+    service, other, *_ = caller.sim.world.first.services
+    role = caller.sim.world.service(service).role_named("service admin").sid
+    for path in (f"/v1/Services/{service}/Roles/{role}", f"/v1/Services/{other}"):
+        assert caller.conv(path, method="DELETE").status_code == 204
+        assert caller.conv(path).status_code == 200
+        assert caller.conv(path, method="DELETE").status_code == 404
+        wait_for(lambda path=path: caller.conv(path).status_code, 404)
+
+
 def test_only_a_share_of_the_reads_lags(open_sim):
     """With a share, some reads are old and some are new, drawn by the seed."""
     caller = open_sim(uneven=Unevenness(reads_lag=30, lag_share=0.5, seed=3))
