@@ -204,6 +204,7 @@ class Simulator:
         for timer, request in self._late.items():
             timer.cancel()
             self._process(request)
+        self._late.clear()
 
     # -- what a user of the simulator sees ------------------------------------------------------------------
 

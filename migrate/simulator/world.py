@@ -210,7 +210,7 @@ class Account:
         owner_sid: the parent account; None: it is the parent.
         status: `active`, `suspended` or `closed`.
         chat_only: SIDs of services that Conversations does not have.
-        seeded: the seed's answer to "which services?", until somebody looks: (seed, number, services, …).
+        seeded: from what its services are drawn when somebody first looks; None: they are not drawn.
     """
 
     sid: str

@@ -81,6 +81,9 @@ def test_roles_services_and_channels_lag_too(open_sim):
         assert caller.chat(path).json() == before
     caller.chat(f"/v3/Services/{service.sid}/Channels/{channel}", {"Type": "private"})
     assert caller.chat(f"/v2/Services/{service.sid}/Channels/{channel}").json()["type"] == "public"
+    listed = caller.chat(f"/v2/Services/{service.sid}/Channels?Type=public").json()["channels"]
+    assert {(one["sid"], one["type"]) for one in listed} >= {(channel, "public")}
+    assert caller.conv(f"/v1/Services/{service.sid}/Conversations").json()["conversations"] == []
     shown = caller.chat("/v2/Services").json()["services"][0]
     assert shown["friendly_name"] != "Renamed" == service.chat["friendly_name"]
 
