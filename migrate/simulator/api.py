@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from migrate.simulator.forms import (
@@ -24,10 +24,12 @@ from migrate.simulator.forms import (
     parse_update,
     text,
 )
+from migrate.simulator.shelves import Shelf
 from migrate.simulator.uneven import EVEN, Past, kept
 from migrate.simulator.world import Account, Service, World
 
 Json = Any
+T = TypeVar("T")
 
 HOSTS = {
     "chat": "https://chat.twilio.com",
@@ -174,9 +176,14 @@ class Call(NamedTuple):
         """Return the refusal of a resource that does not exist, or is another account's."""
         return ApiError(404, 20404, f"The requested resource {self.request.path} was not found")
 
+    def find(self, owner_sid: str, shelf: Shelf[T], sid: str) -> T | None:
+        """Return the owner's thing of that SID; None: it is not there, and a read doesn't see that it was."""
+        reading = self.request.method == "GET"
+        return shelf.get(sid) or (self.past.deleted(owner_sid, sid) if reading else None)
+
     def service(self) -> Service:
         """Return the service that the path names, as it is, to be shown or changed."""
-        service = self.account.services.get(self.sids[0])
+        service = self.find(self.account.sid, self.account.services, self.sids[0])
         if service is None or self.past.is_missing(service.sid):
             raise self.not_found()
         if self.request.api == "conversations" and service.sid in self.account.chat_only:

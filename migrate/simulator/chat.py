@@ -27,7 +27,7 @@ from migrate.simulator.forms import (
 from migrate.simulator.pages import Listing, page
 from migrate.simulator.roles import chat_vocabulary, check_default_role, role_routes
 from migrate.simulator.shelves import Channel
-from migrate.simulator.users import UserView, empty, find_channel
+from migrate.simulator.users import UserView, empty, find_channel, shown_type
 from migrate.simulator.world import Service
 
 Json = Any
@@ -217,7 +217,9 @@ def _update_service(call: Call) -> Answer:
 
 def delete_service(call: Call) -> Answer:
     """Delete the service in both APIs: it is one object."""
-    sid = call.service().sid
+    service = call.service()
+    sid = service.sid
+    call.past.bury(call.account.sid, service)
     del call.account.services[sid]
     if call.account.configuration["default_chat_service_sid"] == sid:
         call.account.configuration["default_chat_service_sid"] = None
@@ -254,7 +256,7 @@ def _list_channels(call: Call) -> Answer:
     types = parse_form(query, call.request.query).get("Type", ["public"])
     channels, show = service.channels, partial(_show_channel, call, service)
     every = channels.complete and len(types) == 2
-    wanted = None if every else lambda place: channels.type_at(place) in types
+    wanted = None if every else lambda place: shown_type(call, channels, place) in types
     return page(call, Listing("channels", query, channels, show, wanted))
 
 

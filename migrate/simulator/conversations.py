@@ -31,7 +31,7 @@ from migrate.simulator.forms import (
 from migrate.simulator.pages import Listing, page
 from migrate.simulator.roles import CONVERSATIONS, check_default_role, role_routes
 from migrate.simulator.shelves import Channel
-from migrate.simulator.users import UserView, empty, find_channel
+from migrate.simulator.users import UserView, empty, find_channel, shown_type
 from migrate.simulator.world import Account, Service
 
 Json = Any
@@ -285,7 +285,7 @@ def _list_conversations(call: Call) -> Answer:
     dated = "StartDate" in asked or "EndDate" in asked
 
     def wanted(place: int) -> bool:
-        if channels.type_at(place) != "private" or asked.get("State", "active") != "active":
+        if shown_type(call, channels, place) != "private" or asked.get("State", "active") != "active":
             return False
         channel = channels.at(place) if dated else None
         # Dates in one format compare as text; a bare day stands before its own moments.

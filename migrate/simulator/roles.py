@@ -111,7 +111,7 @@ class RoleOperations:
 
     def _find(self, call: Call) -> tuple[Service, Role]:
         service = call.service()
-        role = service.roles.get(call.sids[1])
+        role = call.find(service.sid, service.roles, call.sids[1])
         if role is None or call.past.is_missing(role.sid):
             raise call.not_found()
         return service, role
@@ -161,6 +161,7 @@ class RoleOperations:
         service, role = self._find(call)
         if role.sid in {service.chat[setting] for setting in words.DEFAULT_ROLE_SETTINGS}:
             raise bad_request(f"Role {role.sid} is a default role of the service")
+        call.past.bury(service.sid, role)
         del service.roles[role.sid]
         return Answer(204)
 

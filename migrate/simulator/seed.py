@@ -8,7 +8,7 @@ from typing import Any
 
 from migrate.simulator.archetypes import ARCHETYPES, Archetype, Flavour
 from migrate.simulator.shelves import Channels
-from migrate.simulator.world import Account, Service, World, add_default_roles, make_sid
+from migrate.simulator.world import Account, Service, World, add_default_roles, dice, make_sid
 
 FIRST_DAY = datetime(2018, 3, 5, 9, 30, tzinfo=timezone.utc)
 LIFETIME_DAYS = 1500
@@ -74,7 +74,7 @@ def _service_sid(account: Account, seed: int, number: int) -> str:
 
 def _service(account: Account, recipe: dict[str, Any], number: int) -> Service:
     seed = recipe["seed"]
-    chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a rehearsal wants to be repeated
+    chance = dice(f"{seed}/{number}")
     name, host, archetype = _choose(number, chance)
     created = FIRST_DAY + timedelta(days=chance.randrange(LIFETIME_DAYS), seconds=number)
     updated = created + timedelta(days=chance.randrange(LIFETIME_DAYS))

@@ -204,6 +204,7 @@ class Simulator:
         for timer, request in self._late.items():
             timer.cancel()
             self._process(request)
+        self._late.clear()
 
     # -- what a user of the simulator sees ------------------------------------------------------------------
 
@@ -257,7 +258,7 @@ class Simulator:
 
     @contextmanager
     def locked(self) -> Iterator[World]:
-        """Hold all requests up, for a look at the world or an edit by a second hand; then save."""
+        """Hold all requests up, for a look at the world or an edit by a second hand, seen at once; then save."""
         with self._lock:
             yield self.world
             if self._state:

@@ -120,7 +120,7 @@ class Channels(MutableMapping[str, Channel]):
         public_share: the share of the drawn ones that are public, 0 to 1.
     """
 
-    def __init__(self, service_sid: str, drawn: int = 0, public_share: float = 0.75) -> None:
+    def __init__(self, service_sid: str = "", drawn: int = 0, public_share: float = 0.75) -> None:
         self._drawn = drawn
         self._share = public_share
         digest = hashlib.blake2b(service_sid.encode(), digest_size=16).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import random
 import re
 import time
 from collections import deque
@@ -11,11 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from migrate.simulator.world import dice
+
 Json = Any
-T = TypeVar("T")
+
+
+class HasSid(Protocol):
+    """Anything that a SID names."""
+
+    @property
+    def sid(self) -> str:
+        """The SID."""
+
+
+T = TypeVar("T", bound=HasSid)
 
 VALUES = frozenset({"trimmed", "default_text", "slash", "order"})
 ODD_DATES = ("1970-01-01T00:00:00Z", "2038-01-19T03:14:07Z", "2099-12-31T23:59:59Z", "2016-02-29T12:00:00Z")
@@ -29,7 +40,8 @@ class Unevenness:
 
     Attributes:
         seed: of whatever is drawn below.
-        reads_lag: GETs show the values of so long ago (of the creation, if that was later).
+        reads_lag: GETs show the values of so long ago (of the creation, if that was later); a service or a role
+            that was deleted since then is still found by its SID.
         lists_lag: what was created is missing from lists for so long; a new service's list of roles is empty.
         lag_share: the share of reads that lag at all, 0 to 1; the others are up to date.
         late_effects: a write takes effect so long after its answer was lost, by a fault (a reset, a silence, a
@@ -107,9 +119,10 @@ class Past:
     def __init__(self, uneven: Unevenness) -> None:
         self.uneven = uneven
         self._started = time.monotonic()
-        self._chance = random.Random(uneven.seed)  # noqa: S311 - a rehearsal wants to be repeated
+        self._chance = dice(uneven.seed)
         self._born: dict[str, float] = {}
         self._before: dict[str, deque[tuple[float, Any]]] = {}
+        self._deleted: dict[tuple[str, str], tuple[float, Any]] = {}
         self._missed: dict[str, float] = {}
         self._second, self._date = 0, ""
         self._remembers = bool(uneven.lists_lag or uneven.new_missing)
@@ -138,6 +151,11 @@ class Past:
         while time.monotonic() - kept[0][0] > self.uneven.reads_lag:
             kept.popleft()
 
+    def bury(self, owner_sid: str, thing: Any) -> None:
+        """Note that a thing of this owner was deleted now."""
+        if self.uneven.reads_lag:
+            self._deleted[owner_sid, thing.sid] = (time.monotonic(), thing)
+
     # -- what is seen --------------------------------------------------------------------------------------
 
     def lags(self) -> bool:
@@ -149,9 +167,14 @@ class Past:
         if not self._before:
             return thing
         horizon = time.monotonic() - self.uneven.reads_lag
-        kept = self._before.get(thing.sid, ())  # type: ignore[attr-defined]
+        kept = self._before.get(thing.sid, ())
         older = next((before for changed, before in kept if changed > horizon), None)
         return older if older is not None and self.lags() else thing
+
+    def deleted(self, owner_sid: str, sid: str) -> Any | None:
+        """Return what its owner had so lately that a read still finds it, or None."""
+        gone, thing = self._deleted.get((owner_sid, sid), (0.0, None))
+        return thing if thing and time.monotonic() - gone < self.uneven.reads_lag and self.lags() else None
 
     def unlisted(self) -> frozenset[str]:
         """Return the SIDs that one list does not show yet."""

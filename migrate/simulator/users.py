@@ -11,7 +11,7 @@ from migrate.simulator.api import Answer, Call, Route, page_query
 from migrate.simulator.forms import ApiError, Form, Param, json_text, parse_form, put, sid, text
 from migrate.simulator.pages import Listing, page
 from migrate.simulator.roles import check_default_role
-from migrate.simulator.shelves import Channel, Shelf
+from migrate.simulator.shelves import Channel, Channels, Shelf
 from migrate.simulator.world import Service, User
 
 Json = Any
@@ -136,6 +136,14 @@ def empty(path: str, most: int, find: Callable[[Call], object], unscoped: bool =
         return page(call, Listing(key, query, nothing, dict, usual_size=min(most, 50)))
 
     return Route("GET", path, answer, query=query, unscoped=unscoped)
+
+
+def shown_type(call: Call, channels: Channels, place: int) -> str | None:
+    """Return the type of the channel at the place as a list sees it; None: there is none."""
+    if not call.past.uneven.reads_lag:
+        return channels.type_at(place)
+    channel = channels.at(place)
+    return call.past.seen(channel).type if channel else None
 
 
 def find_channel(call: Call) -> Channel:

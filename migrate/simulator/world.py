@@ -8,6 +8,7 @@ documented, so a service holds those once per API.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -24,6 +25,11 @@ def make_sid(prefix: str, *parts: object) -> str:
     """Return the SID that belongs to these parts: always the same one."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=16)
     return prefix + digest.hexdigest()
+
+
+def dice(seed: object) -> random.Random:
+    """Return what draws the same for the same seed."""
+    return random.Random(str(seed))  # noqa: S311 - a rehearsal wants to be repeated
 
 
 def now() -> str:
@@ -144,11 +150,7 @@ class Service:
     conversations_notifications: dict[str, Json] = field(default_factory=new_conversations_notifications)
     roles: Shelf[Role] = field(default_factory=Shelf)
     users: Shelf[User] = field(default_factory=Shelf)
-    channels: Channels = field(default=None)  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        if self.channels is None:
-            self.channels = Channels(self.sid)
+    channels: Channels = field(default_factory=Channels)
 
     def settings(self) -> dict[str, Json]:
         """Return the service as JSON, without its channels; it shares what it holds with the service."""
@@ -208,7 +210,7 @@ class Account:
         owner_sid: the parent account; None: it is the parent.
         status: `active`, `suspended` or `closed`.
         chat_only: SIDs of services that Conversations does not have.
-        seeded: the seed's answer to "which services?", until somebody looks: (seed, number, services, …).
+        seeded: from what its services are drawn when somebody first looks; None: they are not drawn.
     """
 
     sid: str

@@ -14,8 +14,10 @@ import requests
 
 from migrate.simulator import Fault, Unevenness
 
-LAG = 0.6
-"""Seconds: long enough for the requests between two looks, on a busy machine too."""
+LONG, SHORT = 60, 0.2
+"""Seconds: a lag that no test outlives, and one that every test can wait for."""
+
+LAGS = pytest.mark.parametrize("lag", [LONG, SHORT])
 
 
 def first(caller):
@@ -36,6 +38,14 @@ def wait_for(look, wanted):
         time.sleep(0.02)
 
 
+def lagging(lag, look, now, later):
+    """Check that it shows the one as long as the lag lasts, and then the other."""
+    if lag == LONG:
+        assert look() == now
+    else:
+        wait_for(look, later)
+
+
 def test_nothing_is_uneven_by_default():
     """Every switch is off in a simulator that nobody told otherwise."""
     assert Unevenness() == Unevenness(reads_lag=0, values=frozenset(), webhook_stores=2, drip_path=None)
@@ -48,10 +58,11 @@ def test_unevenness_that_makes_no_sense(options):
         Unevenness(**options)
 
 
+@LAGS
 @pytest.mark.parametrize("resource", ["", "/Notifications", "/Webhooks"])
-def test_reads_that_lag(open_sim, resource):
+def test_reads_that_lag(open_sim, resource, lag):
     """A write is answered with the new value, a read shows the old one for a while, then the new one."""
-    caller = open_sim(uneven=Unevenness(reads_lag=LAG))
+    caller = open_sim(uneven=Unevenness(reads_lag=lag))
     path = f"/v1/Services/{first(caller).sid}/Configuration{resource}"
     key, name = {
         "": ("reachability_enabled", "ReachabilityEnabled"),
@@ -62,8 +73,7 @@ def test_reads_that_lag(open_sim, resource):
     form = {name: "https://example.com/new" if resource == "/Webhooks" else str(not before).lower()}
     after = caller.conv(path, form).json()[key]
     assert after != before
-    assert caller.conv(path).json()[key] == before
-    wait_for(lambda: caller.conv(path).json()[key], after)
+    lagging(lag, lambda: caller.conv(path).json()[key], before, after)
 
 
 def test_roles_services_and_channels_lag_too(open_sim):
@@ -81,8 +91,23 @@ def test_roles_services_and_channels_lag_too(open_sim):
         assert caller.chat(path).json() == before
     caller.chat(f"/v3/Services/{service.sid}/Channels/{channel}", {"Type": "private"})
     assert caller.chat(f"/v2/Services/{service.sid}/Channels/{channel}").json()["type"] == "public"
+    listed = caller.chat(f"/v2/Services/{service.sid}/Channels?Type=public").json()["channels"]
+    assert {(one["sid"], one["type"]) for one in listed} >= {(channel, "public")}
+    assert caller.conv(f"/v1/Services/{service.sid}/Conversations").json()["conversations"] == []
     shown = caller.chat("/v2/Services").json()["services"][0]
     assert shown["friendly_name"] != "Renamed" == service.chat["friendly_name"]
+
+
+@LAGS
+def test_what_was_deleted_is_still_read(open_sim, lag):
+    """A deleted service or role is found by its SID for a while, cannot be written, and then is gone."""
+    caller = open_sim(uneven=Unevenness(reads_lag=lag))
+    service, other, *_ = caller.sim.world.first.services
+    role = caller.sim.world.service(service).role_named("service admin").sid
+    for path in (f"/v1/Services/{service}/Roles/{role}", f"/v1/Services/{other}"):
+        assert caller.conv(path, method="DELETE").status_code == 204
+        assert caller.conv(path, method="DELETE").status_code == 404
+        lagging(lag, lambda path=path: caller.conv(path).status_code, 200, 404)
 
 
 def test_only_a_share_of_the_reads_lags(open_sim):
@@ -94,9 +119,10 @@ def test_only_a_share_of_the_reads_lags(open_sim):
     assert sounds == {"chime", "new"}
 
 
-def test_lists_that_lag(open_sim):
+@LAGS
+def test_lists_that_lag(open_sim, lag):
     """What was created is found by its SID at once, and listed later; so are the roles of a new service."""
-    caller = open_sim(services=2, uneven=Unevenness(lists_lag=LAG))
+    caller = open_sim(services=2, uneven=Unevenness(lists_lag=lag))
     sid = create(caller)
     role = {"FriendlyName": "r", "Type": "service", "Permission": "joinConversation"}
     old = first(caller).sid
@@ -105,30 +131,29 @@ def test_lists_that_lag(open_sim):
     def listed(path, key):
         return len(caller.conv(path).json()[key])
 
-    assert (listed("/v1/Services", "services"), listed(f"/v1/Services/{old}/Roles", "roles")) == (2, 4)
-    assert listed(f"/v1/Services/{sid}/Roles", "roles") == 0
     assert caller.conv(f"/v1/Services/{sid}").status_code == 200
     assert caller.conv(f"/v1/Services/{old}/Roles/{role_sid}").status_code == 200
-    wait_for(lambda: listed("/v1/Services", "services"), 3)
-    wait_for(lambda: listed(f"/v1/Services/{sid}/Roles", "roles"), 4)
-    wait_for(lambda: listed(f"/v1/Services/{old}/Roles", "roles"), 5)
+    lagging(lag, lambda: listed("/v1/Services", "services"), 2, 3)
+    lagging(lag, lambda: listed(f"/v1/Services/{sid}/Roles", "roles"), 0, 4)
+    lagging(lag, lambda: listed(f"/v1/Services/{old}/Roles", "roles"), 4, 5)
 
 
+@LAGS
 @pytest.mark.parametrize("kind", ["reset_after", "timeout_after", "500_after", "503_after"])
-def test_effects_that_come_after_a_lost_answer(open_sim, kind):
+def test_effects_that_come_after_a_lost_answer(open_sim, kind, lag):
     """A write whose answer a fault took away takes effect later, once."""
-    caller = open_sim(services=1, uneven=Unevenness(late_effects=LAG))
+    caller = open_sim(services=1, uneven=Unevenness(late_effects=lag))
     caller.sim.inject(Fault(kind, method="POST", seconds=0.01))
     with suppress(requests.ConnectionError):
         assert caller.conv("/v1/Services", {"FriendlyName": "Late"}).status_code >= 500
-    assert len(caller.sim.world.first.services) == 1
-    wait_for(lambda: len(caller.sim.world.first.services), 2)
+    lagging(lag, lambda: len(caller.sim.world.first.services), 1, 2)
     assert caller.sim.requests[0].processed
 
 
-def test_effects_of_a_client_that_leaves(open_sim):
+@LAGS
+def test_effects_of_a_client_that_leaves(open_sim, lag):
     """A write whose sender closes the connection right away takes effect later, once."""
-    caller = open_sim(services=1, uneven=Unevenness(late_effects=LAG))
+    caller = open_sim(services=1, uneven=Unevenness(late_effects=lag))
     host, port = caller.sim.url.removeprefix("http://").split(":")
     token = b64encode(f"{caller.sim.account_sid}:{caller.sim.auth_token}".encode()).decode()
     with socket.create_connection((host, int(port))) as client:
@@ -138,8 +163,7 @@ def test_effects_of_a_client_that_leaves(open_sim):
             + b"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 17\r\n\r\nFriendlyName=Late"
         )
     wait_for(lambda: len(caller.sim.requests), 1)
-    assert len(caller.sim.world.first.services) == 1
-    wait_for(lambda: len(caller.sim.world.first.services), 2)
+    lagging(lag, lambda: len(caller.sim.world.first.services), 1, 2)
     assert caller.sim.requests[0].status is None
 
 
@@ -152,22 +176,22 @@ def test_late_effects_that_are_under_way_at_the_end(open_sim):
     assert len(caller.sim.world.first.services) == 2
 
 
-def test_what_was_just_created_can_be_missing(open_sim):
+@LAGS
+def test_what_was_just_created_can_be_missing(open_sim, lag):
     """A new service answers 404 for a while, to reads and to writes, and then is there."""
-    caller = open_sim(uneven=Unevenness(new_missing=LAG))
+    caller = open_sim(uneven=Unevenness(new_missing=lag))
     path = f"/v1/Services/{create(caller)}/Configuration"
-    assert caller.conv(path).status_code == 404
-    assert caller.conv(path, {"ReachabilityEnabled": "true"}).status_code == 404
-    wait_for(lambda: caller.conv(path).status_code, 200)
+    lagging(lag, lambda: caller.conv(path).status_code, 404, 200)
+    lagging(lag, lambda: caller.conv(path, {"ReachabilityEnabled": "true"}).status_code, 404, 200)
 
 
-def test_a_404_that_passes(open_sim):
+@LAGS
+def test_a_404_that_passes(open_sim, lag):
     """Paths of a pattern answer 404 for a while after they were first asked for; others don't."""
-    caller = open_sim(uneven=Unevenness(missing_path="/Users$", missing_seconds=LAG))
+    caller = open_sim(uneven=Unevenness(missing_path="/Users$", missing_seconds=lag))
     sid = first(caller).sid
-    assert caller.conv(f"/v1/Services/{sid}/Users").status_code == 404
+    lagging(lag, lambda: caller.conv(f"/v1/Services/{sid}/Users").status_code, 404, 200)
     assert caller.conv(f"/v1/Services/{sid}").status_code == 200
-    wait_for(lambda: caller.conv(f"/v1/Services/{sid}/Users").status_code, 200)
 
 
 def test_values_that_come_back_changed(open_sim):
