@@ -118,49 +118,35 @@ class Page:
             return
         steps = count(sum(group.count for group in met), "step")
         yield Heading(text(f"{KINDS[self.report.kind].troubles}: {steps}"), anchor="troubles")
-        room = 5
-        for place, group in enumerate(met[:groups]):
-            shown = (
-                group.steps
-                if groups is None
-                else group.steps[: max(1, room - (len(met[:groups]) - place - 1))]
+        told = met[:groups]
+        # One example of each cause, and the rest of five of the most frequent one.
+        most = FEW if self.view.full else FEW + 1 - len(told)
+        for place, group in enumerate(told):
+            shown = group.steps[: most if self.view.full or not place else 1]
+            error = _error(shown[0])
+            said = error_facts(error)
+            what = (f" ({said})" if said else "", f" {visible(error.advice)}" if error.advice else "")
+            yield self._steps(
+                "manual", group, what, [(_place(one), Span(f": {_said(one)}")) for one in shown]
             )
-            room -= len(shown)
-            yield self._trouble(group, shown)
-        yield from _more(len(met) - len(met[:groups]), "cause")
-
-    def _trouble(self, group: StepGroup, shown: Sequence[StepExample]) -> Card:
-        step = group.steps[0].step
-        error = step.error or StepError(_NO_MESSAGE.get(step.state, ""))
-        said = error_facts(error)
-        head = (
-            Span(spoken(step.state.value), step.state.value),
-            Span(
-                f" {step.action} {step.resource}"
-                + (f" ({said})" if said else "")
-                + f": {_size(group, 'step')}."
-            ),
-            Span(f" {visible(error.advice)}" if error.advice else ""),
-        )
-        told = Bullets([_example(one) for one in shown])
-        return Card("manual", (Prose(head), told), Places(group.numbers, ()))
+        yield from _more(len(met) - len(told), "cause")
 
     def _altered(self, groups: int | None = None) -> Iterator[Block]:
         met = list(self.found.altered.values())
-        if not met:
-            return
-        yield Heading(text("Twilio holds another value than was sent"), anchor="altered")
+        if met:
+            yield Heading(text("Twilio holds another value than was sent"), anchor="altered")
         for group in met[:groups]:
             shown = group.steps if self.view.full else group.steps[:2]
-            step = shown[0].step
-            head = (
-                Span("altered", "altered"),
-                Span(f" {step.action} {step.resource}: {_size(group, 'step')}."),
-            )
-            yield Card(
-                "lossy", (Prose(head), Bullets([_held(one) for one in shown])), Places(group.numbers, ())
-            )
+            held = [(_place(one), Span(f": {held_text(one.step)}")) for one in shown]
+            yield self._steps("lossy", group, ("", ""), held)
         yield from _more(len(met) - len(met[:groups]), "setting")
+
+    def _steps(self, level: str, group: StepGroup, what: tuple[str, str], told: Sequence[Inline]) -> Card:
+        """Tell of steps that came to the same: what and how many, and the first few in full."""
+        step = group.steps[0].step
+        name = f" {step.action} {step.resource}{what[0]}: {_size(group, 'step')}.{what[1]}"
+        head = (Span(spoken(step.state.value), step.state.value), Span(name))
+        return Card(level, (Prose(head), Bullets(told)), self._shown(group))
 
     def _missing(self) -> Iterator[Block]:
         missing = self.found.missing
@@ -246,7 +232,7 @@ class Page:
             Span(f": {_size(group, 'field')}."),
         )
         example = "For example: " if group.varied else ""
-        fields = [span for path in _paths(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
+        fields = [span for path in sorted(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
         blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
         return Card(verdict, blocks, places)
 
@@ -294,16 +280,6 @@ def _commands(commands: Iterable[str]) -> Iterator[Span]:
         yield from ((Span(" or "), Span(command, "code")) if number else (Span(command, "code"),))
 
 
-def _paths(fields: Iterable[str]) -> list[str]:
-    """Return source paths, sorted; of many that begin and end alike, `webhooks.*.url`."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for path in sorted(fields):
-        parts = path.split(".")
-        alike.setdefault((parts[0], parts[-1]) if len(parts) == 3 else (path,), []).append(path)
-    told = [[".*.".join(ends)] if len(paths) > FEW else paths for ends, paths in alike.items()]
-    return [path for paths in told for path in paths]
-
-
 def levels_line(block: ServiceBlock) -> str:
     """Return `2 manual, 3 changes`."""
     told = [
@@ -323,13 +299,12 @@ def _more(number: int, noun: str) -> Iterator[Block]:
         yield Prose((Span(f"… and {count(number, f'more {noun}')}: {ELSEWHERE}.", "quiet"),))
 
 
-def _example(one: StepExample) -> Inline:
-    error = one.step.error or StepError(_NO_MESSAGE.get(one.step.state, ""))
-    return _place(one), Span(f": {error_text(error, advice=False)}")
+def _error(one: StepExample) -> StepError:
+    return one.step.error or StepError(_NO_MESSAGE.get(one.step.state, ""))
 
 
-def _held(one: StepExample) -> Inline:
-    return _place(one), Span(f": {held_text(one.step)}")
+def _said(one: StepExample) -> str:
+    return error_text(_error(one), advice=False)
 
 
 def _place(one: StepExample) -> Span:

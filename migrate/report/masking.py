@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.model.rows import FieldRow
-from migrate.report.model import AlteredValue, Json, Report, ServiceReport, StepError, StepRow
+from migrate.report.model import AlteredValue, Json, Report, ServiceReport, StepRow
 
 Thing = TypeVar("Thing")
 
@@ -133,12 +133,11 @@ def _mask_reason(reason: Reason) -> Reason:
 
 
 def _mask_step(step: StepRow) -> StepRow:
-    error = step.error and StepError(
+    error = step.error and replace(
+        step.error,
         message=_mask_text(step.error.message),
-        status=step.error.status,
-        code=step.error.code,
-        request_id=step.error.request_id,
         advice=_mask_text(step.error.advice),
+        cause=_mask_text(step.error.cause),
     )
     return replace(
         step,
