@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from migrate.model.state import State
 from migrate.report.blocks import (
@@ -28,8 +30,10 @@ from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
 from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
 
-MOST_ROWS = 8
-"""Rows of a list in a summary."""
+MOST_ROWS, LEAST_ROWS = 8, -2
+"""Rows of a list in a summary, as there is room."""
+SHORT_MESSAGE = 150
+"""Characters of a message where there is no room for more."""
 ELSEWHERE = "add --full, or -o FILE"
 
 
@@ -68,16 +72,15 @@ class Page:
         )
 
     def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
-        """Yield a summary; each of its lists has at most so many rows."""
+        """Yield a summary; what needs a person has at most so many rows. Below 0, fewer failures are shown, too."""
         yield from self._head()
-        yield from self._troubles(groups=min(rows, 3))
-        yield from self._altered(groups=min(rows, 2))
+        yield from self._troubles(groups=3, most=FEW + 2 * min(rows, 0))
+        yield from self._altered(groups=2)
         yield from self._missing()
         yield from self._changes()
-        if not (self.report.kind is ReportKind.RUN and self.found.troubles):
-            yield from self._needs_table(rows)
+        yield from self._needs_table(rows) if rows > 0 else ()
         yield from self._irreversible()
-        yield from self._left(groups=rows)
+        yield from self._left(groups=max(rows, 1))
         if KINDS[self.report.kind].receivers and self.found.handlers:
             services = sum(group.services for group in self.found.handlers.values())
             told = f"Webhook handlers must change in {count(services, 'service')}: {ELSEWHERE}, for what they will see."
@@ -112,23 +115,24 @@ class Page:
             yield Heading(text("The account at a glance"), anchor="picture")
             yield drawing
 
-    def _troubles(self, groups: int | None = None) -> Iterator[Block]:
+    def _troubles(self, groups: int | None = None, most: int = FEW) -> Iterator[Block]:
         met = sorted(self.found.troubles.values(), key=lambda group: -group.count)
         if not met:
             return
         steps = count(sum(group.count for group in met), "step")
         yield Heading(text(f"{KINDS[self.report.kind].troubles}: {steps}"), anchor="troubles")
         told = met[:groups]
-        # One example of each cause, and the rest of five of the most frequent one.
-        most = FEW if self.view.full else FEW + 1 - len(told)
+        room = sys.maxsize if most == FEW else SHORT_MESSAGE
         for place, group in enumerate(told):
-            shown = group.steps[: most if self.view.full or not place else 1]
+            # On a screen, one example of each cause, and what is left of five goes to the most frequent one.
+            number = most if groups is None else 1 if place else max(1, most + 1 - len(told))
+            shown = group.steps[:number]
             error = _error(shown[0])
-            said = error_facts(error)
-            what = (f" ({said})" if said else "", f" {visible(error.advice)}" if error.advice else "")
-            yield self._steps(
-                "manual", group, what, [(_place(one), Span(f": {_said(one)}")) for one in shown]
-            )
+            said, advice = error_facts(error), shorten(visible(error.advice), room, placeholder=" …")
+            what = (f" ({said})" if said else "", f" {advice}" if error.advice else "")
+            examples = [shorten(_said(one), room, placeholder=" …") for one in shown]
+            lines = [(_place(one), Span(f": {said}")) for one, said in zip(shown, examples, strict=True)]
+            yield self._steps("manual", group, what, lines)
         yield from _more(len(met) - len(told), "cause")
 
     def _altered(self, groups: int | None = None) -> Iterator[Block]:

@@ -154,7 +154,11 @@ def facts(report: Report, found: Digest, *, brief: bool) -> list[tuple[str, str]
         told.append(("steps", states_line(report.summary.steps_by_state)))
     for kind, numbers in found.items.items():
         told.append((kind, ", ".join(f"{number:,} {visible(what)}" for what, number in numbers.items())))
-    told += [("careful", visible(warning)) for warning in snapshot.examined.warnings]
+    warnings = snapshot.examined.warnings
+    shown = warnings[:3] if brief else warnings
+    told += [("careful", visible(warning)) for warning in shown]
+    if len(shown) < len(warnings):
+        told.append(("careful", f"{count(len(warnings) - len(shown), 'more warning')} in the whole report"))
     return told
 
 

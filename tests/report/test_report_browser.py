@@ -155,7 +155,8 @@ def test_without_scripts_it_still_tells_everything(tmp_path):
         assert "Per-event webhooks that need an endpoint of their own" in text
         assert "Show services with" not in text
         await page.evaluate(
-            "document.querySelector('#s2').open = true, document.querySelector('#s2').scrollIntoView({behavior: 'instant'})"
+            "document.querySelector('#s2').open = true,"
+            "document.querySelector('#s2').scrollIntoView({behavior: 'instant'})"
         )
         await asyncio.sleep(0.3)
         assert "https://hooks.example.com/16/post?token=***" in await page.evaluate(VISIBLE_TEXT)

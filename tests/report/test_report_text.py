@@ -38,7 +38,25 @@ REPORTS = {
     "channels": lambda number: samples.report(number, "run", samples.with_channels),
     "verify": lambda number: samples.report(number, "verify"),
     "rollback": lambda number: samples.report(number, "rollback", samples.rolled_back),
+    "wordy": lambda number: wordy(samples.report(number, "run", wordy_service)),
 }
+
+
+def wordy_service(number):
+    """A service whose steps fail, each for another reason, at length."""
+    made = samples.account(number)
+    error = samples.StepError(
+        "Twilio has a lot to say about this. " * 8, 400, 50000 + number, "RQ" + "1" * 32, "Do. " * 30
+    )
+    return replace(made, steps=tuple(replace(one, state=State.FAILED, error=error) for one in made.steps))
+
+
+def wordy(report):
+    """A report with a dozen warnings."""
+    examined = samples.Examined(
+        ("v2",), warnings=tuple(f"File {number} was cut off." for number in range(12))
+    )
+    return replace(report, snapshot=replace(report.snapshot, examined=examined))
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
