@@ -28,6 +28,7 @@ from migrate.report.outcome import facts, outcome, totals, written
 from migrate.report.receivers import handlers
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
+from migrate.report.view import View
 from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
 
 MOST_ROWS, LEAST_ROWS = 8, -2
@@ -35,23 +36,6 @@ MOST_ROWS, LEAST_ROWS = 8, -2
 SHORT_MESSAGE = 150
 """Characters of a message where there is no room for more."""
 ELSEWHERE = "add --full, or -o FILE"
-
-
-@dataclass(frozen=True)
-class View:
-    """How much a reader wants to see, and what else there is to say.
-
-    Attributes:
-        full: everything; else one screen.
-        width: columns of the terminal; the summary chooses what fits.
-        notes: sentences to print below the outcome.
-        next_commands: what to type now.
-    """
-
-    full: bool = True
-    width: int = 100
-    notes: tuple[str, ...] = ()
-    next_commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

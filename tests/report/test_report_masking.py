@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mappings import Verdict
 from migrate.model.state import State
 from migrate.report import FORMATS, render
-from migrate.report.layout import View
 from migrate.report.masking import MASK, mask_secrets, mask_url
+from migrate.report.view import View
 
 SECRETS = st.text("ABCDEFGHJKMNPQRSTVWXYZ23456789-_.~%+", min_size=12, max_size=40).map(
     lambda text: f"Zq{text}"

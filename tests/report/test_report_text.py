@@ -14,8 +14,9 @@ from click import unstyle
 from migrate.model.state import State
 from migrate.report import format_of, render, width_of
 from migrate.report.coverage import coverage_table
-from migrate.report.layout import View
+from migrate.report.digest import digest
 from migrate.report.values import columns
+from migrate.report.view import View
 
 
 def rendered(report, *, color=False, **view):
@@ -317,3 +318,27 @@ def test_the_coverage_table_fits_the_terminal(width):
     assert max(map(columns, lines)) <= width
     assert coverage_table("markdown").splitlines()[0] == "| Chat field | API | Conversations | verdict |"
     assert '"source": "account_sid"' in coverage_table("json")
+
+
+@pytest.mark.parametrize(("format_", "full", "passes"), [
+    ("json", True, 1), ("text", False, 1), ("markdown", False, 1), ("text", True, 2), ("markdown", True, 2), ("html", True, 2),
+])  # fmt: skip
+def test_services_are_read_as_rarely_as_possible(format_, full, passes):
+    """Reading thousands of services is what a report costs: once, or twice where all of them are printed."""
+    report = samples.report(3)
+    read = []
+
+    class Counted:
+        def __iter__(self):
+            read.append(1)
+            return iter(report.services)
+
+    render(replace(report, services=Counted()), format_, io.StringIO(), View(full=full))
+    assert len(read) == passes
+
+
+def test_a_summary_keeps_no_names_of_services():
+    """Twenty thousand services leave four bytes each for every cause, not their names."""
+    found = digest(samples.report(70).services)
+    assert found.names == []
+    assert max(len(group.examples) for group in found.causes.values()) == 5
