@@ -167,7 +167,9 @@ def test_what_differs_is_counted_in_fields():
 
 def test_altered_values_are_shown_with_both():
     """What was sent and what Twilio holds, so that a blank at the end can be seen."""
-    assert 'new_message.template: sent "Hello ", Twilio holds Hello' in screen(REPORTS["altered"](1))
+    text = screen(REPORTS["altered"](1))
+    assert 'new_message.template: sent "Hello ", Twilio holds Hello' in text
+    assert "3 of 3 steps are done: 10 changes in 1 service. 3 steps left other values than were sent." in text
 
 
 def test_the_last_line_of_the_whole_is_the_totals():
@@ -321,7 +323,8 @@ def test_the_coverage_table_fits_the_terminal(width):
 
 
 @pytest.mark.parametrize(("format_", "full", "passes"), [
-    ("json", True, 1), ("text", False, 1), ("markdown", False, 1), ("text", True, 2), ("markdown", True, 2), ("html", True, 2),
+    ("json", True, 1), ("text", False, 1), ("markdown", False, 1), ("text", True, 2), ("markdown", True, 2),
+    ("html", True, 2),
 ])  # fmt: skip
 def test_services_are_read_as_rarely_as_possible(format_, full, passes):
     """Reading thousands of services is what a report costs: once, or twice where all of them are printed."""
