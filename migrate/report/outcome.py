@@ -62,7 +62,7 @@ def written(found: Digest) -> int:
 _OTHERWISE: tuple[tuple[tuple[State, ...], str, str], ...] = (
     ((State.FAILED,), "failed", "failed"),
     ((State.UNKNOWN, State.INTENT), "is undecided", "are undecided"),
-    ((State.DRIFTED,), "was left alone, because the target has changed", "were left alone, because targets have changed"),
+    ((State.DRIFTED,), "was left alone: the target has changed", "were left alone: targets have changed"),
     ((State.ALTERED,), "left another value than was sent", "left other values than were sent"),
     ((State.SKIPPED,), "was skipped", "were skipped"),
 )  # fmt: skip
