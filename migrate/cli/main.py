@@ -239,7 +239,7 @@ def _shown(*, silent: bool) -> Callable[[Store, Plan], None]:
     def show(store: Store, plan: Plan) -> None:
         from migrate.report import render, width_of
         from migrate.report.assembly import diff_report
-        from migrate.report.layout import View
+        from migrate.report.view import View
 
         width = width_of(shutil.get_terminal_size((100, 24)).columns)
         render(diff_report(store, plan), "text", sys.stderr, View(full=False, width=width))

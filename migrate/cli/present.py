@@ -76,7 +76,7 @@ class Output:
     ) -> None:
         """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
         from migrate.report import FILE_WIDTH, render, width_of
-        from migrate.report.layout import View
+        from migrate.report.view import View
 
         on_screen = self.file is None and sys.stdout.isatty()
         width = width_of(shutil.get_terminal_size().columns) if on_screen else FILE_WIDTH

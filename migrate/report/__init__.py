@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from migrate.report.digest import digest
 from migrate.report.encoding import fitting
-from migrate.report.layout import Page, View
 from migrate.report.masking import mask_report
 from migrate.report.model import Report
+from migrate.report.view import View
 
 FORMATS = ("text", "markdown", "json", "html")
 FILE_WIDTH = 100
@@ -55,6 +54,8 @@ def render(
     Raises:
         ValueError: for an unknown format; nothing has been written then.
     """
+    if format not in FORMATS:
+        raise ValueError(f"unknown report format: {format!r}, expected one of {', '.join(FORMATS)}")
     view = view or View()
     masked, stream = mask_report(report), fitting(stream, format)
     # Each renderer is imported where it is used: most commands print one format at most.
@@ -62,27 +63,29 @@ def render(
         from migrate.report.json_report import render_json
 
         render_json(masked, stream)
-    elif format == "text":
-        _render_text(masked, stream, view, color=color)
-    elif format == "markdown":
-        from migrate.report.markdown_report import render_markdown
+    else:
+        _render_page(masked, format, stream, view, color=color)
 
-        page = Page(masked, digest(masked.services, names=view.full), view)
-        render_markdown(page.whole() if view.full else page.screen(), stream)
-    elif format == "html":
+
+def _render_page(report: Report, format_: str, stream: TextIO, view: View, *, color: bool) -> None:
+    from migrate.report.digest import digest
+    from migrate.report.layout import Page
+
+    is_html = format_ == "html"
+    view = replace(view, full=view.full or is_html)
+    page = Page(report, digest(report.services, names=view.full, picture=is_html), view)
+    if is_html:
         from migrate.report.html_report import render_html
 
-        page = Page(masked, digest(masked.services, names=True, picture=True), replace(view, full=True))
-        render_html(masked, page.whole(drawn=True), stream)
+        render_html(report, page.whole(drawn=True), stream)
+    elif format_ == "markdown":
+        from migrate.report.markdown_report import render_markdown
+
+        render_markdown(page.whole() if view.full else page.screen(), stream)
     else:
-        raise ValueError(f"unknown report format: {format!r}, expected one of {', '.join(FORMATS)}")
+        from migrate.report.text_report import render_screen, render_text
 
-
-def _render_text(report: Report, stream: TextIO, view: View, *, color: bool) -> None:
-    from migrate.report.text_report import render_screen, render_text
-
-    page = Page(report, digest(report.services, names=view.full), view)
-    if view.full:
-        render_text(page.whole(), stream, width=view.width, color=color)
-    else:
-        render_screen(page, stream, width=view.width, color=color)
+        if view.full:
+            render_text(page.whole(), stream, width=view.width, color=color)
+        else:
+            render_screen(page, stream, width=view.width, color=color)

@@ -215,16 +215,16 @@ def cause_of(row: FieldRow) -> tuple[str, str, str]:
 
 
 def general(row: FieldRow) -> str:
-    """Return the source path without the name of an item: `roles.*.permissions`."""
-    if row.item_sid is None or row.source.count(".") < 2:
+    """Return the source path, without the name in it where there are many alike: `roles.*.permissions`."""
+    if row.item_sid is None and not row.source.startswith("webhooks.on_"):
         return row.source
-    return f"{row.source.split('.', 1)[0]}.*.{row.source.rsplit('.', 1)[1]}"
+    return f"{row.source.split('.', 1)[0]}.*.{row.source.rsplit('.', 1)[-1]}"
 
 
 def _add_step(found: Digest, number: int, service: ServiceReport, step: StepRow) -> None:
     if step.action == LEAVE:
-        message = step.error.message if step.error else ""
-        _add_to(found.left.setdefault(message, StepGroup()), number, service, step)
+        reason = step.error.cause or step.error.message if step.error else ""
+        _add_to(found.left.setdefault(reason, StepGroup()), number, service, step)
         return
     if not step.reversible:
         found.irreversible.setdefault((step.resource, step.action), Group()).add(number, service)
@@ -242,7 +242,7 @@ def _add_trouble(found: Digest, number: int, service: ServiceReport, step: StepR
     elif troubled(step):
         error = step.error or StepError("")
         # Twilio's messages name SIDs and values; where it gives a code, that is the cause.
-        cause = error.code or error.message
+        cause = error.code or error.cause or error.message
         key = (step.state, step.resource, step.action, error.status, cause, error.advice)
         _add_to(found.troubles.setdefault(key, StepGroup()), number, service, step)
 

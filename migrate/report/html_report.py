@@ -26,7 +26,7 @@ _MARKS = {level.name: level.mark for level in LEVELS}
 def render_html(report: Report, parts: Iterable[Block], stream: TextIO) -> None:
     """Write the blocks of a report; every level-2 heading begins a section."""
     style, script = (
-        files("migrate.report").joinpath("templates", name).read_text()
+        files("migrate.report").joinpath("templates", name).read_text("utf-8")
         for name in ("report.css", "report.js")
     )
     title = (

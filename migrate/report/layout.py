@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from migrate.model.state import State
 from migrate.report.blocks import (
@@ -26,28 +28,14 @@ from migrate.report.outcome import facts, outcome, totals, written
 from migrate.report.receivers import handlers
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
+from migrate.report.view import View
 from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
 
-MOST_ROWS = 8
-"""Rows of a list in a summary."""
+MOST_ROWS, LEAST_ROWS = 8, -2
+"""Rows of a list in a summary, as there is room."""
+SHORT_MESSAGE = 150
+"""Characters of a message where there is no room for more."""
 ELSEWHERE = "add --full, or -o FILE"
-
-
-@dataclass(frozen=True)
-class View:
-    """How much a reader wants to see, and what else there is to say.
-
-    Attributes:
-        full: everything; else one screen.
-        width: columns of the terminal; the summary chooses what fits.
-        notes: sentences to print below the outcome.
-        next_commands: what to type now.
-    """
-
-    full: bool = True
-    width: int = 100
-    notes: tuple[str, ...] = ()
-    next_commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,16 +56,15 @@ class Page:
         )
 
     def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
-        """Yield a summary; each of its lists has at most so many rows."""
+        """Yield a summary; what needs a person has at most so many rows. Below 0, fewer failures are shown, too."""
         yield from self._head()
-        yield from self._troubles(groups=min(rows, 3))
-        yield from self._altered(groups=min(rows, 2))
+        yield from self._troubles(groups=3, most=FEW + 2 * min(rows, 0))
+        yield from self._altered(groups=2)
         yield from self._missing()
         yield from self._changes()
-        if not (self.report.kind is ReportKind.RUN and self.found.troubles):
-            yield from self._needs_table(rows)
+        yield from self._needs_table(rows) if rows > 0 else ()
         yield from self._irreversible()
-        yield from self._left(groups=rows)
+        yield from self._left(groups=max(rows, 1))
         if KINDS[self.report.kind].receivers and self.found.handlers:
             services = sum(group.services for group in self.found.handlers.values())
             told = f"Webhook handlers must change in {count(services, 'service')}: {ELSEWHERE}, for what they will see."
@@ -112,55 +99,42 @@ class Page:
             yield Heading(text("The account at a glance"), anchor="picture")
             yield drawing
 
-    def _troubles(self, groups: int | None = None) -> Iterator[Block]:
+    def _troubles(self, groups: int | None = None, most: int = FEW) -> Iterator[Block]:
         met = sorted(self.found.troubles.values(), key=lambda group: -group.count)
         if not met:
             return
         steps = count(sum(group.count for group in met), "step")
         yield Heading(text(f"{KINDS[self.report.kind].troubles}: {steps}"), anchor="troubles")
-        room = 5
-        for place, group in enumerate(met[:groups]):
-            shown = (
-                group.steps
-                if groups is None
-                else group.steps[: max(1, room - (len(met[:groups]) - place - 1))]
-            )
-            room -= len(shown)
-            yield self._trouble(group, shown)
-        yield from _more(len(met) - len(met[:groups]), "cause")
-
-    def _trouble(self, group: StepGroup, shown: Sequence[StepExample]) -> Card:
-        step = group.steps[0].step
-        error = step.error or StepError(_NO_MESSAGE.get(step.state, ""))
-        said = error_facts(error)
-        head = (
-            Span(spoken(step.state.value), step.state.value),
-            Span(
-                f" {step.action} {step.resource}"
-                + (f" ({said})" if said else "")
-                + f": {_size(group, 'step')}."
-            ),
-            Span(f" {visible(error.advice)}" if error.advice else ""),
-        )
-        told = Bullets([_example(one) for one in shown])
-        return Card("manual", (Prose(head), told), Places(group.numbers, ()))
+        told = met[:groups]
+        room = sys.maxsize if most == FEW else SHORT_MESSAGE
+        for place, group in enumerate(told):
+            # On a screen, one example of each cause, and what is left of five goes to the most frequent one.
+            number = most if groups is None else 1 if place else max(1, most + 1 - len(told))
+            shown = group.steps[:number]
+            error = _error(shown[0])
+            said, advice = error_facts(error), shorten(visible(error.advice), room, placeholder=" …")
+            what = (f" ({said})" if said else "", f" {advice}" if error.advice else "")
+            examples = [shorten(_said(one), room, placeholder=" …") for one in shown]
+            lines = [(_place(one), Span(f": {said}")) for one, said in zip(shown, examples, strict=True)]
+            yield self._steps("manual", group, what, lines)
+        yield from _more(len(met) - len(told), "cause")
 
     def _altered(self, groups: int | None = None) -> Iterator[Block]:
         met = list(self.found.altered.values())
-        if not met:
-            return
-        yield Heading(text("Twilio holds another value than was sent"), anchor="altered")
+        if met:
+            yield Heading(text("Twilio holds another value than was sent"), anchor="altered")
         for group in met[:groups]:
             shown = group.steps if self.view.full else group.steps[:2]
-            step = shown[0].step
-            head = (
-                Span("altered", "altered"),
-                Span(f" {step.action} {step.resource}: {_size(group, 'step')}."),
-            )
-            yield Card(
-                "lossy", (Prose(head), Bullets([_held(one) for one in shown])), Places(group.numbers, ())
-            )
+            held = [(_place(one), Span(f": {held_text(one.step)}")) for one in shown]
+            yield self._steps("lossy", group, ("", ""), held)
         yield from _more(len(met) - len(met[:groups]), "setting")
+
+    def _steps(self, level: str, group: StepGroup, what: tuple[str, str], told: Sequence[Inline]) -> Card:
+        """Tell of steps that came to the same: what and how many, and the first few in full."""
+        step = group.steps[0].step
+        name = f" {step.action} {step.resource}{what[0]}: {_size(group, 'step')}.{what[1]}"
+        head = (Span(spoken(step.state.value), step.state.value), Span(name))
+        return Card(level, (Prose(head), Bullets(told)), self._shown(group))
 
     def _missing(self) -> Iterator[Block]:
         missing = self.found.missing
@@ -246,7 +220,7 @@ class Page:
             Span(f": {_size(group, 'field')}."),
         )
         example = "For example: " if group.varied else ""
-        fields = [span for path in _paths(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
+        fields = [span for path in sorted(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
         blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
         return Card(verdict, blocks, places)
 
@@ -294,16 +268,6 @@ def _commands(commands: Iterable[str]) -> Iterator[Span]:
         yield from ((Span(" or "), Span(command, "code")) if number else (Span(command, "code"),))
 
 
-def _paths(fields: Iterable[str]) -> list[str]:
-    """Return source paths, sorted; of many that begin and end alike, `webhooks.*.url`."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for path in sorted(fields):
-        parts = path.split(".")
-        alike.setdefault((parts[0], parts[-1]) if len(parts) == 3 else (path,), []).append(path)
-    told = [[".*.".join(ends)] if len(paths) > FEW else paths for ends, paths in alike.items()]
-    return [path for paths in told for path in paths]
-
-
 def levels_line(block: ServiceBlock) -> str:
     """Return `2 manual, 3 changes`."""
     told = [
@@ -323,13 +287,12 @@ def _more(number: int, noun: str) -> Iterator[Block]:
         yield Prose((Span(f"… and {count(number, f'more {noun}')}: {ELSEWHERE}.", "quiet"),))
 
 
-def _example(one: StepExample) -> Inline:
-    error = one.step.error or StepError(_NO_MESSAGE.get(one.step.state, ""))
-    return _place(one), Span(f": {error_text(error, advice=False)}")
+def _error(one: StepExample) -> StepError:
+    return one.step.error or StepError(_NO_MESSAGE.get(one.step.state, ""))
 
 
-def _held(one: StepExample) -> Inline:
-    return _place(one), Span(f": {held_text(one.step)}")
+def _said(one: StepExample) -> str:
+    return error_text(_error(one), advice=False)
 
 
 def _place(one: StepExample) -> Span:

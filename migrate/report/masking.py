@@ -14,7 +14,7 @@ from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
 from migrate.model.rows import FieldRow
-from migrate.report.model import AlteredValue, Report, ServiceReport, StepError, StepRow
+from migrate.report.model import AlteredValue, Report, ServiceReport, StepRow
 
 Thing = TypeVar("Thing")
 
@@ -86,12 +86,11 @@ def _mask_reason(reason: Reason) -> Reason:
 
 
 def _mask_step(step: StepRow) -> StepRow:
-    error = step.error and StepError(
+    error = step.error and replace(
+        step.error,
         message=mask_text(step.error.message),
-        status=step.error.status,
-        code=step.error.code,
-        request_id=step.error.request_id,
         advice=mask_text(step.error.advice),
+        cause=mask_text(step.error.cause),
     )
     return replace(
         step,

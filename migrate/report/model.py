@@ -45,6 +45,7 @@ class StepError:
         code: Twilio's error code, if it gave one.
         request_id: Twilio's request id, for its support team.
         advice: what to do now, one sentence.
+        cause: what errors like this have in common, if the message names more than that: they are told together.
     """
 
     message: str
@@ -52,6 +53,7 @@ class StepError:
     code: int | None = None
     request_id: str | None = None
     advice: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)

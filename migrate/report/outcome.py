@@ -43,7 +43,9 @@ def _run(report: Report, found: Digest) -> str:
         f"{done:,} of {count(summary.steps, 'step')} {'is' if done == 1 else 'are'} done: "
         f"{count(written(found), 'change')} in {count(found.done.services, 'service')}."
     ]
-    told += [f"{_have(states[state], words)}." for state, words in _OTHERWISE.items() if states.get(state)]
+    for these, one, many in _OTHERWISE:
+        if number := sum(states.get(state, 0) for state in these):
+            told.append(f"{count(number, 'step')} {one if number == 1 else many}.")
     if left := states.get(State.PLANNED, 0):
         told.append(
             f"{count(left, 'step')} in {count(found.left_over.services, 'service')} "
@@ -57,17 +59,13 @@ def written(found: Digest) -> int:
     return sum(group.count for group in found.written.values())
 
 
-_OTHERWISE = {
-    State.FAILED: ("failed", "failed"),
-    State.UNKNOWN: ("is undecided", "are undecided"),
-    State.INTENT: ("is undecided", "are undecided"),
-    State.DRIFTED: ("was left alone, because the target has changed", "were left alone, because targets have changed"),
-    State.SKIPPED: ("was skipped", "were skipped"),
-}  # fmt: skip
-
-
-def _have(number: int, words: tuple[str, str]) -> str:
-    return f"{count(number, 'step')} {words[0] if number == 1 else words[1]}"
+_OTHERWISE: tuple[tuple[tuple[State, ...], str, str], ...] = (
+    ((State.FAILED,), "failed", "failed"),
+    ((State.UNKNOWN, State.INTENT), "is undecided", "are undecided"),
+    ((State.DRIFTED,), "was left alone: the target has changed", "were left alone: targets have changed"),
+    ((State.ALTERED,), "left another value than was sent", "left other values than were sent"),
+    ((State.SKIPPED,), "was skipped", "were skipped"),
+)  # fmt: skip
 
 
 def _verify(report: Report, _found: Digest) -> str:
@@ -154,7 +152,11 @@ def facts(report: Report, found: Digest, *, brief: bool) -> list[tuple[str, str]
         told.append(("steps", states_line(report.summary.steps_by_state)))
     for kind, numbers in found.items.items():
         told.append((kind, ", ".join(f"{number:,} {visible(what)}" for what, number in numbers.items())))
-    told += [("careful", visible(warning)) for warning in snapshot.examined.warnings]
+    warnings = snapshot.examined.warnings
+    shown = warnings[:3] if brief else warnings
+    told += [("warning", visible(warning)) for warning in shown]
+    if len(shown) < len(warnings):
+        told.append(("warning", f"{count(len(warnings) - len(shown), 'more warning')} in the whole report"))
     return told
 
 

@@ -33,7 +33,7 @@ class Undoing:
         account_sid: the account that is written to.
         fields: how many fields go back to what they were.
         services: of how many services.
-        removed: kind → how many things that the run has created are deleted.
+        removed: noun, `role` → how many that the run has created are deleted.
         stays: what is left, by reason.
     """
 
@@ -58,7 +58,7 @@ def _blocks(undoing: Undoing) -> list[Block]:
     head = f"Rollback of run {undoing.run} in account {visible(undoing.account_sid)}: {told} {verb} back."
     parts: list[Block] = [Prose((Span(head),))]
     if undoing.removed:
-        removed = ", ".join(f"{number:,} {visible(kind)}" for kind, number in undoing.removed.items())
+        removed = ", ".join(count(number, noun) for noun, number in undoing.removed.items())
         parts.append(Prose((Span(f"Created by the run, and deleted now: {removed}."),)))
     if not undoing.stays:
         return parts

@@ -119,6 +119,7 @@ _ERROR = _object(
     code=_nullable({"type": "integer"}),
     request_id=_nullable(_TEXT),
     advice=_TEXT,
+    cause=_TEXT,
 )
 
 _STEP = _with_optional(

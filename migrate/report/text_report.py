@@ -15,7 +15,7 @@ import click
 from mappings import Verdict
 from migrate.report import blocks
 from migrate.report.blocks import Block, Inline, Span
-from migrate.report.layout import MOST_ROWS, Page, levels_line
+from migrate.report.layout import LEAST_ROWS, MOST_ROWS, Page, levels_line
 from migrate.report.values import columns, show, visible
 from migrate.report.words import STATE_COLORS, VERDICTS
 
@@ -41,7 +41,7 @@ def render_text(parts: Iterable[Block], stream: TextIO, *, width: int, color: bo
 
 def render_screen(page: Page, stream: TextIO, *, width: int, color: bool) -> None:
     """Write a summary that fits on one screen: with as many rows in its lists as there is room for."""
-    for rows in range(MOST_ROWS, 0, -1):
+    for rows in range(MOST_ROWS, LEAST_ROWS - 1, -1):
         lines = list(_lines(page.screen(rows), width, color))
         if len(lines) <= SCREEN:
             break

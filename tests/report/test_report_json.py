@@ -63,7 +63,7 @@ def test_a_step_has_an_error_only_when_it_has_one():
         for step in service["steps"]
     ]
     assert [set(step.get("error", ())) for step in steps if step["state"] == "unknown"] == [
-        {"message", "status", "code", "request_id", "advice"}
+        {"message", "status", "code", "request_id", "advice", "cause"}
     ]
     assert all("error" not in step for step in steps if step["state"] == "verified")
 

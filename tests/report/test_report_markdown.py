@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.report import render
-from migrate.report.layout import View
 from migrate.report.markdown_report import code, prose
+from migrate.report.view import View
 
 UNPRINTED = "<!-- -->"
 

@@ -14,7 +14,7 @@ from mappings import Verdict
 from migrate.model.state import State
 from migrate.report import FORMATS, render
 from migrate.core.masking import MASK, mask_secrets, mask_url
-from migrate.report.layout import View
+from migrate.report.view import View
 
 SECRETS = st.text("ABCDEFGHJKMNPQRSTVWXYZ23456789-_.~%+", min_size=12, max_size=40).map(
     lambda text: f"Zq{text}"

@@ -34,8 +34,8 @@ def test_what_stays_is_grouped_by_reason_the_most_first():
 
 def test_what_is_deleted_is_named_before_the_question():
     """Deleting is more than restoring."""
-    text = rollback_question(undoing(removed={"service": 2, "roles": 9}))
-    assert text.splitlines()[1] == "Created by the run, and deleted now: 2 service, 9 roles."
+    text = rollback_question(undoing(removed={"service": 1, "role": 9}))
+    assert text.splitlines()[1] == "Created by the run, and deleted now: 1 service, 9 roles."
 
 
 def test_it_fits_on_a_screen_and_hides_secrets():

@@ -14,8 +14,9 @@ from click import unstyle
 from migrate.model.state import State
 from migrate.report import format_of, render, width_of
 from migrate.report.coverage import coverage_table
-from migrate.report.layout import View
+from migrate.report.digest import digest
 from migrate.report.values import columns
+from migrate.report.view import View
 
 
 def rendered(report, *, color=False, **view):
@@ -38,7 +39,25 @@ REPORTS = {
     "channels": lambda number: samples.report(number, "run", samples.with_channels),
     "verify": lambda number: samples.report(number, "verify"),
     "rollback": lambda number: samples.report(number, "rollback", samples.rolled_back),
+    "wordy": lambda number: wordy(samples.report(number, "run", wordy_service)),
 }
+
+
+def wordy_service(number):
+    """A service whose steps fail, each for another reason, at length."""
+    made = samples.account(number)
+    error = samples.StepError(
+        "Twilio has a lot to say about this. " * 8, 400, 50000 + number, "RQ" + "1" * 32, "Do. " * 30
+    )
+    return replace(made, steps=tuple(replace(one, state=State.FAILED, error=error) for one in made.steps))
+
+
+def wordy(report):
+    """A report with a dozen warnings."""
+    examined = samples.Examined(
+        ("v2",), warnings=tuple(f"File {number} was cut off." for number in range(12))
+    )
+    return replace(report, snapshot=replace(report.snapshot, examined=examined))
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
@@ -148,7 +167,9 @@ def test_what_differs_is_counted_in_fields():
 
 def test_altered_values_are_shown_with_both():
     """What was sent and what Twilio holds, so that a blank at the end can be seen."""
-    assert 'new_message.template: sent "Hello ", Twilio holds Hello' in screen(REPORTS["altered"](1))
+    text = screen(REPORTS["altered"](1))
+    assert 'new_message.template: sent "Hello ", Twilio holds Hello' in text
+    assert "3 of 3 steps are done: 10 changes in 1 service. 3 steps left other values than were sent." in text
 
 
 def test_the_last_line_of_the_whole_is_the_totals():
@@ -299,3 +320,28 @@ def test_the_coverage_table_fits_the_terminal(width):
     assert max(map(columns, lines)) <= width
     assert coverage_table("markdown").splitlines()[0] == "| Chat field | API | Conversations | verdict |"
     assert '"source": "account_sid"' in coverage_table("json")
+
+
+@pytest.mark.parametrize(("format_", "full", "passes"), [
+    ("json", True, 1), ("text", False, 1), ("markdown", False, 1), ("text", True, 2), ("markdown", True, 2),
+    ("html", True, 2),
+])  # fmt: skip
+def test_services_are_read_as_rarely_as_possible(format_, full, passes):
+    """Reading thousands of services is what a report costs: once, or twice where all of them are printed."""
+    report = samples.report(3)
+    read = []
+
+    class Counted:
+        def __iter__(self):
+            read.append(1)
+            return iter(report.services)
+
+    render(replace(report, services=Counted()), format_, io.StringIO(), View(full=full))
+    assert len(read) == passes
+
+
+def test_a_summary_keeps_no_names_of_services():
+    """Twenty thousand services leave four bytes each for every cause, not their names."""
+    found = digest(samples.report(70).services)
+    assert found.names == []
+    assert max(len(group.examples) for group in found.causes.values()) == 5
