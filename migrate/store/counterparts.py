@@ -43,8 +43,6 @@ TARGET_IN_USE = """
 SELECT coalesce(
     (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source_service),
     (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND run = :run AND account_sid = :account
-        AND how != :removed ORDER BY id DESC LIMIT 1),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND account_sid = :account
         AND how != :removed ORDER BY id DESC LIMIT 1)
 )
 """
@@ -101,7 +99,7 @@ def lookup(
     Args:
         store: the database.
         target_account_sid: the account that is written to.
-        run: its plan's target counts; else what the run has created; else the newest one.
+        run: its plan's target counts; else what the run has created. What another run has created does not.
         source_service_sid: the Chat Service.
         sids: Chat SIDs of it and of what belongs to it.
     """
