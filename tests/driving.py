@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,13 @@ from migrate.report.model import Report, ServiceReport
 from migrate.simulator import Simulator
 from migrate.source.live import ExportRequest
 from migrate.store import open_store
+
+
+@dataclass(frozen=True)
+class Ended(Report):
+    """The report on a run or rollback, with the exit code that the command would have ended with."""
+
+    code: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,19 +74,19 @@ class Driver:
         """`diff` of the latest snapshot."""
         return self.report_of_plan(diff(self.context, DiffOptions(**options)))
 
-    def run(self, *, bounds: Bounds | None = None, **options: Any) -> Report:
+    def run(self, *, bounds: Bounds | None = None, **options: Any) -> Ended:
         """`run --yes`; the options are those of the diff."""
         everything = RunOptions(diff=DiffOptions(**options), apply=ApplyOptions(bounds=bounds or Bounds()))
         return self.report_of(run(self.context, everything, self._agree, lambda _store, _plan: None))
 
     def apply(
         self, plan_id: str | None = None, *, thresholds: Thresholds | None = None, **bounds: Any
-    ) -> Report:
+    ) -> Ended:
         """`apply --yes`, the latest plan or another; `bounds` are fields of `Bounds`."""
         options = ApplyOptions(plan_id, Bounds(**bounds), thresholds or Thresholds())
         return self.report_of(apply(self.context, options, self._agree))
 
-    def resume(self, **options: Any) -> Report | None:
+    def resume(self, **options: Any) -> Ended | None:
         """`resume`; None if there was nothing to continue."""
         done = resume(self.context, ResumeOptions(**options), self._agree, lambda _store, _plan: None)
         return self.report_of(done) if done else None
@@ -88,23 +97,21 @@ class Driver:
         with open_store(self.db) as store:
             return _whole(verify_report(store, plan))
 
-    def rollback(self, run_id: int | None = None, **options: Any) -> Report | None:
+    def rollback(self, run_id: int | None = None, **options: Any) -> Ended | None:
         """`rollback --yes`; None if there was nothing to undo."""
         done = rollback(self.context, RollbackOptions(run_id, **options), lambda _store, _asked: None)
         return self.report_of(done) if done else None
 
-    def code(self) -> int:
-        """The exit code that the newest run stands for."""
-        from migrate.store import runs
-
+    def report_of(self, run: Run) -> Ended:
+        """The report on a run or rollback, whole, as it stands now."""
         with open_store(self.db) as store:
-            newest = runs.find_latest(store, None)
-            return code_of_run(store, newest) if newest else 0
+            whole = _whole(report_of_run(store, run))
+            facts = {each.name: getattr(whole, each.name) for each in fields(whole)}
+            return Ended(**facts, code=code_of_run(store, run))
 
-    def report_of(self, run: Run) -> Report:
-        """The report on a run or rollback, whole."""
-        with open_store(self.db) as store:
-            return _whole(report_of_run(store, run))
+    def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """Look at the database from outside, with plain sqlite3."""
+        return rows_of(self.db, sql, *parameters)
 
     def report_of_plan(self, plan: Plan) -> Report:
         """The report on a plan, whole."""
@@ -127,6 +134,19 @@ def _whole(report: Report) -> Report:
         for service in report.services
     )
     return replace(report, services=services)
+
+
+def rows_of(db: Path, sql: str, *parameters: object) -> list[sqlite3.Row]:
+    """The rows of a query, read with plain sqlite3."""
+    with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(sql, parameters).fetchall()
+
+
+def code_of(report: Ended | None) -> int:
+    """The exit code of a command that had something to do."""
+    assert report is not None, "there was nothing to do"
+    return report.code
 
 
 def about(report: Report, source_sid: str) -> ServiceReport:
