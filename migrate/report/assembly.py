@@ -79,7 +79,11 @@ def diff_report(store: Store, plan: Plan) -> Report:
 
 def run_report(store: Store, plan: Plan, run: Run) -> Report:
     """Report what a run has done, and what is left."""
-    return _report(store, plan, ReportKind.RUN, run)
+    report = _report(store, plan, ReportKind.RUN, run)
+    if not runs.has_other_outcomes(store, run):
+        return report
+    told = _counted(report)
+    return replace(report, summary=replace(report.summary, changes=told.changes, verdicts=told.verdicts))
 
 
 def verify_report(store: Store, plan: Plan) -> Report:

@@ -103,6 +103,12 @@ def services_done(store: Store, run: Run) -> tuple[int, int]:
     return int(done), int(total)
 
 
+def has_other_outcomes(store: Store, run: Run) -> bool:
+    """Whether a write went without values that Twilio refuses, or Twilio holds others than were sent."""
+    sql = "SELECT 1 FROM step_state WHERE run = :run AND (state = :altered OR coalesce(given_up, '[]') != '[]') LIMIT 1"
+    return bool(store.value(sql, {"run": run.id, "altered": State.ALTERED.value}))
+
+
 def troubles(store: Store, run: Run, limit: int | None = None) -> Iterator[tuple[str, StepState]]:
     """Yield the steps that something was done about and that are not settled, newest first: key and state."""
     newest = {"last": 1 << 62}
