@@ -9,6 +9,7 @@ from driving import about, code_of, drive, states, verdicts
 from worlds import USER_EVENTS, differences_in_place, named, posts
 
 from migrate.simulator import Fault, Simulator
+from migrate.simulator.forms import bad_request
 
 
 def all_differences(before, after, refused=frozenset()):
@@ -74,23 +75,49 @@ def test_the_budget_of_requests(tmp_path, services):
             assert len(roles) == len(set(roles))
 
 
-def test_an_explicit_empty_value_clears(simulator, tmp_path):
-    """Where Chat holds "" and the target a value, the empty value is written."""
+@pytest.fixture
+def emptied(simulator):
+    """A service where Chat holds "" and no filters, and Conversations has values."""
     service = named(simulator, "Alder")
-    service.chat["pre_webhook_url"] = ""
+    service.chat |= {"pre_webhook_url": "", "webhook_filters": []}
     service.chat["notifications"]["new_message"]["sound"] = ""
-    drive(tmp_path, simulator).run()
+    service.conversations_webhooks["pre_webhook_url"] = "https://live.example.com/conv"
+    service.conversations_notifications["new_message"]["sound"] = "bell"
+    return service
+
+
+def test_nothing_is_emptied_unasked(simulator, emptied, tmp_path):
+    """Where Chat holds nothing and the target a value, the value stays and is told as a person's work."""
+    filters = list(emptied.conversations_webhooks["filters"])
+    report = drive(tmp_path, simulator).run()
+    assert code_of(report) == 0
+    assert emptied.conversations_webhooks["pre_webhook_url"] == "https://live.example.com/conv"
+    assert emptied.conversations_webhooks["filters"] == filters
+    assert emptied.conversations_notifications["new_message"]["sound"] == "bell"
+    sent = [pair for request in posts(simulator) if emptied.sid in request.path for pair in request.form]
+    assert not [name for name, value in sent if not value]
+    rows = {row.source: row for row in about(report, emptied.sid).fields}
+    for source in ("pre_webhook_url", "webhook_filters", "notifications.new_message.sound"):
+        assert (rows[source].verdict, rows[source].change) == ("manual", False)
+        assert "only Conversations has one" in rows[source].reason
+        assert "--clear" in rows[source].reason
+
+
+def test_an_explicit_empty_value_clears_on_demand(simulator, emptied, tmp_path):
+    """With --clear, where Chat holds "" and the target a value, the empty value is written."""
+    service = emptied
+    drive(tmp_path, simulator).run(clear=True)
     sent = {pair for request in posts(simulator) if service.sid in request.path for pair in request.form}
     assert {("PreWebhookUrl", ""), ("NewMessage.Sound", "")} <= sent
     assert not service.conversations_webhooks["pre_webhook_url"]
     assert service.conversations_notifications["new_message"]["sound"] == ""
 
 
-def test_empty_filters_clear(simulator, tmp_path):
-    """Chat's empty list of filters is written as one empty filter, because nothing at all would keep the old ones."""
+def test_empty_filters_clear_on_demand(simulator, tmp_path):
+    """With --clear, no filters are written as one empty filter, because nothing at all would keep the old ones."""
     service = named(simulator, "Kestrel")
     service.chat["webhook_filters"] = []
-    drive(tmp_path, simulator).run()
+    drive(tmp_path, simulator).run(clear=True)
     (sent,) = (r for r in posts(simulator) if r.path.endswith(f"{service.sid}/Configuration/Webhooks"))
     assert ("Filters", "") in sent.form
     assert not service.conversations_webhooks["filters"]
@@ -185,6 +212,41 @@ def test_refused_user_events_are_not_tried_again(refusing, tmp_path):
         row for row in about(report, named(refusing, "Juniper").sid).fields if row.source == "webhook_filters"
     )
     assert (row.verdict, row.change) == ("manual", False)
+
+
+class RefusesOnce(dict):
+    """Settings whose first write Twilio refuses, for whatever reason."""
+
+    refused = False
+
+    def __setitem__(self, key, value):
+        """Take the value, but for the first time."""
+        if not self.refused:
+            self.refused = True
+            raise bad_request("Not now", 20001)
+        super().__setitem__(key, value)
+
+
+def test_one_stray_refusal_does_not_discredit_user_events(simulator, tmp_path):
+    """A single 400 may be about something else: onUser… are sent a second time before they are given up."""
+    service = named(simulator, "Juniper")
+    service.conversations_webhooks = RefusesOnce(service.conversations_webhooks)
+    assert code_of(drive(tmp_path, simulator).run()) == 0
+    assert set(service.conversations_webhooks["filters"]) >= USER_EVENTS
+    statuses = [
+        r.status for r in posts(simulator) if r.path.endswith(f"{service.sid}/Configuration/Webhooks")
+    ]
+    assert statuses == [400, 200]
+
+
+def test_user_events_are_given_up_after_two_refusals(refusing, tmp_path):
+    """Where Twilio refuses onUser… twice, the third request goes without them."""
+    service = named(refusing, "Juniper")
+    drive(tmp_path, refusing).run()
+    sent = [r for r in posts(refusing) if r.path.endswith(f"{service.sid}/Configuration/Webhooks")]
+    assert [r.status for r in sent] == [400, 400, 200]
+    tried = [USER_EVENTS & {value for name, value in r.form if name == "Filters"} for r in sent]
+    assert tried == [USER_EVENTS, USER_EVENTS, set()]
 
 
 def test_another_refusal_does_not_discredit_user_events(simulator, tmp_path):
