@@ -16,7 +16,7 @@ from migrate.commands.context import Context
 from migrate.commands.diff import DiffOptions, diff
 from migrate.commands.ending import code_of_run
 from migrate.commands.export import ExportOptions, export
-from migrate.commands.rollback import RollbackOptions, rollback
+from migrate.commands.rollback import RollbackOptions, preview_rollback, rollback
 from migrate.commands.run import ResumeOptions, RunOptions, resume, run
 from migrate.commands.status import report_of_run
 from migrate.commands.verify import VerifyOptions, verify
@@ -26,7 +26,7 @@ from migrate.execute.guards import Thresholds
 from migrate.execute.work import Bounds
 from migrate.model.plan import Plan
 from migrate.model.state import Run
-from migrate.report.assembly import diff_report, verify_report
+from migrate.report.assembly import diff_report, rollback_report, verify_report
 from migrate.report.model import Report, ServiceReport
 from migrate.simulator import Simulator
 from migrate.source.live import ExportRequest
@@ -101,6 +101,17 @@ class Driver:
         """`rollback --yes`; None if there was nothing to undo."""
         done = rollback(self.context, RollbackOptions(run_id, **options), lambda _store, _asked: None)
         return self.report_of(done) if done else None
+
+    def preview(self, run_id: int | None = None, **options: Any) -> Report | None:
+        """`rollback --dry-run`; None if there was nothing to undo."""
+        wanted = RollbackOptions(run_id, **options)
+        found = preview_rollback(self.context, wanted)
+        if found is None:
+            return None
+        undone, entries = found
+        with open_store(self.db) as store:
+            report = rollback_report(store, undone, lambda _: entries, delete_created=wanted.delete_created)
+            return _whole(report)
 
     def report_of(self, run: Run) -> Ended:
         """The report on a run or rollback, whole, as it stands now."""
