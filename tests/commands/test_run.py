@@ -32,14 +32,14 @@ def test_every_setting_equals_chat(simulator, tool):
 def test_what_is_right_already_gets_no_write(simulator, tool):
     """A service whose settings agree is read, counted, and left alone."""
     right = named(simulator, "Lindqvist")
-    assert tool("run", "--yes").code == 0
+    drive(tool.folder, simulator).run()
     assert not [request for request in posts(simulator) if right.sid in request.path]
     assert [request for request in simulator.requests if right.sid in request.path]
 
 
 def test_a_second_run_writes_nothing(simulator, tool):
     """A second `run --yes` makes no write and exits with 0."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     done = len(simulator.requests)
     result = tool("run", "--yes", "--format", "json")
     assert (result.code, posts(simulator, done)) == (0, [])
@@ -50,7 +50,7 @@ def test_a_second_run_writes_nothing(simulator, tool):
 def test_nothing_is_created_or_deleted(simulator, tool):
     """In place, nothing but GET and updates of resources that exist is ever sent."""
     before = deepcopy(simulator.world)
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     assert {request.method for request in simulator.requests} == {"GET", "POST"}
     assert {request.status for request in posts(simulator)} == {200}
     assert not [request for request in posts(simulator) if request.path.endswith(("/Services", "/Roles"))]
