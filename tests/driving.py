@@ -18,7 +18,7 @@ from migrate.commands.ending import code_of_run
 from migrate.commands.export import ExportOptions, export
 from migrate.commands.rollback import RollbackOptions, preview_rollback, rollback
 from migrate.commands.run import ResumeOptions, RunOptions, resume, run
-from migrate.commands.status import report_of_run
+from migrate.commands.status import Status, report_of_run, status
 from migrate.commands.verify import VerifyOptions, verify
 from migrate.core.progress import Progress
 from migrate.core.stop import StopToken
@@ -90,6 +90,11 @@ class Driver:
         """`resume`; None if there was nothing to continue."""
         done = resume(self.context, ResumeOptions(**options), self._agree, lambda _store, _plan: None)
         return self.report_of(done) if done else None
+
+    def status(self) -> Status:
+        """`status`."""
+        with open_store(self.db) as store:
+            return status(self.context, store)
 
     def verify(self, plan_id: str | None = None) -> Report:
         """`verify`."""
