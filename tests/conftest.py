@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import rows_of
 
 from migrate.simulator import Simulator
 
@@ -74,12 +75,7 @@ class Tool:
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Look at the database from outside, with plain sqlite3."""
-        connection = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        return rows_of(self.db, sql, *parameters)
 
 
 @pytest.fixture

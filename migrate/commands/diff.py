@@ -107,19 +107,19 @@ def diff(context: Context, options: DiffOptions) -> Plan:
         MigrateError: a target cannot be read.
     """
     with context.opened() as store:
-        account_sid = context.account(store)
-        with context.locked(store, "diff", account_sid):
-            return diff_in(context, store, snapshot_of(store, account_sid, options), options).plan
+        snapshot = snapshot_of(context, store, options)
+        with context.locked(store, "diff", snapshot.account_sid):
+            return diff_in(context, store, snapshot, options).plan
 
 
-def snapshot_of(store: Store, account_sid: str, options: DiffOptions) -> Snapshot:
+def snapshot_of(context: Context, store: Store, options: DiffOptions) -> Snapshot:
     """Return the snapshot that the options name, or the account's newest.
 
     Raises:
         BadInput: there is none.
     """
     if options.snapshot is None:
-        return snapshots.latest(store, account_sid)
+        return snapshots.latest(store, context.account(store))
     return snapshots.get(store, options.snapshot)
 
 

@@ -170,6 +170,12 @@ class Update(Attempt):
         except CallFailed as error:
             return await self._after_refusal(error)
 
+    async def record(self, *entries: Entry, **facts: Any) -> State:
+        """See `Attempt.record`. With a write that took effect goes what it went without."""
+        if facts.get("own_write") is not None:
+            facts.setdefault("given_up", self._given_up())
+        return await super().record(*entries, **facts)
+
     def _is_known(self) -> bool:
         return bool(self.step.before) and self.work.is_fresh(self.step.source_sid)
 

@@ -47,11 +47,16 @@ def is_in_place(planned: PlannedService, *, same_account: bool) -> bool:
 
 
 def changed_since(planned: PlannedService, image: TargetImage, *, same_account: bool) -> list[FieldRow]:
-    """Return the rows on values that are not what they were when the plan was made."""
+    """Return the rows on values that are not what they were when the plan was made.
+
+    Where a target holds all that a step would set, somebody has done its work: its rows do not count.
+    """
     in_place = is_in_place(planned, same_account=same_account)
-    return [
-        row
-        for row in planned.rows
-        if is_read(row, image)
-        and not agrees(row, row.before, live_value(row, image, planned.counterparts), in_place=in_place)
-    ]
+    known = planned.counterparts
+
+    def holds(row: FieldRow, value: Json) -> bool:
+        return agrees(row, value, live_value(row, image, known), in_place=in_place)
+
+    shown = [row for row in planned.rows if is_read(row, image)]
+    to_do = {row.step for row in shown if row.step is None or not holds(row, expected(row, known))}
+    return [row for row in shown if row.step in to_do and not holds(row, row.before)]

@@ -262,10 +262,12 @@ class Webhooks(SettingsKind):
     def _wanted(self, planning: Planning) -> Mapping[str, Json]:
         """Keep events that only Conversations has, and leave out those that Twilio refuses here."""
         values = dict(super()._wanted(planning))
-        if isinstance(values.get("filters"), list):
+        wanted = values.get("filters")
+        # Where Chat has none, an event more would look like a value, and the others be emptied unasked.
+        if isinstance(wanted, list) and (wanted or planning.options.get("clear")):
             held = lookup(planning.destination.payload(self.name), "filters")
             extra = [name for name in held if name in CONVERSATIONS_ONLY_FILTERS] if _is_names(held) else []
-            kept = [name for name in values["filters"] if name not in planning.destination.refused]
+            kept = [name for name in wanted if name not in planning.destination.refused]
             values["filters"] = list(dict.fromkeys(kept + extra))
         return values
 

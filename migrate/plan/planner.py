@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -42,9 +42,13 @@ def plan_service(
     planning = Planning(service, translation, destination, options)
     owned = _by_kind(translation.outcomes)
     kinds = planned_kinds(options)
-    shares = {
-        kind.name: kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name)) for kind in kinds
-    }
+    shares: dict[str, Share] = {}
+    for kind in kinds:
+        share = kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name))
+        shares[kind.name] = share
+        # What a kind has matched in the target is known to those that come after it, and refer to it.
+        known = {**planning.destination.counterparts, **share.counterparts}
+        planning = replace(planning, destination=replace(planning.destination, counterparts=known))
     loose = tuple(row_of(outcome, None, None) for outcome in chain.from_iterable(owned.values()))
     steps = ((kind.phase, step) for kind in kinds for step in shares[kind.name].steps)
     return ServicePlan(

@@ -79,7 +79,11 @@ def diff_report(store: Store, plan: Plan) -> Report:
 
 def run_report(store: Store, plan: Plan, run: Run) -> Report:
     """Report what a run has done, and what is left."""
-    return _report(store, plan, ReportKind.RUN, run)
+    report = _report(store, plan, ReportKind.RUN, run)
+    if not runs.has_other_outcomes(store, run):
+        return report
+    told = _counted(report)
+    return replace(report, summary=replace(report.summary, changes=told.changes, verdicts=told.verdicts))
 
 
 def verify_report(store: Store, plan: Plan) -> Report:
@@ -158,7 +162,9 @@ def _restored_rows(
 
 
 def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
-    entry = entries.get(undo.step.key, PLANNED)
+    reason = " ".join(reason.text for reason in undo.reasons)
+    not_begun = PLANNED if undo.ready is not None else Entry(State.SKIPPED, reason)
+    entry = entries.get(undo.step.key, not_begun)
     error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
     if undo.how is How.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
@@ -166,7 +172,6 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
             undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error
         )
     removed = undo.how is How.REMOVE
-    reason = " ".join(reason.text for reason in undo.reasons)
     if not removed or entry.state is State.DRIFTED:
         error = error or StepError(message=reason)
     params = {"Sid": undo.sid} if undo.sid else {}

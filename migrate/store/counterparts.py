@@ -9,7 +9,7 @@ from typing import Any
 
 from migrate.core.clock import now
 from migrate.model.plan import Plan
-from migrate.model.state import CREATED, REMOVED, Counterpart, Run
+from migrate.model.state import CREATED, FOUND, REMOVED, Counterpart, Run
 from migrate.store.database import Store, storable
 
 ADD = """
@@ -43,8 +43,6 @@ TARGET_IN_USE = """
 SELECT coalesce(
     (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source_service),
     (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND run = :run AND account_sid = :account
-        AND how != :removed ORDER BY id DESC LIMIT 1),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND account_sid = :account
         AND how != :removed ORDER BY id DESC LIMIT 1)
 )
 """
@@ -61,6 +59,16 @@ JOIN runs r ON r.id = c.run
 WHERE p.plan = :plan AND p.action = 'create' AND c.how = :created AND c.account_sid = :account AND c.at >= :since
     AND r.plan IS NOT :plan
 LIMIT 1
+"""
+OF_RUN = """
+SELECT kind, CASE WHEN how = :created AND run != :run THEN :found ELSE how END AS how, name, source_sid, target_sid,
+    source_service_sid, target_service_sid
+FROM counterparts
+WHERE account_sid = :account AND source_service_sid = :source AND target_service_sid = (
+    SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source
+    ORDER BY run = :run DESC, id DESC LIMIT 1
+)
+ORDER BY run = :run, id
 """
 
 
@@ -101,7 +109,7 @@ def lookup(
     Args:
         store: the database.
         target_account_sid: the account that is written to.
-        run: its plan's target counts; else what the run has created; else the newest one.
+        run: its plan's target counts; else what the run has created. What another run has created does not.
         source_service_sid: the Chat Service.
         sids: Chat SIDs of it and of what belongs to it.
     """
@@ -181,13 +189,19 @@ def within(
 
 
 def of_run(store: Store, run: Run, source_service_sid: str) -> list[Counterpart]:
-    """Return what a run knows to stand for what in one service, what was removed since among it."""
+    """Return what a run knows to stand for what in one service, what was removed since among it.
+
+    What another run has created, this one has found.
+    """
     rows = store.rows(
-        "SELECT kind, how, name, source_sid, target_sid, source_service_sid, target_service_sid FROM counterparts "
-        "WHERE account_sid = :account AND source_service_sid = :source AND target_service_sid = ("
-        "SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source "
-        "ORDER BY run = :run DESC, id DESC LIMIT 1) ORDER BY run = :run, id",
-        {"account": run.target_account_sid, "source": source_service_sid, "run": run.id},
+        OF_RUN,
+        {
+            "account": run.target_account_sid,
+            "source": source_service_sid,
+            "run": run.id,
+            "created": CREATED,
+            "found": FOUND,
+        },
     )
     return [Counterpart(**row) for row in rows]
 

@@ -18,6 +18,7 @@ from migrate.store.database import Store, to_json
 from migrate.store.states import (
     counts,
     counts_by_kind,
+    has_other_outcomes,
     history_of,
     item_counts,
     services_done,
@@ -39,6 +40,7 @@ __all__ = [
     "find_unfinished",
     "finish",
     "get",
+    "has_other_outcomes",
     "history",
     "history_of",
     "item_counts",

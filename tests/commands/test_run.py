@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from driving import about, code_of, drive, states, verdicts
 from worlds import USER_EVENTS, differences_in_place, named, posts
 
 from migrate.simulator import Fault, Simulator
+from migrate.simulator.forms import bad_request
+from migrate.source.live import ExportRequest
 
 
 def all_differences(before, after, refused=frozenset()):
@@ -31,14 +34,14 @@ def test_every_setting_equals_chat(simulator, tool):
 def test_what_is_right_already_gets_no_write(simulator, tool):
     """A service whose settings agree is read, counted, and left alone."""
     right = named(simulator, "Lindqvist")
-    assert tool("run", "--yes").code == 0
+    drive(tool.folder, simulator).run()
     assert not [request for request in posts(simulator) if right.sid in request.path]
     assert [request for request in simulator.requests if right.sid in request.path]
 
 
 def test_a_second_run_writes_nothing(simulator, tool):
     """A second `run --yes` makes no write and exits with 0."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     done = len(simulator.requests)
     result = tool("run", "--yes", "--format", "json")
     assert (result.code, posts(simulator, done)) == (0, [])
@@ -49,7 +52,7 @@ def test_a_second_run_writes_nothing(simulator, tool):
 def test_nothing_is_created_or_deleted(simulator, tool):
     """In place, nothing but GET and updates of resources that exist is ever sent."""
     before = deepcopy(simulator.world)
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     assert {request.method for request in simulator.requests} == {"GET", "POST"}
     assert {request.status for request in posts(simulator)} == {200}
     assert not [request for request in posts(simulator) if request.path.endswith(("/Services", "/Roles"))]
@@ -74,23 +77,49 @@ def test_the_budget_of_requests(tmp_path, services):
             assert len(roles) == len(set(roles))
 
 
-def test_an_explicit_empty_value_clears(simulator, tmp_path):
-    """Where Chat holds "" and the target a value, the empty value is written."""
+@pytest.fixture
+def emptied(simulator):
+    """A service where Chat holds "" and no filters, and Conversations has values."""
     service = named(simulator, "Alder")
-    service.chat["pre_webhook_url"] = ""
+    service.chat |= {"pre_webhook_url": "", "webhook_filters": []}
     service.chat["notifications"]["new_message"]["sound"] = ""
-    drive(tmp_path, simulator).run()
+    service.conversations_webhooks["pre_webhook_url"] = "https://live.example.com/conv"
+    service.conversations_notifications["new_message"]["sound"] = "bell"
+    return service
+
+
+def test_nothing_is_emptied_unasked(simulator, emptied, tmp_path):
+    """Where Chat holds nothing and the target a value, the value stays and is told as a person's work."""
+    filters = list(emptied.conversations_webhooks["filters"])
+    report = drive(tmp_path, simulator).run()
+    assert code_of(report) == 0
+    assert emptied.conversations_webhooks["pre_webhook_url"] == "https://live.example.com/conv"
+    assert emptied.conversations_webhooks["filters"] == filters
+    assert emptied.conversations_notifications["new_message"]["sound"] == "bell"
+    sent = [pair for request in posts(simulator) if emptied.sid in request.path for pair in request.form]
+    assert not [name for name, value in sent if not value]
+    rows = {row.source: row for row in about(report, emptied.sid).fields}
+    for source in ("pre_webhook_url", "webhook_filters", "notifications.new_message.sound"):
+        assert (rows[source].verdict, rows[source].change) == ("manual", False)
+        assert "only Conversations has one" in rows[source].reason
+        assert "--clear" in rows[source].reason
+
+
+def test_an_explicit_empty_value_clears_on_demand(simulator, emptied, tmp_path):
+    """With --clear, where Chat holds "" and the target a value, the empty value is written."""
+    service = emptied
+    drive(tmp_path, simulator).run(clear=True)
     sent = {pair for request in posts(simulator) if service.sid in request.path for pair in request.form}
     assert {("PreWebhookUrl", ""), ("NewMessage.Sound", "")} <= sent
     assert not service.conversations_webhooks["pre_webhook_url"]
     assert service.conversations_notifications["new_message"]["sound"] == ""
 
 
-def test_empty_filters_clear(simulator, tmp_path):
-    """Chat's empty list of filters is written as one empty filter, because nothing at all would keep the old ones."""
+def test_empty_filters_clear_on_demand(simulator, tmp_path):
+    """With --clear, no filters are written as one empty filter, because nothing at all would keep the old ones."""
     service = named(simulator, "Kestrel")
     service.chat["webhook_filters"] = []
-    drive(tmp_path, simulator).run()
+    drive(tmp_path, simulator).run(clear=True)
     (sent,) = (r for r in posts(simulator) if r.path.endswith(f"{service.sid}/Configuration/Webhooks"))
     assert ("Filters", "") in sent.form
     assert not service.conversations_webhooks["filters"]
@@ -187,6 +216,41 @@ def test_refused_user_events_are_not_tried_again(refusing, tmp_path):
     assert (row.verdict, row.change) == ("manual", False)
 
 
+class RefusesOnce(dict):
+    """Settings whose first write Twilio refuses, for whatever reason."""
+
+    refused = False
+
+    def __setitem__(self, key, value):
+        """Take the value, but for the first time."""
+        if not self.refused:
+            self.refused = True
+            raise bad_request("Not now", 20001)
+        super().__setitem__(key, value)
+
+
+def test_one_stray_refusal_does_not_discredit_user_events(simulator, tmp_path):
+    """A single 400 may be about something else: onUser… are sent a second time before they are given up."""
+    service = named(simulator, "Juniper")
+    service.conversations_webhooks = RefusesOnce(service.conversations_webhooks)
+    assert code_of(drive(tmp_path, simulator).run()) == 0
+    assert set(service.conversations_webhooks["filters"]) >= USER_EVENTS
+    statuses = [
+        r.status for r in posts(simulator) if r.path.endswith(f"{service.sid}/Configuration/Webhooks")
+    ]
+    assert statuses == [400, 200]
+
+
+def test_user_events_are_given_up_after_two_refusals(refusing, tmp_path):
+    """Where Twilio refuses onUser… twice, the third request goes without them."""
+    service = named(refusing, "Juniper")
+    drive(tmp_path, refusing).run()
+    sent = [r for r in posts(refusing) if r.path.endswith(f"{service.sid}/Configuration/Webhooks")]
+    assert [r.status for r in sent] == [400, 400, 200]
+    tried = [USER_EVENTS & {value for name, value in r.form if name == "Filters"} for r in sent]
+    assert tried == [USER_EVENTS, USER_EVENTS, set()]
+
+
 def test_another_refusal_does_not_discredit_user_events(simulator, tmp_path):
     """If the write fails without onUser… too, they were not the reason, and the next plan tries them again."""
     service = named(simulator, "Juniper")
@@ -200,13 +264,14 @@ def test_another_refusal_does_not_discredit_user_events(simulator, tmp_path):
 
 
 def test_a_service_that_conversations_lacks(simulator, tmp_path):
-    """A Chat Service without a Conversation Service gets no write; the report says what to do instead."""
+    """A Chat Service without a Conversation Service gets no write and makes the run incomplete; the report says why."""
     service = named(simulator, "Brightwater")
     driver = drive(tmp_path, simulator)
     driver.export()
     simulator.world.delete_service(service.sid)
     report = driver.diff()
-    driver.apply()
+    assert report.summary.services_missing == 1
+    assert code_of(driver.apply()) == 4
     mine = about(report, service.sid)
     assert (mine.target_sid, mine.steps) == (None, ())
     settings = [row for row in mine.fields if row.resource in ("configuration", "webhooks", "notifications")]
@@ -232,6 +297,22 @@ def test_a_service_that_disappears_during_the_run(simulator, tmp_path):
     assert code_of(report) == 4
 
 
+@pytest.mark.parametrize(("fresh_seconds", "ends"), [(60.0, "verified"), (0.0, "drifted")])
+def test_how_long_a_run_trusts_its_own_reading(simulator, tmp_path, monkeypatch, fresh_seconds, ends):
+    """Within 60 seconds a run writes by its own reading; after that it reads again, and leaves what has changed."""
+    monkeypatch.setattr("migrate.execute.work.FRESH_SECONDS", fresh_seconds)
+    service = named(simulator, "Alder")
+    theirs = "https://somebody.example.com/"
+
+    def meanwhile():
+        service.conversations_webhooks["post_webhook_url"] = theirs
+
+    report = replace(drive(tmp_path, simulator), meanwhile=meanwhile).run()
+    assert states(report, service.sid)["webhooks"] == ends
+    held = service.conversations_webhooks["post_webhook_url"]
+    assert held == (theirs if ends == "drifted" else service.chat["post_webhook_url"])
+
+
 def test_an_account_without_services(tmp_path):
     """An empty account is looked at, and the report says that it is empty."""
     with Simulator(services=0) as simulator:
@@ -240,11 +321,13 @@ def test_an_account_without_services(tmp_path):
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_one_api_version_is_enough(simulator, tool, api):
+def test_one_api_version_is_enough(simulator, tmp_path, api):
     """With either version alone, what it shows is migrated and a second run writes nothing."""
-    assert tool("run", "--yes", "--api", api).code == 0
+    driver, only = drive(tmp_path, simulator), ExportRequest(apis=(api,))
+    assert code_of(driver.run(export=only)) == 0
     done = len(simulator.requests)
-    assert tool("run", "--yes", "--api", api).code == 0
+    assert posts(simulator)
+    assert code_of(driver.run(export=only)) == 0
     assert posts(simulator, done) == []
     assert not [r for r in simulator.requests if r.api == "chat" and not r.path.startswith(f"/{api}/")]
 

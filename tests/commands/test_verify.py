@@ -29,7 +29,7 @@ def changed(report):
 
 def test_after_a_run_everything_agrees(simulator, tool):
     """After a run, verify reads, writes nothing, finds no mismatch, and exits with 0."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     sent = len(simulator.requests)
     result = tool("verify", "--format", "json")
     assert (result.code, result.json["kind"]) == (0, "verify")
@@ -40,7 +40,7 @@ def test_after_a_run_everything_agrees(simulator, tool):
 
 def test_a_mismatch(simulator, tool):
     """A value that someone has changed since is shown with both values, and the exit code is 3."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     service = named(simulator, "Kestrel")
     service.conversations_webhooks["method"] = "GET"
     result = tool("verify", "--format", "json")
@@ -128,9 +128,9 @@ def test_an_offline_plan(simulator, driver):
     assert changed(driver.verify()) == {(named(simulator, "Kestrel").sid, "webhook_method")}
 
 
-def test_an_unknown_plan(tool):
+def test_an_unknown_plan(simulator, tool):
     """A plan that does not exist is refused."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     result = tool("verify", "--plan", "f" * 64)
     assert result.code == 2
     assert "no plan" in result.err

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from driving import code_of, drive
 from worlds import named, posts
 
-from migrate.core.errors import SafetyRefusal
+from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.execute.guards import Thresholds
 from migrate.simulator import Simulator
-from migrate.source.live import ExportRequest
 
 
 @pytest.fixture
@@ -41,11 +37,11 @@ def second(simulator):
 
 def test_a_snapshot_that_shows_other_settings(simulator, tool):
     """A plan is stale once a newer snapshot shows one of its services differently; nothing is sent."""
-    tool("export")
-    tool("diff")
+    drive(tool.folder, simulator).export()
+    drive(tool.folder, simulator).diff()
     service = named(simulator, "Kestrel")
     service.chat["notifications"]["new_message"]["sound"] = "new"
-    tool("export")
+    drive(tool.folder, simulator).export()
     result = tool("apply", "--yes")
     assert result.code == 6
     assert service.sid in result.err
@@ -56,16 +52,16 @@ def test_a_snapshot_that_shows_other_settings(simulator, tool):
 def test_a_snapshot_that_shows_the_same(simulator, driver):
     """A newer snapshot with the same settings, or with other services, leaves the plan good."""
     driver.export()
-    driver.export(request=ExportRequest(services=(named(simulator, "Kestrel").sid,)))
+    driver.export(services=(named(simulator, "Kestrel").sid,))
     assert code_of(driver.apply()) == 0
 
 
 def test_a_target_that_has_changed(simulator, driver):
-    """An old before-image is read again, and a target that holds something else is refused before any write."""
+    """Every target is read again, and one that holds something else is refused before any write."""
     service = named(simulator, "Alder")
     service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
     with pytest.raises(SafetyRefusal, match=f"the target has changed since .{service.sid}/webhooks"):
-        driver.apply(trust_seconds=0)
+        driver.apply()
     assert posts(simulator) == []
 
 
@@ -74,7 +70,7 @@ def test_a_target_that_is_gone(simulator, driver):
     service = named(simulator, "Alder")
     simulator.world.delete_service(service.sid)
     with pytest.raises(SafetyRefusal, match=service.sid):
-        driver.apply(trust_seconds=0)
+        driver.apply()
     assert posts(simulator) == []
 
 
@@ -83,7 +79,7 @@ def test_a_target_that_somebody_has_set_right(simulator, driver):
     service = named(simulator, "Kestrel")
     filters = ["onMessageAdded", "onConversationRemoved", "onParticipantRemoved"]
     service.conversations_webhooks["filters"] = filters
-    assert code_of(driver.apply(trust_seconds=0)) == 0
+    assert code_of(driver.apply()) == 0
     assert not [
         request
         for request in posts(simulator)
@@ -95,20 +91,32 @@ def test_a_changed_target_may_be_overwritten(simulator, driver):
     """With --allow-drift, the plan is applied all the same."""
     service = named(simulator, "Alder")
     service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
-    assert code_of(driver.apply(trust_seconds=0, allow_drift=True)) == 0
+    assert code_of(driver.apply(allow_drift=True)) == 0
     assert service.conversations_webhooks["post_webhook_url"] == service.chat["post_webhook_url"]
 
 
-def test_the_age_is_that_of_the_reading(simulator, tool):
-    """A before-image of six minutes ago is read again by the command line as well."""
-    tool("export")
-    tool("diff")
-    with closing(sqlite3.connect(tool.db)) as connection, connection:
-        connection.execute("DROP TRIGGER plan_services_frozen_update")
-        connection.execute(
-            "UPDATE plan_services SET read_at = strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now', '-6 minutes')"
-        )
-    connection.close()
+def test_a_field_that_no_step_writes(simulator, driver):
+    """A field that was reviewed as right already and is not so any more stops the plan, too."""
+    service = named(simulator, "Alder")
+    service.conversations_notifications["new_message"]["badge_count_enabled"] ^= True
+    with pytest.raises(SafetyRefusal, match=f"{service.sid}/notifications/new_message.badge_count_enabled"):
+        driver.apply()
+    assert posts(simulator) == []
+
+
+def test_the_rest_of_a_step_that_somebody_has_half_done(simulator, driver):
+    """A target that holds some of the wanted values is neither as reviewed nor done: it is refused."""
+    service = named(simulator, "Alder")
+    service.conversations_webhooks["method"] = "POST"
+    with pytest.raises(SafetyRefusal, match=f"{service.sid}/webhooks/method"):
+        driver.apply()
+    assert posts(simulator) == []
+
+
+def test_a_plan_that_was_made_moments_ago(simulator, tool):
+    """However young the plan is, the command line reads the targets again, and names what allows to go on."""
+    drive(tool.folder, simulator).export()
+    drive(tool.folder, simulator).diff()
     named(simulator, "Alder").conversations_webhooks["method"] = "POST"
     named(simulator, "Alder").conversations_webhooks["filters"] = ["onMessageRemoved"]
     result = tool("apply", "--yes")
@@ -147,15 +155,17 @@ def test_a_plan_for_another_account(two_accounts, tmp_path):
 
 
 def test_a_snapshot_of_another_account(two_accounts, tmp_path):
-    """Source credentials that are not the snapshot's are refused; the message says how to name a target."""
+    """Source credentials that are not the chosen snapshot's are refused; the message says how to name a target."""
     drive(tmp_path, two_accounts).export()
     account = two_accounts.world.accounts[second(two_accounts)]
     other = drive(
         tmp_path, two_accounts, TWILIO_ACCOUNT_SID=account.sid, TWILIO_AUTH_TOKEN=account.auth_token
     )
     with pytest.raises(SafetyRefusal, match=r"TWILIO_TARGET_\*"):
-        other.diff(target="new")
+        other.diff(target="new", snapshot=1)
     with pytest.raises(SafetyRefusal, match=two_accounts.account_sid):
+        other.diff(snapshot=1)
+    with pytest.raises(BadInput, match=f"no snapshot of {account.sid} .*chat-migrate export"):
         other.diff()
 
 
@@ -171,14 +181,15 @@ def test_in_place_in_another_account(two_accounts, tmp_path):
 
 
 def test_too_many_changes(simulator, tool):
-    """More steps than --max-changes are refused before anything is sent, with both numbers."""
-    tool("export")
-    steps = tool("diff", "--format", "json").json["summary"]["steps"]
-    result = tool("apply", "--yes", "--max-changes", steps - 1)
+    """More fields than --max-changes are refused before anything is sent, with both numbers."""
+    drive(tool.folder, simulator).export()
+    fields = tool("diff", "--format", "json").json["services"]
+    assert sum(row["change"] for service in fields for row in service["fields"]) == 58
+    result = tool("apply", "--yes", "--max-changes", 57)
     assert result.code == 6
-    assert f"{steps} changes, more than --max-changes {steps - 1}" in result.err
+    assert "58 fields, more than --max-changes 57" in result.err
     assert posts(simulator) == []
-    assert tool("apply", "--yes", "--max-changes", steps).code == 0
+    assert tool("apply", "--yes", "--max-changes", 58).code == 0
 
 
 def test_too_large_a_share(simulator, tool):
@@ -192,9 +203,8 @@ def test_too_large_a_share(simulator, tool):
 
 def test_the_bounds_are_inclusive_and_an_empty_plan_passes(driver, simulator):
     """As much as was allowed is allowed, and no change at all is never too much."""
-    report = driver.diff()
-    percent = 100 * report.summary.services_to_change / report.summary.services
-    assert code_of(driver.apply(thresholds=Thresholds(report.summary.steps, percent))) == 0
+    driver.diff()
+    assert code_of(driver.apply(thresholds=Thresholds(changes=58, percent=100 * 11 / 12))) == 0
     driver.export()
     driver.diff()
     assert code_of(driver.apply(thresholds=Thresholds(0, 0.0))) == 0
