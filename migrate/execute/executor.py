@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from migrate.core.errors import Interrupted
-from migrate.execute.attempts import Create, attempt_for
+from migrate.execute.creates import Create, attempt_for
 from migrate.execute.evidence import prove_by_creation
 from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of

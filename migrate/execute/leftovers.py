@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from migrate.execute.attempts import candidates
+from migrate.execute.creates import candidates
 from migrate.execute.work import Work
 from migrate.model.state import Leftover
 from migrate.store import counterparts, runs

@@ -82,7 +82,7 @@ def is_stale(kind: Kind, own: OwnWrite, resource: Mapping[str, Json] | None) -> 
     return any(
         kind.same(path, live := lookup(resource, path), before)
         and not kind.same(path, live, own.sent.get(path))
-        and not kind.same(path, live, own.held.get(path))
+        and not (path in own.held and kind.same(path, live, own.held[path]))
         for path, before in own.before.items()
         if path in own.sent
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -42,14 +42,23 @@ def plan_service(
     planning = Planning(service, translation, destination, options)
     owned = _by_kind(translation.outcomes)
     kinds = planned_kinds(options)
-    shares = {
-        kind.name: kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name)) for kind in kinds
-    }
+    shares: dict[str, Share] = {}
+    for kind in kinds:
+        share = kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name))
+        planning = _with_counterparts(planning, share.counterparts)
+        shares[kind.name] = share
     loose = tuple(row_of(outcome, None, None) for outcome in chain.from_iterable(owned.values()))
     steps = ((kind.phase, step) for kind in kinds for step in shares[kind.name].steps)
     return ServicePlan(
         iter(()) if destination.is_missing else steps, lambda: _planned(planning, shares, loose)
     )
+
+
+def _with_counterparts(planning: Planning, found: Mapping[str, str]) -> Planning:
+    """What one kind has found in the target, the kinds after it may refer to."""
+    destination = planning.destination
+    known = {**destination.counterparts, **found}
+    return replace(planning, destination=replace(destination, counterparts=known))
 
 
 def _by_kind(outcomes: tuple[Outcome, ...]) -> defaultdict[str, list[Outcome]]:

@@ -50,7 +50,7 @@ ON CONFLICT (run, key) DO UPDATE SET
     wrote = wrote OR (undecided > 0 AND excluded.state IN ('applied', 'verified', 'altered', 'drifted', 'rolled_back')),
     undecided = CASE WHEN excluded.state IN ('intent', 'unknown', 'failed')
         THEN max(0, undecided + excluded.undecided) ELSE 0 END,
-    known = coalesce(known, excluded.known),
+    known = coalesce(excluded.known, known),
     overwritten = coalesce(excluded.overwritten, overwritten),
     given_up = coalesce(excluded.given_up, given_up)
 """
