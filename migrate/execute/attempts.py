@@ -121,12 +121,13 @@ class Attempt(ABC):
                 self.kind.request(self.step), about_to_send=self.still_announced
             )
         except CallFailed as error:
-            await self._judge_failure(error)
+            await self.judge_failure(error)
             raise
         self.undecided = False
         return answer
 
-    async def _judge_failure(self, error: CallFailed) -> None:
+    async def judge_failure(self, error: CallFailed) -> None:
+        """Note what a failed request says of itself: refused, or nobody knows."""
         if remedy_for(error.failure) is Remedy.READ_BACK:
             await self.record(Entry.of_failure(State.UNKNOWN, error.failure))
         else:

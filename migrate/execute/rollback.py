@@ -12,7 +12,7 @@ from functools import lru_cache
 from migrate.api.gateway import Remover
 from migrate.api.messages import Calls, Surface
 from migrate.core.errors import CallFailed
-from migrate.execute.attempts import FRESH, Attempt, Update
+from migrate.execute.attempts import DRIFTED_OR_ALTERED, FRESH, Attempt, Update
 from migrate.execute.executor import Crew, Told
 from migrate.execute.undo import How, Undo, Undoer
 from migrate.execute.work import Work
@@ -64,7 +64,8 @@ class Restore(Update):
         """See `Attempt.once`. It always reads first: a run may be old."""
         live = await self.read()
         if self.step.compare(live, self.kind.same) is Comparison.OTHER:
-            return await self.record(Entry(State.DRIFTED, CHANGED_SINCE, seen=live))
+            message = DRIFTED_OR_ALTERED if self.undecided else CHANGED_SINCE
+            return await self.record(Entry(State.DRIFTED, message, seen=live))
         # Also where the earlier values are shown already: that may be an old reading, and sending does no harm.
         answer = await self.send()
         held = self.kind.values(answer.payload)
@@ -86,12 +87,20 @@ class Remove(Attempt):
             return await self._removed(sid)
         if not await self._is_as_the_run_left_it(sid):
             return await self.record(Entry(State.DRIFTED, CHANGED_SINCE))
+        await self._delete(self.kind.removal(self.step, sid))
+        return await self._removed(sid)
+
+    async def _delete(self, path: str) -> None:
+        if not isinstance(self.work.writer, Remover):
+            raise AssertionError("this rollback was not asked to remove anything")
         await self.record(Entry(State.INTENT))
         self.undecided = True
-        if isinstance(self.work.writer, Remover):
-            path = self.kind.removal(self.step, sid)
+        try:
             await self.work.writer.delete(Surface.CONVERSATIONS, path, about_to_send=self.still_announced)
-        return await self._removed(sid)
+        except CallFailed as error:
+            if error.failure.status != 404 or not await self._is_gone():
+                await self.judge_failure(error)
+                raise
 
     async def _removed(self, sid: str | None) -> State:
         return await self.record(Entry(State.ROLLED_BACK), removed=sid)

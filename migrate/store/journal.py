@@ -168,6 +168,7 @@ class Journal:
                 refusals.remember(self._connection, account, record.own_write, record.given_up)
         for sid in [record.removed for record in records if record.removed]:
             counterparts.mark_removed(self._connection, account, sid)
+            own_writes.forget(self._connection, account, sid)
 
 
 def _entry_values(record: Record) -> list[list[Json]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -20,3 +21,14 @@ def account():
             return opened.enter_context(Simulator(uneven=uneven or Unevenness(), **options))
 
         yield open_one
+
+
+@pytest.fixture
+def tool_at(lonely_tool):
+    """The real program, pointed at a simulator, in an empty folder."""
+
+    def tool(simulator, **environ):
+        variables = {**lonely_tool.environ, **simulator.environment(), **environ}
+        return replace(lonely_tool, environ={name: value for name, value in variables.items() if value})
+
+    return tool

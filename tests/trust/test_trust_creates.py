@@ -183,6 +183,19 @@ def test_a_role_whose_answer_was_lost_is_the_runs_own(account, tmp_path):
     assert after == roles
 
 
+def test_what_was_removed_is_not_waited_for(account, tmp_path):
+    """After `rollback --delete-created`, a later plan does not take the removed roles for ones that are listed late."""
+    simulator = account(services=12)
+    file = mapped(simulator, tmp_path)
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.run(target="map", target_map=file)
+    driver.rollback(delete_created=True)
+    done = len(simulator.requests)
+    driver.diff(target="map", target_map=file)
+    lists = [request.path for request in simulator.requests[done:] if request.path.endswith("/Roles")]
+    assert len(lists) == len(set(lists))
+
+
 def test_what_nobody_claims_is_reported(account, tmp_path):
     """What a lost create makes after the settle time is named at the end of the run, which is no success."""
     simulator = account(services=1, uneven=Unevenness(late_effects=1.0))
