@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import resource
 import signal
+from dataclasses import replace
 
 import pytest
-from trust_world import before, journal, patient, started, wait_until
+from trust_world import before, journal, patient, second, started, wait_until
 from worlds import differences_in_place, posts
 
 from migrate.simulator import Fault, Unevenness
@@ -111,3 +112,23 @@ def test_signals_end_gently(account, tmp_path, name):
     found = [differences_in_place(s, simulator.world.service(sid)) for sid, s in was.items()]
     assert not any(found)
     assert driver.code() == 0
+
+
+@pytest.mark.parametrize("target", ["same", "new"])
+def test_an_undisturbed_run_does_not_wait(account, tmp_path, target):
+    """Where nothing is lost or late, a run with a settle time of ten minutes asks no more than one with none."""
+    asked = []
+    for settle in (0.0, 600.0):
+        simulator = account(services=6)
+        folder = tmp_path / str(settle)
+        folder.mkdir()
+        driver = replace(
+            patient(folder, simulator, second(simulator) if target == "new" else None), settle=settle
+        )
+        driver.run(target=target)
+        driver.verify()
+        driver.run(target=target)
+        driver.rollback(1)
+        assert driver.code() == 0
+        asked.append(len(simulator.requests))
+    assert asked[0] == asked[1]

@@ -72,9 +72,10 @@ def test_suspended_and_woken(tmp_path, seed):
         else:  # woken while it is being watched
             time.sleep(chance.uniform(0, 1.2))
         suspended.send_signal(signal.SIGCONT)
-        codes = {ended(suspended)[0], ended(other)[0]}
-        assert codes <= {0, 8}, codes
-        assert 0 in codes
+        ends = [ended(suspended), ended(other)]
+        # Suspended in the middle of a transaction, it holds the file itself: the other one can only give up.
+        assert all(code in {0, 8} or "database is locked" in err for code, err in ends), ends
+        assert 0 in {code for code, _ in ends}
         assert differences_between(simulator, second(simulator)) == []
         created = Counter(
             (request.path, dict(request.form)["FriendlyName"])

@@ -222,3 +222,24 @@ def test_the_order_of_a_list_says_nothing(account, tmp_path):
     driver.run()
     assert len(posts(simulator)) == sent
     assert driver.code() == 0
+
+
+def test_chat_and_conversations_hold_one_set_of_webhooks(account, tmp_path):
+    """Where both show the same webhooks, they stay, in Conversations' words, and a later run writes nothing."""
+    simulator = account(services=12, uneven=Unevenness(webhook_stores=1))
+    was = before(simulator)
+    driver = patient(tmp_path, simulator)
+    driver.run()
+    for sid, service in was.items():
+        now = simulator.world.service(sid).chat
+        for url in ("pre_webhook_url", "post_webhook_url"):
+            assert (now[url] or None) in {service.chat[url] or None} | {
+                hook["url"] for hook in service.chat["webhooks"].values()
+            }
+        assert {FILTERS.get(name, name) for name in service.chat["webhook_filters"]} <= set(
+            now["webhook_filters"]
+        )
+    sent = len(posts(simulator))
+    driver.run()
+    assert len(posts(simulator)) == sent
+    assert driver.code() == 0
