@@ -243,3 +243,16 @@ def test_chat_and_conversations_hold_one_set_of_webhooks(account, tmp_path):
     driver.run()
     assert len(posts(simulator)) == sent
     assert driver.code() == 0
+
+
+def test_a_rollback_while_a_lost_write_is_on_its_way(account, tmp_path):
+    """What a lost request of the run changes during its rollback is restored too."""
+    simulator = account(services=12, uneven=Unevenness(late_effects=0.9))
+    simulator.inject(Fault("500_after", method="POST", times=15))
+    was = before(simulator)
+    driver = patient(tmp_path, simulator)
+    driver.run()
+    driver.rollback()
+    time.sleep(1.0)
+    assert not_restored(was, simulator) == []
+    assert driver.code() == 0
