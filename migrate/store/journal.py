@@ -15,14 +15,12 @@ from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now, ticks
-from migrate.core.errors import LockLost
 from migrate.model.state import Entry, Record, Run
 from migrate.store import counterparts, own_writes, refusals
 from migrate.store.database import Store, storable
-from migrate.store.lock import Lock
+from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
-RENEW = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 LAST = "SELECT coalesce(max(id), 0) FROM journal"
 # One statement for all entries of a group: each one waits for Python's interpreter lock once.
 APPEND = """
@@ -133,11 +131,8 @@ class Journal:
     def _commit(self, records: Sequence[Record]) -> float:
         """Commit a group; runs in the writer's thread."""
         with self._store.transaction(self._connection):
-            if not self._connection.execute(RENEW, [self._nonce]).rowcount:
-                raise LockLost(
-                    f"Another run has taken over the lock of {self._store.path}: this one stopped answering for "
-                    "too long. Nothing more was sent. `chat-migrate status` shows how things stand."
-                )
+            if not self._connection.execute(BEAT, [self._nonce]).rowcount:
+                raise lost(self._store)
             self._append(records)
         return ticks()
 

@@ -14,9 +14,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from driving import drive
 from trust_world import CLEAN, second, wait_until
 from worlds import differences_between, posts
 
+from migrate.commands.run import RunOptions, run
+from migrate.core.errors import LockLost
 from migrate.simulator import Simulator
 
 SEEDS = range(50 if os.environ.get("CHAT_MIGRATE_LONG") else 3)
@@ -122,3 +125,21 @@ def test_a_live_holder_elsewhere_is_not_taken_over(tmp_path):
         assert "chat-migrate unlock" in err
         assert ended(first)[0] == 0
         assert differences_between(simulator, second(simulator)) == []
+
+
+def test_taken_over_while_a_person_thinks(tmp_path):
+    """A `run` whose lock was taken over during its question writes nothing any more, anywhere."""
+    with Simulator(services=3, seed=7) as simulator:
+        driver = drive(tmp_path, simulator)
+
+        def taken_over(_store, _plan, _consents):
+            with closing(sqlite3.connect(driver.db)) as connection, connection:
+                connection.execute("UPDATE lock SET nonce = 'of another run', host = 'beta'")
+
+        with pytest.raises(LockLost, match="taken over"):
+            run(driver.context, RunOptions(), taken_over, lambda _store, _plan: None)
+        with closing(sqlite3.connect(driver.db)) as connection:
+            assert list(connection.execute("SELECT phase, plan, finished_at FROM runs")) == [
+                ("confirm", None, None)
+            ]
+        assert posts(simulator) == []
