@@ -52,7 +52,7 @@ class Attempt(ABC):
         self.undecided = state.undecided > 0
         self._announced = 0.0
         self._open = state.undecided
-        self._refused = 0
+        self.refused = 0
         self._looks: AsyncIterator[bool] | None = None
 
     @abstractmethod
@@ -88,10 +88,10 @@ class Attempt(ABC):
 
     async def record(self, *entries: Entry, **facts: Any) -> State:
         """Append to the journal, on disk at return; return the last state. `facts` are fields of `Record`."""
-        record = Record(self.step.key, entries, decided=self._refused, **facts)
+        record = Record(self.step.key, entries, decided=self.refused, **facts)
         self._announced = await self.work.journal.record(record)
-        self._open += sum(entry.state is State.INTENT for entry in entries) - self._refused
-        self._refused = 0
+        self._open += sum(entry.state is State.INTENT for entry in entries) - self.refused
+        self.refused = 0
         return entries[-1].state
 
     async def may_pass(self, error: CallFailed) -> bool:
@@ -109,7 +109,7 @@ class Attempt(ABC):
             LockLost: it is; nothing was sent.
         """
         if ticks() - self._announced > INTENT_SECONDS:
-            self._refused += 1
+            self.refused += 1
             await self.record(Entry(State.INTENT, "Announced again: the request could not leave at once."))
 
     async def send(self, **facts: Any) -> Answer:
@@ -131,7 +131,7 @@ class Attempt(ABC):
         if remedy_for(error.failure) is Remedy.READ_BACK:
             await self.record(Entry.of_failure(State.UNKNOWN, error.failure))
         else:
-            self._refused += 1
+            self.refused += 1
             self.undecided = False
 
     def written(self, target_sid: str, before: Values, held: Values) -> OwnWrite:

@@ -37,6 +37,8 @@ class Locate(Update):
             counterpart = self.kind.counterpart(self.step, found.sid, FOUND)
             self.step = replace(self.step, target_sid=found.sid)
             self.as_found(found, counterpart)
+            if self.step.compare(found.values, self.kind.same) is Comparison.DONE:
+                return await self._already(found.values)
         return await super().once()
 
     async def _find(self) -> Found | None:
@@ -97,7 +99,7 @@ class Create(Attempt):
         try:
             return await update.once()
         finally:
-            self.undecided = update.undecided
+            self.undecided, self.refused = update.undecided, update.refused
 
     async def _after_lost_answers(self) -> State | None:
         """Look for what lost answers may have made; None if nothing appeared within the settle time."""
@@ -148,7 +150,7 @@ class Create(Attempt):
                 return await super().give_up(error)
             if state is not None:
                 return state
-            self._was_lost, self._refused = False, self._open
+            self._was_lost, self.refused = False, self._open
         return await super().give_up(error)
 
     @property

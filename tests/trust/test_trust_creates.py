@@ -21,7 +21,7 @@ from trust_world import (
     started,
     wait_until,
 )
-from worlds import differences_between
+from worlds import differences_between, named
 
 from migrate.api.retry import Remedy
 from migrate.simulator import Fault, Unevenness
@@ -219,3 +219,39 @@ def test_what_nobody_claims_is_reported(account, tmp_path):
 def test_settle_is_what_bounds_it():
     """These tests play lags that are within the settle time."""
     assert LAG < SETTLE
+
+
+def test_a_role_that_somebody_has_made_meanwhile(account, tmp_path):
+    """A role of the same name is taken, not made again; a refusal to update it leaves nothing undecided."""
+    simulator = account(services=12)
+    file = mapped(simulator, tmp_path)
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.export()
+    driver.diff(target="map", target_map=file)
+    source = named(simulator, "Saltmarsh").role_named("moderator")
+    target = named(simulator, "Saltmarsh", second(simulator))
+    made = target.add_role("RL" + "ab" * 16, source.friendly_name, source.type, ["sendMessage"])
+    simulator.inject(Fault("400", method="POST", path=f"/Roles/{made.sid}$"))
+    driver.apply()
+    assert driver.code() == 4
+    assert [role.friendly_name for role in target.roles.values()].count("moderator") == 1
+    driver.diff(target="new")
+    driver.resume()
+    assert "removeMember" in made.permissions
+    assert [role.friendly_name for role in target.roles.values()].count("moderator") == 1
+    assert driver.code() == 0
+
+
+def test_a_second_run_while_some_lists_lag(account, tmp_path):
+    """Roles that a run has found in a new service are not created by the next one, where a list lacks them again."""
+    simulator = account(services=2, uneven=Unevenness(lists_lag=2.0, lag_share=0.7, seed=2))
+    target = second(simulator)
+    for service in simulator.world.first.services.values():
+        for role in service.roles.values():
+            role.permissions = [name for name in role.permissions if name != "inviteMember"]
+    driver = replace(patient(tmp_path, simulator, target), settle=3.0)
+    driver.run(target="new")
+    made = len(simulator.requests)
+    driver.run(target="new")
+    assert creates(simulator, made) == {}
+    assert differences_between(simulator, target) == []
