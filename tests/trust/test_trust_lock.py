@@ -143,3 +143,19 @@ def test_taken_over_while_a_person_thinks(tmp_path):
                 ("confirm", None, None)
             ]
         assert posts(simulator) == []
+
+
+def test_a_lock_that_its_holder_cannot_end(account, tool_at):
+    """`unlock` ends the lock of a host that is gone, by the id that a refusal shows, and no other."""
+    simulator = account(services=2)
+    tool = tool_at(simulator)
+    tool("export")
+    with closing(sqlite3.connect(tool.folder / "chat-migrate.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO lock VALUES (?, 'nonce', 'abcd', 'gone', 'm/b', 'ns', 1, '1', 'run', '2026', 7)",
+            [simulator.account_sid],
+        )
+    assert tool("unlock", "other").code == 2
+    assert tool("unlock", "abcd").code == 0
+    assert tool("run", "--yes").code == 0
+    assert posts(simulator) != []
