@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from migrate.core.errors import BadInput, Declined
+from migrate.core.errors import BadInput, Declined, NobodyToAsk
 
 if TYPE_CHECKING:
     from migrate.model.plan import Plan
@@ -148,10 +148,10 @@ def require_consent(*, yes: bool) -> None:
     """Refuse a command that writes if nobody has agreed and nobody can be asked.
 
     Raises:
-        BadInput: no --yes, and stdin is not a terminal.
+        NobodyToAsk: no --yes, and stdin is not a terminal.
     """
     if not yes and not sys.stdin.isatty():
-        raise BadInput(
+        raise NobodyToAsk(
             "This command writes to Twilio, and there is no terminal to ask in. Add --yes to agree."
         )
 
@@ -162,7 +162,7 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
     What can't be undone is asked for by itself.
 
     Raises:
-        BadInput: nobody has agreed, and there is no terminal to ask in.
+        NobodyToAsk: nobody has agreed, and there is no terminal to ask in.
         Declined: the answer was no; nothing was sent.
     """
     from migrate.kinds.registry import KINDS

@@ -31,7 +31,7 @@ from migrate.model.state import Run
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier, Scope, skip_all
 from migrate.store.journal import Journal
-from migrate.store.lock import Lock
+from migrate.store.lock import Lock, renew
 
 Json = Any
 Confirm = Callable[[Store, Plan, frozenset[str]], None]
@@ -97,6 +97,9 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
         confirm: asks a person, after the guards have passed.
         run: that this plan was made for, by the command `run`.
         read_at: when that command has read the targets; None: they are read again first.
+
+    Raises:
+        LockLost: another run has taken the lock meanwhile.
     """
     check_plan(plan, context.target_account())
     check_fresh(store, plan)
@@ -107,6 +110,8 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
     if read_at is None and not options.bounds.allow_drift:
         asyncio.run(_check_targets(context, store, plan, options.bounds))
     confirm(store, plan, options.bounds.consents)
+    # A person may have thought for long, and the machine may have slept.
+    renew(store, lock)
     begun = _begin(store, plan, options, run)
     return asyncio.run(execute(context, store, lock, begun, options.bounds, read_at or {}))
 

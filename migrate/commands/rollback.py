@@ -22,7 +22,7 @@ from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier
 from migrate.store.journal import Journal
-from migrate.store.lock import Lock
+from migrate.store.lock import Lock, renew
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def rollback(context: Context, options: RollbackOptions, confirm: ConfirmRollbac
                 return None
             _check(context, store, undone)
             confirm(store, undoing(store, undone, delete_created=options.delete_created))
+            renew(store, lock)
             begun = runs.start(
                 store,
                 account_sid=undone.account_sid,

@@ -11,7 +11,7 @@ from migrate.commands.context import Context
 from migrate.commands.diff import Compared, DiffOptions, diff_in
 from migrate.commands.export import ExportOptions, account_of, check_options, export_into
 from migrate.commands.rollback import continue_rollback
-from migrate.core.errors import Interrupted, RunInterrupted
+from migrate.core.errors import Interrupted, LockLost, NobodyToAsk, RunInterrupted
 from migrate.core.jsonable import from_json, to_json
 from migrate.execute.guards import check_plan
 from migrate.execute.undo import plan_of
@@ -152,7 +152,7 @@ def _confirmed(  # noqa: PLR0913, PLR0917 - likewise
         return apply_in(
             context, store, lock, compared.plan, options.apply, confirm, run=begun, read_at=compared.read_at
         )
-    except RunInterrupted:
+    except (RunInterrupted, NobodyToAsk, LockLost):
         raise
     except BaseException:
         if runs.get(store, begun.id).phase == "confirm":

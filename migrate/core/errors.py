@@ -2,6 +2,7 @@
 
     MigrateError                 exit code 1
     ├── BadInput                 2   a file, option, SID or database that cannot be used
+    │   └── NobodyToAsk          2   a person has to agree, and there is no terminal
     ├── CredentialsRefused       5   Twilio does not accept the credentials
     ├── SafetyRefusal            6   going on might damage something
     ├── ChatUnavailable          7   the Chat API does not answer any more
@@ -33,6 +34,10 @@ class BadInput(MigrateError):
     """What was typed, or a file that was named, cannot be used."""
 
     exit_code = 2
+
+
+class NobodyToAsk(BadInput):
+    """Somebody has to agree, nobody has, and there is no terminal to ask in."""
 
 
 class CredentialsRefused(MigrateError):

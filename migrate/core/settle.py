@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 from migrate.core.clock import ticks
-from migrate.core.errors import Interrupted
+from migrate.core.errors import CallFailed, Interrupted
 from migrate.core.stop import StopToken
+
+Result = TypeVar("Result")
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 8.0
@@ -46,3 +49,18 @@ class Settle:
                     raise Interrupted("Interrupted.")
             pause = min(pause * 2, LONGEST_PAUSE)
         yield True
+
+    async def found(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """Return what `ask` answers; a 404 is asked again until the settle time has passed.
+
+        Raises:
+            CallFailed: as `ask`.
+            Interrupted: the stop token was set.
+        """
+        async for is_last in self.looks():
+            try:
+                return await ask()
+            except CallFailed as error:
+                if is_last or error.failure.status != 404:
+                    raise
+        raise AssertionError("the last look either answers or fails")

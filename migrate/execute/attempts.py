@@ -5,14 +5,13 @@
     3. send, at once
     4. commit the outcome; the answer to a write is its first verification
 
-A reading proves little while it may be stale, and a list proves nothing by what it lacks, until the settle time has
-passed (DESIGN §6). A create has no idempotency key at Twilio: what lost answers may have made is looked for by name,
-among what was not there before, is no source, and stands for nothing else.
+A reading proves little while it may be stale, until the settle time has passed (DESIGN §6).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,9 +23,9 @@ from migrate.execute.work import Work
 from migrate.kinds.base import Found
 from migrate.kinds.reading import is_stale
 from migrate.kinds.registry import kind_of
-from migrate.model.state import CREATED, FOUND, Counterpart, Entry, OwnWrite, Record, State, StepState
-from migrate.model.step import Action, Comparison, ReadyStep, Values
-from migrate.store import counterparts, own_writes
+from migrate.model.state import Counterpart, Entry, OwnWrite, Record, State, StepState
+from migrate.model.step import Comparison, ReadyStep, Values
+from migrate.store import own_writes
 
 Json = Any
 
@@ -52,7 +51,9 @@ class Attempt(ABC):
         self.state = state
         self.undecided = state.undecided > 0
         self._announced = 0.0
-        self._refused = 0
+        self._open = state.undecided
+        self.refused = 0
+        self._looks: AsyncIterator[bool] | None = None
 
     @abstractmethod
     async def once(self) -> State:
@@ -87,10 +88,19 @@ class Attempt(ABC):
 
     async def record(self, *entries: Entry, **facts: Any) -> State:
         """Append to the journal, on disk at return; return the last state. `facts` are fields of `Record`."""
-        record = Record(self.step.key, entries, decided=self._refused, **facts)
+        record = Record(self.step.key, entries, decided=self.refused, **facts)
         self._announced = await self.work.journal.record(record)
-        self._refused = 0
+        self._open += sum(entry.state is State.INTENT for entry in entries) - self.refused
+        self.refused = 0
         return entries[-1].state
+
+    async def may_pass(self, error: CallFailed) -> bool:
+        """Whether a failure is a 404 that may pass; returns when it is time to ask again."""
+        if error.failure.status != 404:
+            return False
+        if self._looks is None:
+            self._looks = self.work.settle.looks()
+        return await anext(self._looks, None) is not None
 
     async def still_announced(self) -> None:
         """Renew the intent if it was committed too long ago: the lock may be lost since.
@@ -99,7 +109,7 @@ class Attempt(ABC):
             LockLost: it is; nothing was sent.
         """
         if ticks() - self._announced > INTENT_SECONDS:
-            self._refused = 1
+            self.refused += 1
             await self.record(Entry(State.INTENT, "Announced again: the request could not leave at once."))
 
     async def send(self, **facts: Any) -> Answer:
@@ -111,16 +121,17 @@ class Attempt(ABC):
                 self.kind.request(self.step), about_to_send=self.still_announced
             )
         except CallFailed as error:
-            await self._judge_failure(error)
+            await self.judge_failure(error)
             raise
         self.undecided = False
         return answer
 
-    async def _judge_failure(self, error: CallFailed) -> None:
+    async def judge_failure(self, error: CallFailed) -> None:
+        """Note what a failed request says of itself: refused, or nobody knows."""
         if remedy_for(error.failure) is Remedy.READ_BACK:
             await self.record(Entry.of_failure(State.UNKNOWN, error.failure))
         else:
-            self._refused += 1
+            self.refused += 1
             self.undecided = False
 
     def written(self, target_sid: str, before: Values, held: Values) -> OwnWrite:
@@ -142,7 +153,6 @@ class Update(Attempt):
         self._before: Values | None = state.overwritten
         self._counterpart: Counterpart | None = None
         self._refusals = 0
-        self._missing_since: float | None = None
 
     @property
     def target_sid(self) -> str:
@@ -205,22 +215,20 @@ class Update(Attempt):
         entries = (Entry(State.APPLIED, ALREADY, seen=live), Entry(State.VERIFIED))
         return await self.record(*entries, counterpart=self._counterpart, own_write=own)
 
-    async def read(self) -> Values:
+    async def read(self, own: OwnWrite | None = None) -> Values:
         """Read the step's resource, again while it may be stale: a 404, or a value that this database has replaced.
+
+        Args:
+            own: the write that has replaced it; the last one that is recorded if None.
 
         Raises:
             CallFailed: as `Kind.read`; a 404 only after the settle time.
         """
-        own = own_writes.own_write(
+        own = own or own_writes.own_write(
             self.work.store, self.work.run.target_account_sid, self.kind.name, self.target_sid
         )
         async for is_last in self.work.settle.looks():
-            try:
-                payload = await self.kind.read(self.work.writer, self.step)
-            except CallFailed as error:
-                if is_last or error.failure.status != 404:
-                    raise
-                continue
+            payload = await self.work.settle.found(lambda: self.kind.read(self.work.writer, self.step))
             if is_last or own is None or not is_stale(self.kind, own, payload):
                 break
         return self.kind.values(payload)
@@ -229,24 +237,28 @@ class Update(Attempt):
         """The answer to a write is its first verification."""
         held = self.kind.values(answer.payload)
         applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
+        own = self.written(self.target_sid, self.step.before, held)
         if self.step.compare(held, self.kind.same) is Comparison.DONE:
-            own = self.written(self.target_sid, self.step.before, held)
             return await self.record(
                 applied, Entry(State.VERIFIED), counterpart=self._counterpart, own_write=own
             )
-        # What is held is not known yet: the answer may show the old value for a moment.
-        own = self.written(self.target_sid, self.step.before, {})
-        await self.record(applied, counterpart=self._counterpart, own_write=own)
-        return await self._settle_altered()
+        altered = await self.record(
+            applied, self._altered(held), counterpart=self._counterpart, own_write=own
+        )
+        unsure = replace(own, held={})
+        return await self._settle_altered(unsure) if is_stale(self.kind, unsure, answer.payload) else altered
 
-    async def _settle_altered(self) -> State:
+    async def _settle_altered(self, own: OwnWrite) -> State:
         """Tell a value that Twilio keeps differently from an answer that shows the old one for a moment."""
-        held = await self.read()
-        own = self.written(self.target_sid, self.step.before, held)
+        held = await self.read(own)
+        own = replace(own, held=held)
         if self.step.compare(held, self.kind.same) is Comparison.DONE:
             return await self.record(Entry(State.VERIFIED), own_write=own)
+        return await self.record(self._altered(held), own_write=own)
+
+    def _altered(self, held: Values) -> Entry:
         message = f"Twilio accepted the write and holds other values: {self.differences(held)}."
-        return await self.record(Entry(State.ALTERED, message, seen=held), own_write=own)
+        return Entry(State.ALTERED, message, seen=held)
 
     def differences(self, held: Values) -> str:
         """Return what is held instead of what was sent, for a sentence."""
@@ -268,8 +280,7 @@ class Update(Attempt):
 
     async def _after_refusal(self, error: CallFailed) -> State:
         """Go on without the values that Twilio may refuse, if the step has any; else raise the error again."""
-        if error.failure.status == 404 and not self._is_gone():
-            await self.read()
+        if await self.may_pass(error):
             return await self.once()
         if error.failure.status != 400 or remedy_for(error.failure) is not Remedy.FAIL:
             raise error
@@ -281,174 +292,3 @@ class Update(Attempt):
             # A single 400 may have been about something else: only the second one is about these values.
             self.step = self.kind.without(self.step, frozenset(optional))
         return await self.once()
-
-    def _is_gone(self) -> bool:
-        """Whether a 404 on the write has been asked again for as long as it may pass."""
-        if self._missing_since is None:
-            self._missing_since = ticks()
-        return ticks() - self._missing_since > self.work.settle.seconds
-
-
-class Locate(Update):
-    """Sets values of something that Twilio makes by itself, and that has to be found by its name first."""
-
-    async def once(self) -> State:
-        """See `Attempt.once`. It is waited for, and never created."""
-        if self.step.target_sid is None:
-            found = await self._find()
-            if found is None:
-                message = (
-                    f"{self.kind.name} {self.kind.title(self.step)!r} did not appear in the new Service."
-                )
-                return await self.record(Entry(State.FAILED, message))
-            counterpart = self.kind.counterpart(self.step, found.sid, FOUND)
-            self.step = replace(self.step, target_sid=found.sid)
-            self.as_found(found, counterpart)
-        return await super().once()
-
-    async def _find(self) -> Found | None:
-        async for _ in self.work.settle.looks():
-            found = await candidates(self.work, self.step, frozenset())
-            if len(found) == 1:
-                return found[0]
-        return None
-
-
-class Create(Attempt):
-    """Creates something, once. Creates that Twilio could not tell apart must be made one after the other."""
-
-    def __init__(self, work: Work, step: ReadyStep, state: StepState) -> None:
-        super().__init__(work, step, state)
-        self._known = frozenset(state.known) if state.known is not None else None
-        # A request of an earlier session may be under way until now.
-        self._under_way_until: float | None = ticks() if self.undecided else None
-        self._was_lost = self.undecided
-        self._there_already: Update | None = None
-
-    async def once(self) -> State:
-        """See `Attempt.once`."""
-        if self._there_already is not None:
-            return await self._update(self._there_already)
-        if self._under_way_until is not None:
-            state = await self._after_lost_answers()
-            if state is not None:
-                return state
-        found = await candidates(self.work, self.step, frozenset())
-        if self._known is None:
-            if found and self.kind.named:
-                return await self._take(found)
-            self._known = frozenset(each.sid for each in found)
-        try:
-            answer = await self.send(known=tuple(sorted(self._known)))
-        except CallFailed as error:
-            return await self._after_failure(error)
-        return await self._made(answer)
-
-    async def _take(self, found: list[Found]) -> State:
-        """Take what is there already under this name; from here on it is an update like any other."""
-        if len(found) > 1:
-            return await self.record(Entry(State.UNKNOWN, self._ambiguous(found)))
-        sid = found[0].sid
-        self._there_already = Update(self.work, replace(self.step, target_sid=sid), self.state)
-        self._there_already.as_found(found[0], self.kind.counterpart(self.step, sid, FOUND))
-        return await self._update(self._there_already)
-
-    async def _update(self, update: Update) -> State:
-        try:
-            return await update.once()
-        finally:
-            self.undecided = update.undecided
-
-    async def _after_lost_answers(self) -> State | None:
-        """Look for what lost answers may have made; None if nothing appeared within the settle time."""
-        async for _ in self.work.settle.looks(self._under_way_until):
-            found = await candidates(self.work, self.step, self._known or frozenset())
-            if len(found) > 1:
-                return await self.record(Entry(State.UNKNOWN, self._ambiguous(found)))
-            if found:
-                return await self._adopt(found[0])
-        self._under_way_until = None
-        self.undecided = False
-        return None
-
-    async def _adopt(self, found: Found) -> State:
-        """Take what a lost answer has made as this step's own."""
-        counterpart = self.kind.counterpart(self.step, found.sid, CREATED)
-        own = self._own(found.sid, found.values)
-        applied = Entry(State.APPLIED, "Found: an earlier request had created it.", seen={"sid": found.sid})
-        return await self.record(
-            *self._verdict(applied, found.values), counterpart=counterpart, own_write=own
-        )
-
-    async def _made(self, answer: Answer) -> State:
-        sid = self.kind.made(answer.payload)
-        held = self.kind.values(answer.payload)
-        self._under_way_until = None
-        applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
-        counterpart = self.kind.counterpart(self.step, sid, CREATED)
-        entries = self._verdict(applied, held)
-        return await self.record(*entries, counterpart=counterpart, own_write=self._own(sid, held))
-
-    def _own(self, sid: str, held: Values) -> OwnWrite:
-        own = self.written(sid, {}, held)
-        return replace(own, service_sid=self.kind.counterpart(self.step, sid, CREATED).target_service_sid)
-
-    def _verdict(self, applied: Entry, held: Values) -> tuple[Entry, Entry]:
-        if self.step.compare(held, self.kind.same) is Comparison.DONE:
-            return applied, Entry(State.VERIFIED)
-        return applied, Entry(State.ALTERED, f"Twilio keeps it as {dict(held)!r}.", seen=held)
-
-    async def _after_failure(self, error: CallFailed) -> State:
-        """An answer to one request decides nothing about another whose answer was lost."""
-        remedy = remedy_for(error.failure)
-        if remedy is Remedy.READ_BACK:
-            self._under_way_until, self._was_lost = ticks(), True
-        elif remedy is Remedy.FAIL and self._was_lost:
-            self._under_way_until = ticks()
-            state = await self._after_lost_answers()
-            if state is not None:
-                return state
-        raise error
-
-    async def give_up(self, error: CallFailed) -> State:
-        """See `Attempt.give_up`: patience may end in the middle of a settled look."""
-        if self._was_lost:
-            self._under_way_until = self._under_way_until or ticks()
-            try:
-                state = await self._after_lost_answers()
-            except CallFailed:
-                self.undecided = True
-            else:
-                if state is not None:
-                    return state
-        return await super().give_up(error)
-
-    def _ambiguous(self, found: list[Found]) -> str:
-        sids = ", ".join(sorted(each.sid for each in found))
-        return (
-            f"Twilio has {len(found)} items named {self.kind.title(self.step)!r} ({sids}), and it is not certain which "
-            "of them this run has made. Look at them in the Console, delete what is not wanted, then run "
-            "`chat-migrate resume`."
-        )
-
-
-async def candidates(work: Work, step: ReadyStep, known: frozenset[str]) -> list[Found]:
-    """Return what may be a step's item: of its name, not known before, no source, and standing for nothing else."""
-    found = [each for each in await kind_of(step.kind).look_for(work.writer, step) if each.sid not in known]
-    sids = [each.sid for each in found]
-    taken = counterparts.is_claimed(work.store, work.run.target_account_sid, sids)
-    taken |= counterparts.are_sources(work.store, sids)
-    return [each for each in found if each.sid not in taken]
-
-
-def attempt_for(work: Work, step: ReadyStep, state: StepState | None) -> Attempt:
-    """Return how a step is attempted: by what it does, whatever its kind."""
-    if step.target_sid is not None or step.action is Action.MIGRATE:
-        return Update(work, step, state or FRESH)
-    made = Create if step.action is Action.CREATE else Locate if _has_a_name(step) else Update
-    return made(work, step, state or FRESH)
-
-
-def _has_a_name(step: ReadyStep) -> bool:
-    """Whether the item is one of many in its service, which has to be found; settings are the service's own."""
-    return step.item_sid != step.source_sid

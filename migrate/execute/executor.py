@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from migrate.core.errors import Interrupted
-from migrate.execute.attempts import Create, attempt_for
+from migrate.execute.creates import Create, attempt_for
 from migrate.execute.evidence import prove_by_creation
 from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
@@ -89,7 +89,12 @@ class Crew:
         return bool(ready)
 
     async def _one(self, step: Step, state: StepState | None) -> None:
-        ended = await self._take(step, state)
+        try:
+            ended = await self._take(step, state)
+        except BaseException:
+            # At once: whoever waits for what this one holds must not go on.
+            self._work.settle.stop.set()
+            raise
         if ended in self._work.run.settled:
             self._frontier.settled(step.key)
         else:
@@ -101,7 +106,6 @@ class Crew:
         error = task.exception() if not task.cancelled() else None
         if error is not None and (self._error is None or isinstance(self._error, Interrupted)):
             self._error = error
-            self._work.settle.stop.set()
         self._wake.set()
 
 

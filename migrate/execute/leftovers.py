@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
-from migrate.execute.attempts import candidates
+from migrate.core.errors import CallFailed
+from migrate.execute.creates import candidates
 from migrate.execute.work import Work
+from migrate.kinds.base import Found
 from migrate.model.state import Leftover
 from migrate.store import counterparts, runs
 
@@ -26,6 +29,16 @@ async def look_for_leftovers(work: Work) -> tuple[Leftover, ...]:
         except KeyError:
             continue
         look = partial(candidates, work, ready, frozenset(state.known or ()))
-        for each in await work.retrier.call(look):
+        for each in await _unless_gone(work.retrier.call(look)):
             found[each.sid] = Leftover(ready.kind, each.sid, ready.service_sid, dict(each.values))
     return tuple(found[sid] for sid in sorted(found))
+
+
+async def _unless_gone(looking: Awaitable[list[Found]]) -> list[Found]:
+    """Return what was found; nothing if the service that it would be in was deleted since."""
+    try:
+        return await looking
+    except CallFailed as error:
+        if error.failure.status != 404:
+            raise
+        return []

@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from migrate.api.gateway import Remover
-from migrate.api.messages import Calls, Surface
+from migrate.api.messages import Answer, Calls, Surface
 from migrate.core.errors import CallFailed
-from migrate.execute.attempts import FRESH, Attempt, Update
+from migrate.execute.attempts import DRIFTED_OR_ALTERED, FRESH, Attempt, Update
 from migrate.execute.executor import Crew, Told
 from migrate.execute.undo import How, Undo, Undoer
 from migrate.execute.work import Work
@@ -20,7 +20,7 @@ from migrate.kinds.reading import Knowledge, read_image
 from migrate.kinds.registry import kind_of, planned_kinds
 from migrate.model.image import TargetImage
 from migrate.model.state import Entry, OwnWrite, Record, Run, State, StepState
-from migrate.model.step import Comparison, Step, agree
+from migrate.model.step import Comparison, ReadyStep, Step, agree
 from migrate.store import own_writes, runs
 from migrate.store.frontier import Frontier
 
@@ -53,27 +53,60 @@ class RollBack:
             entry = Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
             await self._work.journal.record(Record(step.key, (entry,)))
             return entry.state
-        made = Restore if undo.how is How.RESTORE else Remove
-        return await made(self._work, undo.ready, state or FRESH).to_end()
+        if undo.how is How.REMOVE:
+            return await Remove(self._work, undo.ready, state or FRESH).to_end()
+        was_lost = written is not None and (written.attempts > 1 or written.undecided > 0)
+        return await Restore(self._work, undo.ready, state or FRESH, was_lost=was_lost).to_end()
 
 
 class Restore(Update):
-    """Writes a before-image back where the target still holds what the run wrote."""
+    """Writes a before-image back where the target still holds what the run wrote.
+
+    Args:
+        work: what writing needs.
+        step: the inverse of a step.
+        state: where it stands in the rollback.
+        was_lost: whether an answer to the run was lost: what it has sent may take effect until the settle time has
+            passed.
+    """
+
+    def __init__(self, work: Work, step: ReadyStep, state: StepState, *, was_lost: bool) -> None:
+        super().__init__(work, step, state)
+        self._was_lost = was_lost
 
     async def once(self) -> State:
         """See `Attempt.once`. It always reads first: a run may be old."""
         live = await self.read()
         if self.step.compare(live, self.kind.same) is Comparison.OTHER:
-            return await self.record(Entry(State.DRIFTED, CHANGED_SINCE, seen=live))
+            message = DRIFTED_OR_ALTERED if self.undecided else CHANGED_SINCE
+            return await self.record(Entry(State.DRIFTED, message, seen=live))
         # Also where the earlier values are shown already: that may be an old reading, and sending does no harm.
-        answer = await self.send()
-        held = self.kind.values(answer.payload)
-        message = ""
+        answer = await self._restore()
+        if self._was_lost:
+            answer = await self._restored_for_good(answer)
+        held, message = self.kind.values(answer.payload), ""
         if not agree(held, self.step.after, self.step.after, self.kind.same):
             message = f"Twilio holds other values than the earlier ones: {self.differences(held)}."
-        own = self.written(self.target_sid, self.step.before, held)
         entry = Entry(State.ROLLED_BACK, message, answer.status, request_id=answer.request_id)
-        return await self.record(entry, own_write=own)
+        return await self.record(entry, own_write=self._own(answer))
+
+    async def _restored_for_good(self, answer: Answer) -> Answer:
+        """Restore again whatever an earlier request changes until the settle time has passed."""
+        async for _ in self.work.settle.looks(self.work.begun):
+            live = self.kind.values(await self.kind.read(self.work.writer, self.step))
+            if not agree(live, self.kind.values(answer.payload), self.step.after, self.kind.same):
+                answer = await self._restore()
+        return answer
+
+    async def _restore(self) -> Answer:
+        answer = await self.send()
+        if self._was_lost:
+            entry = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
+            await self.record(entry, own_write=self._own(answer))
+        return answer
+
+    def _own(self, answer: Answer) -> OwnWrite:
+        return self.written(self.target_sid, self.step.before, self.kind.values(answer.payload))
 
 
 class Remove(Attempt):
@@ -86,12 +119,20 @@ class Remove(Attempt):
             return await self._removed(sid)
         if not await self._is_as_the_run_left_it(sid):
             return await self.record(Entry(State.DRIFTED, CHANGED_SINCE))
+        await self._delete(self.kind.removal(self.step, sid))
+        return await self._removed(sid)
+
+    async def _delete(self, path: str) -> None:
+        if not isinstance(self.work.writer, Remover):
+            raise AssertionError("this rollback was not asked to remove anything")
         await self.record(Entry(State.INTENT))
         self.undecided = True
-        if isinstance(self.work.writer, Remover):
-            path = self.kind.removal(self.step, sid)
+        try:
             await self.work.writer.delete(Surface.CONVERSATIONS, path, about_to_send=self.still_announced)
-        return await self._removed(sid)
+        except CallFailed as error:
+            if error.failure.status != 404 or not await self._is_gone():
+                await self.judge_failure(error)
+                raise
 
     async def _removed(self, sid: str | None) -> State:
         return await self.record(Entry(State.ROLLED_BACK), removed=sid)

@@ -66,8 +66,8 @@ class Verifier:
         if target_sid is None:
             return None
         own = tuple(own_writes.own_writes(self.store, self.plan.target_account_sid, target_sid))
-        is_new = target_sid != planned.source_sid
-        known = Knowledge(own, exists=is_new)
+        was_there = planned.image is not None and planned.image.exists
+        known = Knowledge(own, exists=was_there or target_sid != planned.source_sid)
         return await read_image(self.calls, planned_kinds(self.plan.options), target_sid, known, self.settle)
 
     async def _items(self, planned: PlannedService) -> dict[str, int]:

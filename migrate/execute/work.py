@@ -54,6 +54,7 @@ class Work:
         session: which start or resume of it this is.
         bounds: how far it goes.
         read_at: Chat Service → `clock.ticks` of this command's own reading of its target.
+        begun: `clock.ticks` of the session's start: no request of an earlier one was sent later.
     """
 
     store: Store
@@ -66,6 +67,7 @@ class Work:
     session: int
     bounds: Bounds = field(default_factory=Bounds)
     read_at: Mapping[str, float] = field(default_factory=dict)
+    begun: float = field(default_factory=ticks)
 
     def is_fresh(self, source_sid: str) -> bool:
         """Whether this command has read the target of a service moments ago."""

@@ -25,10 +25,12 @@ class Knowledge:
     Attributes:
         own_writes: the last write to each of its resources.
         exists: whether it was listed, created or written to.
+        items: kind and SID of what a run has created or found in it.
     """
 
     own_writes: tuple[OwnWrite, ...] = ()
     exists: bool = False
+    items: tuple[tuple[str, str], ...] = ()
 
 
 async def read_image(
@@ -36,7 +38,7 @@ async def read_image(
 ) -> TargetImage:
     """Read a Conversation Service; read again, up to the settle time, while what is shown may be stale.
 
-    Stale is a 404 on what is known to exist, and a value that this database has replaced.
+    Stale is a 404 on what is known to exist, a list that lacks it, and a value that this database has replaced.
 
     Raises:
         CallFailed: a request failed for good, other than "no such service".
@@ -68,6 +70,11 @@ async def _read_once(calls: Calls, kinds: Mapping[str, Kind], sid: str) -> Targe
 def _is_doubtful(kinds: Mapping[str, Kind], image: TargetImage, known: Knowledge) -> bool:
     if not image.exists:
         return known.exists or bool(known.own_writes)
+    if any(
+        kind in image.payloads and kinds[kind].part(image.payloads[kind], sid) is None
+        for kind, sid in known.items
+    ):
+        return True
     return any(
         own.kind in image.payloads
         and is_stale(kinds[own.kind], own, kinds[own.kind].part(image.payloads[own.kind], own.target_sid))
@@ -82,7 +89,7 @@ def is_stale(kind: Kind, own: OwnWrite, resource: Mapping[str, Json] | None) -> 
     return any(
         kind.same(path, live := lookup(resource, path), before)
         and not kind.same(path, live, own.sent.get(path))
-        and not kind.same(path, live, own.held.get(path))
+        and not (path in own.held and kind.same(path, live, own.held[path]))
         for path, before in own.before.items()
         if path in own.sent
     )

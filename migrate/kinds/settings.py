@@ -84,7 +84,7 @@ class SettingsKind(Kind):
             path: self._decide(planning, path, value) for path, value in self._wanted(planning).items()
         }
         after = {path: decision.after for path, decision in decisions.items() if decision.change}
-        step = self._step(planning, decisions, after) if after else None
+        step = self._step(planning, decisions, outcomes, after) if after else None
         rows = tuple(self._row(planning, outcome, decisions, step) for outcome in outcomes)
         return Share(rows, (step,) if step else ())
 
@@ -115,9 +115,18 @@ class SettingsKind(Kind):
             and self.same(path, own.held.get(path), before)
         )
 
-    def _step(self, planning: Planning, decisions: Mapping[str, _Decision], after: Values) -> Step:
+    def _step(
+        self,
+        planning: Planning,
+        decisions: Mapping[str, _Decision],
+        outcomes: tuple[Outcome, ...],
+        after: Values,
+    ) -> Step:
         destination, source_sid = planning.destination, planning.service.sid
-        known = {path: decision.before for path, decision in decisions.items()}
+        held = destination.payload(self.name)
+        # All that was reviewed, also where nothing is written: an edit of any of it is drift.
+        reviewed = {*decisions, *(outcome.target for outcome in outcomes if outcome.target)}
+        known = {path: lookup(held, path) for path in sorted(reviewed)}
         return Step(
             key=f"{source_sid}/{self.name}",
             kind=self.name,

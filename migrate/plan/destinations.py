@@ -65,12 +65,17 @@ class Destinations(ABC):
             account_sid=around.account_sid,
             sid=sid,
             in_place=sid == source_sid and around.account_sid == around.source_account_sid,
-            image=await self._read(sid, Knowledge(own, exists)),
+            image=await self._read(sid, Knowledge(own, exists, self._items(sid))),
             offline=around.calls is None,
             refused=refusals.refused(around.store, sid),
             counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid),
             own_writes={(write.kind, write.target_sid): write for write in own},
         )
+
+    def _items(self, sid: str) -> tuple[tuple[str, str], ...]:
+        around = self._around
+        few = [kind.name for kind in around.kinds if not kind.many]
+        return counterparts.items_within(around.store, around.account_sid, sid, few)
 
     async def _read(self, sid: str, known: Knowledge) -> TargetImage | None:
         around = self._around

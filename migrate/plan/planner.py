@@ -45,15 +45,20 @@ def plan_service(
     shares: dict[str, Share] = {}
     for kind in kinds:
         share = kind.plan(planning, tuple(owned.pop(kind.name, ())), items(kind.name))
+        planning = _with_counterparts(planning, share.counterparts)
         shares[kind.name] = share
-        # What a kind has matched in the target is known to those that come after it, and refer to it.
-        known = {**planning.destination.counterparts, **share.counterparts}
-        planning = replace(planning, destination=replace(planning.destination, counterparts=known))
     loose = tuple(row_of(outcome, None, None) for outcome in chain.from_iterable(owned.values()))
     steps = ((kind.phase, step) for kind in kinds for step in shares[kind.name].steps)
     return ServicePlan(
         iter(()) if destination.is_missing else steps, lambda: _planned(planning, shares, loose)
     )
+
+
+def _with_counterparts(planning: Planning, found: Mapping[str, str]) -> Planning:
+    """What one kind has found in the target, the kinds after it may refer to."""
+    destination = planning.destination
+    known = {**destination.counterparts, **found}
+    return replace(planning, destination=replace(destination, counterparts=known))
 
 
 def _by_kind(outcomes: tuple[Outcome, ...]) -> defaultdict[str, list[Outcome]]:

@@ -56,6 +56,8 @@ KINDS = {
     "500_after": Kind(How.ANSWER, processed=True, status=500, code=20500),
     "503_before": Kind(How.ANSWER, processed=False, status=503, code=20503),
     "503_after": Kind(How.ANSWER, processed=True, status=503, code=20503),
+    "400": Kind(How.ANSWER, processed=False, status=400, code=20001, random=False),
+    "410": Kind(How.ANSWER, processed=False, status=410, code=20410, random=False),
     "401": Kind(How.ANSWER, processed=False, status=401, code=20003),
     "html_502": Kind(
         How.ANSWER,
@@ -80,7 +82,9 @@ of a run is `Fault("edit", edit=lambda world: world.delete_service(sid))`."""
 RANDOM_KINDS = tuple(name for name, kind in KINDS.items() if kind.random)
 
 ENVELOPE_MESSAGES = {
+    20001: "Invalid parameter",
     20003: "Authenticate",
+    20410: "Gone",
     20429: "Too Many Requests",
     20500: "An internal server error has occurred",
     20503: "Service is temporarily unavailable",

@@ -188,6 +188,23 @@ def within(
     return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
+def items_within(
+    store: Store, account_sid: str, target_service_sid: str, kinds: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return kind and SID of what is known to be in one Conversation Service, of some kinds."""
+    rows = store.rows(
+        "SELECT DISTINCT kind, target_sid FROM counterparts WHERE target_service_sid = :target "
+        "AND +account_sid = :account AND how != :removed AND kind IN (SELECT value FROM json_each(:kinds))",
+        {
+            "account": account_sid,
+            "target": target_service_sid,
+            "removed": REMOVED,
+            "kinds": json.dumps(sorted(kinds)),
+        },
+    )
+    return tuple((row["kind"], row["target_sid"]) for row in rows)
+
+
 def of_run(store: Store, run: Run, source_service_sid: str) -> list[Counterpart]:
     """Return what a run knows to stand for what in one service, what was removed since among it.
 

@@ -15,14 +15,12 @@ from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now, ticks
-from migrate.core.errors import LockLost
 from migrate.model.state import Entry, Record, Run
 from migrate.store import counterparts, own_writes, refusals
 from migrate.store.database import Store, storable
-from migrate.store.lock import Lock
+from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
-RENEW = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 LAST = "SELECT coalesce(max(id), 0) FROM journal"
 # One statement for all entries of a group: each one waits for Python's interpreter lock once.
 APPEND = """
@@ -50,7 +48,7 @@ ON CONFLICT (run, key) DO UPDATE SET
     wrote = wrote OR (undecided > 0 AND excluded.state IN ('applied', 'verified', 'altered', 'drifted', 'rolled_back')),
     undecided = CASE WHEN excluded.state IN ('intent', 'unknown', 'failed')
         THEN max(0, undecided + excluded.undecided) ELSE 0 END,
-    known = coalesce(known, excluded.known),
+    known = coalesce(excluded.known, known),
     overwritten = coalesce(excluded.overwritten, overwritten),
     given_up = coalesce(excluded.given_up, given_up)
 """
@@ -133,11 +131,8 @@ class Journal:
     def _commit(self, records: Sequence[Record]) -> float:
         """Commit a group; runs in the writer's thread."""
         with self._store.transaction(self._connection):
-            if not self._connection.execute(RENEW, [self._nonce]).rowcount:
-                raise LockLost(
-                    f"Another run has taken over the lock of {self._store.path}: this one stopped answering for "
-                    "too long. Nothing more was sent. `chat-migrate status` shows how things stand."
-                )
+            if not self._connection.execute(BEAT, [self._nonce]).rowcount:
+                raise lost(self._store)
             self._append(records)
         return ticks()
 
@@ -168,6 +163,7 @@ class Journal:
                 refusals.remember(self._connection, account, record.own_write, record.given_up)
         for sid in [record.removed for record in records if record.removed]:
             counterparts.mark_removed(self._connection, account, sid)
+            own_writes.forget(self._connection, account, sid)
 
 
 def _entry_values(record: Record) -> list[list[Json]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from migrate.core.clock import now
-from migrate.core.errors import BadInput, Interrupted, LockHeld
+from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
 from migrate.store.database import Store
 from migrate.store.processes import Process, is_alive, this_process
 
@@ -116,6 +116,25 @@ def held(
         beating.join()
         with store.writing() as db:
             db.table("lock").delete_where("nonce = ?", [lock.nonce])
+
+
+def renew(store: Store, lock: Lock) -> None:
+    """Show that this process is alive, after it may have been away for long.
+
+    Raises:
+        LockLost: another one has taken the lock over.
+    """
+    with store.writing() as db:
+        if not db.execute(BEAT, [lock.nonce]).rowcount:
+            raise lost(store)
+
+
+def lost(store: Store) -> LockLost:
+    """Return what ends a run whose lock another one has taken."""
+    return LockLost(
+        f"Another run has taken over the lock of {store.path}: this one stopped answering for too long. Nothing more "
+        "was sent. `chat-migrate status` shows how things stand."
+    )
 
 
 def unlock(store: Store, lock_id: str) -> None:

@@ -36,6 +36,17 @@ def save(connection: sqlite3.Connection, account_sid: str, run_id: int, writes: 
     connection.execute(SAVE, parameters)
 
 
+def forget(connection: sqlite3.Connection, account_sid: str, sid: str) -> None:
+    """Forget within the caller's transaction what was written to an item, or a service and all in it, that is gone."""
+    where = {"account": account_sid, "sid": sid}
+    connection.execute("DELETE FROM own_writes WHERE account_sid = :account AND service_sid = :sid", where)
+    connection.execute(
+        "DELETE FROM own_writes WHERE account_sid = :account AND target_sid = :sid AND kind IN ("
+        "SELECT kind FROM counterparts WHERE account_sid = :account AND target_sid = :sid)",
+        where,
+    )
+
+
 def own_writes(store: Store, target_account_sid: str, service_sid: str) -> list[OwnWrite]:
     """Return the last writes to a Conversation Service and to all that belongs to it."""
     rows = store.rows(

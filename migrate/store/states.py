@@ -15,17 +15,17 @@ SELECT s.key, s.last, s.session, s.attempts, s.undecided, s.wrote, s.known, s.ov
 FROM step_state s JOIN journal j ON j.id = s.last
 WHERE s.run = :run
 """
-PLANNED = "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind"
-WRITTEN = """
-SELECT kind, count(*) AS steps FROM step_state WHERE run = :undoes AND (wrote OR undecided) GROUP BY kind
+ABOUT = """
+FROM plan_steps p WHERE p.plan = :plan AND (:undoes IS NULL OR EXISTS (
+    SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = p.key AND (o.wrote OR o.undecided)
+))
 """
-"""A rollback has nothing to do about steps that wrote nothing."""
-DONE = """
-SELECT count(*) FROM (
-    SELECT source_sid, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY source_sid
-) p
+"""The steps that a run is about: a rollback is about those of which the other run has written something."""
+DONE = f"""
+SELECT count(*) FROM (SELECT p.source_sid, count(*) AS steps {ABOUT} GROUP BY p.source_sid) p
 WHERE p.steps = (
-    SELECT count(*) FROM step_state s WHERE s.run = :run AND s.source_sid = p.source_sid AND s.state IN ({settled})
+    SELECT count(*) FROM step_state s
+    WHERE s.run = :run AND s.source_sid = p.source_sid AND s.state IN ({{settled}})
 )
 """
 
@@ -75,10 +75,7 @@ def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, St
 
 
 def counts(store: Store, run: Run) -> dict[str, int]:
-    """Return how many steps of a run, or of those that a rollback undoes, are in each state.
-
-    Those about which nothing was done yet are planned.
-    """
+    """Return how many steps of the run's plan it is about are in each state; those not begun are planned."""
     total: dict[str, int] = {}
     for by_state in counts_by_kind(store, run).values():
         for name, steps in by_state.items():
@@ -94,8 +91,9 @@ def counts_by_kind(store: Store, run: Run) -> dict[str, dict[str, int]]:
         {"run": run.id},
     ):
         found.setdefault(row["kind"], {})[row["state"]] = row["steps"]
-    to_do = PLANNED if run.undoes is None else WRITTEN
-    for row in store.rows(to_do, {"plan": run.plan, "undoes": run.undoes}):
+    for row in store.rows(
+        f"SELECT p.kind, count(*) AS steps {ABOUT} GROUP BY p.kind", {"plan": run.plan, "undoes": run.undoes}
+    ):
         by_state = found.setdefault(row["kind"], {})
         if planned := row["steps"] - sum(by_state.values()):
             by_state[State.PLANNED.value] = planned + by_state.get(State.PLANNED.value, 0)
@@ -104,9 +102,9 @@ def counts_by_kind(store: Store, run: Run) -> dict[str, dict[str, int]]:
 
 def services_done(store: Store, run: Run) -> tuple[int, int]:
     """Return of how many services all steps are settled, and how many services have steps."""
-    where = {"plan": run.plan, "run": run.id}
+    where = {"plan": run.plan, "run": run.id, "undoes": run.undoes}
     done = store.value(DONE.format(settled=sql_list(run.settled)), where)
-    total = store.value("SELECT count(DISTINCT source_sid) FROM plan_steps WHERE plan = :plan", where)
+    total = store.value(f"SELECT count(DISTINCT p.source_sid) {ABOUT}", where)
     return int(done), int(total)
 
 
