@@ -90,7 +90,7 @@ class Trouble(str, Enum):
     """An answer came that is not what Twilio's documents promise."""
 
 
-class Cause(str, Enum):
+class NoAnswer(str, Enum):
     """Why no answer, or no whole answer, came."""
 
     UNKNOWN_HOST = "unknown_host"
@@ -150,7 +150,7 @@ class Failure:
     code: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
-    cause: Cause | None = None
+    cause: NoAnswer | None = None
     first_contact: bool = False
 
     @property
