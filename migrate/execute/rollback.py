@@ -14,7 +14,7 @@ from migrate.api.messages import Calls, Surface
 from migrate.core.errors import CallFailed
 from migrate.execute.attempts import FRESH, Attempt, Update
 from migrate.execute.executor import Crew, Told
-from migrate.execute.undo import How, Undo, Undoer
+from migrate.execute.undo import Undo, Undoer, Undoes
 from migrate.execute.work import Work
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.kinds.registry import kind_of, planned_kinds
@@ -53,7 +53,7 @@ class RollBack:
             entry = Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
             await self._work.journal.record(Record(step.key, (entry,)))
             return entry.state
-        made = Restore if undo.how is How.RESTORE else Remove
+        made = Restore if undo.how is Undoes.RESTORE else Remove
         return await made(self._work, undo.ready, state or FRESH).to_end()
 
 
@@ -161,7 +161,7 @@ async def preview(calls: Calls, undo: Undo) -> Entry:
     """
     if undo.ready is None:
         return Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
-    if undo.how is How.REMOVE:
+    if undo.how is Undoes.REMOVE:
         return Entry(State.PLANNED)
     kind = kind_of(undo.ready.kind)
     live = kind.values(await kind.read(calls, undo.ready))
