@@ -75,7 +75,7 @@ class _LiveExport:
         gone: dict[str, CallFailed] = {}
         listed = [asyncio.ensure_future(self._list_only(api, gone)) for api in others]
         try:
-            api = await self._details_through(last, gone)
+            await self._details(last, self._listed(last, gone))
             await asyncio.gather(*listed)
         finally:
             for task in listed:
@@ -83,8 +83,8 @@ class _LiveExport:
             await asyncio.gather(*listed, return_exceptions=True)
         answered = [version for version in self._request.apis if version not in gone]
         if not answered:
-            raise _unavailable(gone)
-        if api is None:
+            raise _unavailable({version: gone[version] for version in self._request.apis})
+        if last in gone:
             sids = snapshots.service_sids(self._store, self._snapshot_id)
             await self._details(answered[-1], sids)
         for version, reason in gone.items():
@@ -98,20 +98,16 @@ class _LiveExport:
         return snapshots.finish(self._store, self._snapshot_id, examined)
 
     async def _list_only(self, api: str, gone: dict[str, CallFailed]) -> None:
-        try:
-            async for _ in self._services(api):
-                pass
-        except CallFailed as error:
-            self._note_gone(api, error, gone)
+        async for _ in self._listed(api, gone):
+            pass
 
-    async def _details_through(self, api: str, gone: dict[str, CallFailed]) -> str | None:
-        """List the services of one version and read what belongs to each; None if the version is gone."""
+    async def _listed(self, api: str, gone: dict[str, CallFailed]) -> AsyncIterator[str]:
+        """Yield the services of one version; none if the version is gone, which is no reason to stop others."""
         try:
-            await self._details(api, self._services(api))
+            async for sid in self._services(api):
+                yield sid
         except CallFailed as error:
             self._note_gone(api, error, gone)
-            return None
-        return api
 
     def _note_gone(self, api: str, error: CallFailed, gone: dict[str, CallFailed]) -> None:
         failure = error.failure
