@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from migrate.commands.ending import code_of_run
 from migrate.commands.export import ExportOptions, export
 from migrate.commands.rollback import RollbackOptions, preview_rollback, rollback
 from migrate.commands.run import ResumeOptions, RunOptions, resume, run
-from migrate.commands.status import report_of_run
+from migrate.commands.status import Status, report_of_run, status
 from migrate.commands.verify import VerifyOptions, verify
 from migrate.core.progress import Progress
 from migrate.core.stop import StopToken
@@ -44,8 +45,8 @@ class Ended(Report):
 class Driver:
     """One database and one environment, with the commands as methods that return their reports.
 
-    `asked` collects the plans that a person would have been asked about. Retries hardly wait, but are bounded as
-    ever; nothing lags unless a test says so, so there is no settle time.
+    `asked` collects the plans that a person would have been asked about; `meanwhile` happens while they think.
+    Retries hardly wait, but are bounded as ever; nothing lags unless a test says so, so there is no settle time.
     """
 
     db: Path
@@ -53,6 +54,7 @@ class Driver:
     asked: list[Plan] = field(default_factory=list)
     settle: float = 0.0
     stop: StopToken | None = None
+    meanwhile: Callable[[], None] | None = None
 
     @property
     def context(self) -> Context:
@@ -74,9 +76,15 @@ class Driver:
         """`diff` of the latest snapshot."""
         return self.report_of_plan(diff(self.context, DiffOptions(**options)))
 
-    def run(self, *, bounds: Bounds | None = None, **options: Any) -> Ended:
+    def run(
+        self, *, export: ExportRequest | None = None, bounds: Bounds | None = None, **options: Any
+    ) -> Ended:
         """`run --yes`; the options are those of the diff."""
-        everything = RunOptions(diff=DiffOptions(**options), apply=ApplyOptions(bounds=bounds or Bounds()))
+        everything = RunOptions(
+            ExportOptions(export or ExportRequest()),
+            DiffOptions(**options),
+            ApplyOptions(bounds=bounds or Bounds()),
+        )
         return self.report_of(run(self.context, everything, self._agree, lambda _store, _plan: None))
 
     def apply(
@@ -90,6 +98,11 @@ class Driver:
         """`resume`; None if there was nothing to continue."""
         done = resume(self.context, ResumeOptions(**options), self._agree, lambda _store, _plan: None)
         return self.report_of(done) if done else None
+
+    def status(self) -> Status:
+        """`status`."""
+        with open_store(self.db) as store:
+            return status(self.context, store)
 
     def verify(self, plan_id: str | None = None) -> Report:
         """`verify`."""
@@ -131,6 +144,8 @@ class Driver:
 
     def _agree(self, _store: object, plan: Plan, _consents: frozenset[str]) -> None:
         self.asked.append(plan)
+        if self.meanwhile is not None:
+            self.meanwhile()
 
 
 def drive(folder: Path, simulator: Simulator, target: str | None = None, **environ: str) -> Driver:

@@ -195,3 +195,35 @@ def differences_between(simulator: Simulator, target_account: str) -> list[str]:
         targets.remove(best)
         found += differences_elsewhere(source, best)
     return found + [f"one too many: {target.chat['friendly_name']}" for target in targets]
+
+
+NOTHING = (None, "", [])
+
+
+def held(service):
+    """What Conversations shows of a service, by name, without what differs only in how "nothing" is said."""
+    hooks = dict(service.conversations_webhooks)
+    hooks["filters"] = sorted({FILTERS.get(name, name) for name in hooks["filters"] or ()})
+    push = service.conversations_notifications
+    flat = {f"{group}.{key}": value for group in push for key, value in _items(push[group])}
+    roles = {role.sid: sorted(shown(role)) for role in service.roles.values()}
+    chat = {key: service.chat[key] for key in service.chat if key.startswith(("default_", "reach"))}
+    everything = {**hooks, **flat, **roles, **chat}
+    return {key: value for key, value in everything.items() if value not in NOTHING and value is not False}
+
+
+def _items(group):
+    return group.items() if isinstance(group, dict) else [("", group)]
+
+
+def lost(before, after):
+    """What is not as it was; a webhook method cannot be cleared, so one that was not set may stay."""
+    found = {}
+    for sid, service in before.services.items():
+        was, is_ = held(service), held(after.services[sid])
+        kept = {key for key in was.keys() | is_.keys() if was.get(key) != is_.get(key)} - (
+            {"method"} if "method" not in was else set()
+        )
+        if kept:
+            found[service.chat["friendly_name"]] = {key: (was.get(key), is_.get(key)) for key in kept}
+    return found

@@ -79,7 +79,7 @@ class _Transport(AsyncTwilioHttpClient):
             SafetyRefusal: the method or the host is not allowed to this client.
         """
         if method not in self._methods:
-            raise SafetyRefusal(f"{method} was refused: this command may only {_may(self._methods)}.")
+            raise SafetyRefusal(f"{method} was refused: this command may {_may(self._methods)}.")
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params, doseq=True)
         body = urlencode(data, doseq=True).encode() if data else None

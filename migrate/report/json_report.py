@@ -87,7 +87,7 @@ def _field(row: FieldRow) -> dict[str, Json]:
     # A frozen dataclass without slots keeps its fields in __dict__ in the order of declaration,
     # which is the order of the contract; asdict would copy every value, 80 times per service.
     members = dict(row.__dict__)
-    reasons = members.pop("reasons")
+    reasons, _held_to = members.pop("reasons"), members.pop("held_to")
     members |= {"reason": row.reason, "reason_ids": [reason.id for reason in reasons]}
     return members
 

@@ -37,11 +37,11 @@ def second(simulator):
 
 def test_a_snapshot_that_shows_other_settings(simulator, tool):
     """A plan is stale once a newer snapshot shows one of its services differently; nothing is sent."""
-    tool("export")
-    tool("diff")
+    drive(tool.folder, simulator).export()
+    drive(tool.folder, simulator).diff()
     service = named(simulator, "Kestrel")
     service.chat["notifications"]["new_message"]["sound"] = "new"
-    tool("export")
+    drive(tool.folder, simulator).export()
     result = tool("apply", "--yes")
     assert result.code == 6
     assert service.sid in result.err
@@ -115,8 +115,8 @@ def test_the_rest_of_a_step_that_somebody_has_half_done(simulator, driver):
 
 def test_a_plan_that_was_made_moments_ago(simulator, tool):
     """However young the plan is, the command line reads the targets again, and names what allows to go on."""
-    tool("export")
-    tool("diff")
+    drive(tool.folder, simulator).export()
+    drive(tool.folder, simulator).diff()
     named(simulator, "Alder").conversations_webhooks["method"] = "POST"
     named(simulator, "Alder").conversations_webhooks["filters"] = ["onMessageRemoved"]
     result = tool("apply", "--yes")
@@ -182,7 +182,7 @@ def test_in_place_in_another_account(two_accounts, tmp_path):
 
 def test_too_many_changes(simulator, tool):
     """More fields than --max-changes are refused before anything is sent, with both numbers."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     fields = tool("diff", "--format", "json").json["services"]
     assert sum(row["change"] for service in fields for row in service["fields"]) == 58
     result = tool("apply", "--yes", "--max-changes", 57)

@@ -7,43 +7,12 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from driving import code_of, drive
-from worlds import FILTERS, named, posts, shown
+from driving import about, code_of, drive
+from worlds import lost, named, posts
 
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.stop import StopToken
 from migrate.simulator import Channel, Fault, Simulator
-
-NOTHING = (None, "", [])
-
-
-def held(service):
-    """What Conversations shows of a service, by name, without what differs only in how "nothing" is said."""
-    hooks = dict(service.conversations_webhooks)
-    hooks["filters"] = sorted({FILTERS.get(name, name) for name in hooks["filters"] or ()})
-    push = service.conversations_notifications
-    flat = {f"{group}.{key}": value for group in push for key, value in _items(push[group])}
-    roles = {role.sid: sorted(shown(role)) for role in service.roles.values()}
-    chat = {key: service.chat[key] for key in service.chat if key.startswith(("default_", "reach"))}
-    everything = {**hooks, **flat, **roles, **chat}
-    return {key: value for key, value in everything.items() if value not in NOTHING and value is not False}
-
-
-def _items(group):
-    return group.items() if isinstance(group, dict) else [("", group)]
-
-
-def lost(before, after):
-    """What is not as it was; a webhook method cannot be cleared, so one that was not set may stay."""
-    found = {}
-    for sid, service in before.services.items():
-        was, is_ = held(service), held(after.services[sid])
-        kept = {key for key in was.keys() | is_.keys() if was.get(key) != is_.get(key)} - (
-            {"method"} if "method" not in was else set()
-        )
-        if kept:
-            found[service.chat["friendly_name"]] = {key: (was.get(key), is_.get(key)) for key in kept}
-    return found
 
 
 @pytest.fixture
@@ -464,3 +433,26 @@ def test_fields_that_drifted_are_not_told_as_restored(simulator, tool):
     [kestrel] = [found for found in told.json["services"] if found["source_sid"] == service.sid]
     assert kestrel["fields"] == []
     assert [step["state"] for step in kestrel["steps"]] == ["skipped", "drifted"]
+
+
+def test_alike_roles_have_a_row_each(simulator, tmp_path):
+    """Three roles of one name with the same permissions are three rows of a rollback's report, each of its own."""
+    service = named(simulator, "Lindqvist")
+    sids = ["RL" + digit * 32 for digit in "123"]
+    for sid in sids:
+        role = service.add_role(sid, "Helper", "channel", ["sendMessage", "destroyChannel"])
+        role.untranslated.append("destroyChannel")
+    before = deepcopy(simulator.world.first)
+    driver = drive(tmp_path, simulator)
+    assert code_of(driver.run()) == 0
+    report = driver.rollback()
+    assert code_of(report) == 0
+    rows = [row for row in about(report, service.sid).fields if row.resource == "roles"]
+    assert [row.item_sid for row in rows] == sids
+    assert {(tuple(row.before), tuple(row.after)) for row in rows} == {
+        (("sendMessage", "deleteConversation"), ("sendMessage",))
+    }
+    assert [step.key for step in about(report, service.sid).steps if step.state == "rolled_back"] == [
+        f"{service.sid}/roles/{sid}" for sid in reversed(sids)
+    ]
+    assert lost(before, simulator.world.first) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from driving import about, code_of, drive, states, verdicts
@@ -10,6 +11,7 @@ from worlds import USER_EVENTS, differences_in_place, named, posts
 
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.forms import bad_request
+from migrate.source.live import ExportRequest
 
 
 def all_differences(before, after, refused=frozenset()):
@@ -32,14 +34,14 @@ def test_every_setting_equals_chat(simulator, tool):
 def test_what_is_right_already_gets_no_write(simulator, tool):
     """A service whose settings agree is read, counted, and left alone."""
     right = named(simulator, "Lindqvist")
-    assert tool("run", "--yes").code == 0
+    drive(tool.folder, simulator).run()
     assert not [request for request in posts(simulator) if right.sid in request.path]
     assert [request for request in simulator.requests if right.sid in request.path]
 
 
 def test_a_second_run_writes_nothing(simulator, tool):
     """A second `run --yes` makes no write and exits with 0."""
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     done = len(simulator.requests)
     result = tool("run", "--yes", "--format", "json")
     assert (result.code, posts(simulator, done)) == (0, [])
@@ -50,7 +52,7 @@ def test_a_second_run_writes_nothing(simulator, tool):
 def test_nothing_is_created_or_deleted(simulator, tool):
     """In place, nothing but GET and updates of resources that exist is ever sent."""
     before = deepcopy(simulator.world)
-    tool("run", "--yes")
+    drive(tool.folder, simulator).run()
     assert {request.method for request in simulator.requests} == {"GET", "POST"}
     assert {request.status for request in posts(simulator)} == {200}
     assert not [request for request in posts(simulator) if request.path.endswith(("/Services", "/Roles"))]
@@ -262,13 +264,14 @@ def test_another_refusal_does_not_discredit_user_events(simulator, tmp_path):
 
 
 def test_a_service_that_conversations_lacks(simulator, tmp_path):
-    """A Chat Service without a Conversation Service gets no write; the report says what to do instead."""
+    """A Chat Service without a Conversation Service gets no write and makes the run incomplete; the report says why."""
     service = named(simulator, "Brightwater")
     driver = drive(tmp_path, simulator)
     driver.export()
     simulator.world.delete_service(service.sid)
     report = driver.diff()
-    driver.apply()
+    assert report.summary.services_missing == 1
+    assert code_of(driver.apply()) == 4
     mine = about(report, service.sid)
     assert (mine.target_sid, mine.steps) == (None, ())
     settings = [row for row in mine.fields if row.resource in ("configuration", "webhooks", "notifications")]
@@ -294,6 +297,22 @@ def test_a_service_that_disappears_during_the_run(simulator, tmp_path):
     assert code_of(report) == 4
 
 
+@pytest.mark.parametrize(("fresh_seconds", "ends"), [(60.0, "verified"), (0.0, "drifted")])
+def test_how_long_a_run_trusts_its_own_reading(simulator, tmp_path, monkeypatch, fresh_seconds, ends):
+    """Within 60 seconds a run writes by its own reading; after that it reads again, and leaves what has changed."""
+    monkeypatch.setattr("migrate.execute.work.FRESH_SECONDS", fresh_seconds)
+    service = named(simulator, "Alder")
+    theirs = "https://somebody.example.com/"
+
+    def meanwhile():
+        service.conversations_webhooks["post_webhook_url"] = theirs
+
+    report = replace(drive(tmp_path, simulator), meanwhile=meanwhile).run()
+    assert states(report, service.sid)["webhooks"] == ends
+    held = service.conversations_webhooks["post_webhook_url"]
+    assert held == (theirs if ends == "drifted" else service.chat["post_webhook_url"])
+
+
 def test_an_account_without_services(tmp_path):
     """An empty account is looked at, and the report says that it is empty."""
     with Simulator(services=0) as simulator:
@@ -302,11 +321,13 @@ def test_an_account_without_services(tmp_path):
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_one_api_version_is_enough(simulator, tool, api):
+def test_one_api_version_is_enough(simulator, tmp_path, api):
     """With either version alone, what it shows is migrated and a second run writes nothing."""
-    assert tool("run", "--yes", "--api", api).code == 0
+    driver, only = drive(tmp_path, simulator), ExportRequest(apis=(api,))
+    assert code_of(driver.run(export=only)) == 0
     done = len(simulator.requests)
-    assert tool("run", "--yes", "--api", api).code == 0
+    assert posts(simulator)
+    assert code_of(driver.run(export=only)) == 0
     assert posts(simulator, done) == []
     assert not [r for r in simulator.requests if r.api == "chat" and not r.path.startswith(f"/{api}/")]
 

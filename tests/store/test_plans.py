@@ -28,6 +28,7 @@ FULL = planned(
             step="k",
             change=True,
             verdict=Verdict.LOSSY,
+            held_to=True,
         ),
     ),
     receivers={"post": [1]},

@@ -9,9 +9,9 @@ from driving import about, code_of, drive
 from worlds import differences_between, differences_elsewhere, named, posts
 
 from migrate.core.errors import SafetyRefusal
-from migrate.execute.attempts import Limits
+from migrate.execute.work import Bounds
 from migrate.simulator import Fault, Simulator
-from migrate.source.live import ExportRequest
+from migrate.simulator.forms import bad_request
 
 
 def second(simulator):
@@ -51,12 +51,15 @@ def test_twelve_services_in_another_account(simulator, tool, driver):
 
 
 def test_the_budget_of_requests(simulator, driver):
-    """At most 4 reads of a new service, and 4 writes and one per role to create or change."""
+    """A new service is read once a write, and written 4 times at most, and once per role to create or change.
+
+    Besides, the roles that Twilio makes with it are looked for, and those of a name before it is created.
+    """
     assert code_of(driver.run(target="new")) == 0
     target = second(simulator)
     for sid, service in simulator.world.accounts[target].services.items():
         mine = [r for r in simulator.requests if sid in r.path]
-        assert sum(r.method == "GET" for r in mine) <= 4
+        assert sum(r.method == "GET" for r in mine) <= 3 + 2 * len(service.roles)
         roles = [r.path for r in mine if r.method == "POST" and "/Roles" in r.path]
         assert len(roles) <= len(service.roles)
         assert sum(r.method == "POST" for r in mine) - len(roles) <= 3, "besides its creation"
@@ -161,7 +164,7 @@ def test_the_answers_to_all_creates_are_lost(simulator, driver, kind):
     faults = (Fault(kind, method="POST", path="/(Services|Roles)$", nth=n) for n in range(1, 60, 2))
     simulator.inject(*faults)
     # One at a time: faults are counted over all services, and one step must not be struck by all of them.
-    assert code_of(driver.run(target="new", limits=Limits(concurrency=1))) == 0
+    assert code_of(driver.run(target="new", bounds=Bounds(concurrency=1))) == 0
     assert differences_between(simulator, second(simulator)) == []
 
 
@@ -251,7 +254,7 @@ def test_no_new_plan_while_a_create_is_open(ambiguous):
 def test_no_old_plan_while_a_create_is_open(three, tmp_path):
     """While a create is undecided, another plan for new services that was made before is refused as well."""
     driver = drive(tmp_path, three, second(three))
-    driver.export(request=ExportRequest(services=(next(iter(three.world.first.services)),)))
+    driver.export(services=(next(iter(three.world.first.services)),))
     old = driver.diff(target="new").plan.id
     lose_a_create(three)
     driver.run(target="new")
@@ -299,7 +302,7 @@ def test_a_name_that_twilio_changes(three, tmp_path):
 
 
 def test_a_service_without_a_date(three, tmp_path):
-    """A service of that name whose date nobody understands may be the lost one: it is not created again."""
+    """Dates decide nothing: a service whose date nobody understands may be the lost one, and is not created again."""
     target = three.world.accounts[second(three)]
 
     def spoil(world):
@@ -314,10 +317,33 @@ def test_a_service_without_a_date(three, tmp_path):
     assert len(target.services) == 3
 
 
+def test_what_needs_a_create_that_failed_stays_planned(three, tmp_path):
+    """Where a service cannot be created, nothing that belongs into it is tried; the other services are done."""
+    world, create, refused = three.world, three.world.create_service, []
+
+    def refuse_the_first(account, name):
+        if not refused:
+            refused.append(name)
+            raise bad_request("No more services", 20001)
+        return create(account, name)
+
+    world.create_service = refuse_the_first
+    driver = drive(tmp_path, three, second(three))
+    report = driver.run(target="new")
+    assert code_of(report) == 4
+    (failed,) = (each for each in report.services if each.target_sid is None)
+    assert {step.state for step in failed.steps if step.resource != "service"} == {"planned"}
+    assert [step.state for step in failed.steps if step.resource == "service"] == ["failed"]
+    others = [each for each in report.services if each is not failed]
+    assert {step.state for each in others for step in each.steps} == {"verified"}
+    assert code_of(driver.resume()) == 0
+    assert differences_between(three, second(three)) == []
+
+
 # -- roles --------------------------------------------------------------------------------------------------
 
 
-def rows_of(report, service):
+def by_source(report, service):
     """The report's rows on one service, by source."""
     return {row.source: row for row in about(report, service.sid).fields}
 
@@ -326,7 +352,7 @@ def test_a_role_of_invitations_only(simulator, driver):
     """A role whose every permission is gone is for a person to decide, and is not created."""
     service = named(simulator, "Saltmarsh")
     report = driver.run(target="new")
-    assert rows_of(report, service)["roles.inviter.permissions"].verdict == "manual"
+    assert by_source(report, service)["roles.inviter.permissions"].verdict == "manual"
     target = named(simulator, "Saltmarsh", second(simulator))
     assert "inviter" not in {role.friendly_name for role in target.roles.values()}
 
@@ -336,9 +362,9 @@ def test_a_default_role_of_invitations_only(simulator, driver):
     service = named(simulator, "Saltmarsh")
     service.chat["default_channel_role_sid"] = service.role_named("inviter").sid
     report = driver.run(target="new")
-    row = rows_of(report, service)["default_channel_role_sid"]
+    row = by_source(report, service)["default_channel_role_sid"]
     assert row.verdict == "manual"
-    assert "The target's own default role stays" in row.reason
+    assert "The target keeps its own default role" in row.reason
     target = named(simulator, "Saltmarsh", second(simulator))
     assert target.chat["default_channel_role_sid"] == target.role_named("channel user").sid
     assert code_of(report) == 0
@@ -392,7 +418,7 @@ def test_limits_are_told_with_their_values(simulator, driver):
     """A limit that no Conversations call can set needs a person, and the reason says how high it was."""
     service = named(simulator, "Saltmarsh")
     driver.export()
-    rows = rows_of(driver.diff(target="new"), service)
+    rows = by_source(driver.diff(target="new"), service)
     for key in ("channel_members", "user_channels"):
         row = rows[f"limits.{key}"]
         assert row.verdict in ("manual", "dropped")
@@ -404,7 +430,7 @@ def test_a_long_name_is_cut(simulator, driver):
     service = named(simulator, "Kestrel")
     service.chat["friendly_name"] = "Kestrel " + "x" * 300
     report = driver.run(target="new")
-    assert rows_of(report, service)["friendly_name"].verdict == "lossy"
+    assert by_source(report, service)["friendly_name"].verdict == "lossy"
     target = named(simulator, "Kestrel", second(simulator))
     assert target.chat["friendly_name"] == service.chat["friendly_name"][:256]
     assert code_of(report) == 0
@@ -431,7 +457,7 @@ def test_the_report_of_a_run_names_the_new_sids(simulator, driver):
     assert {service.target_sid for service in report.services} == set(target.services)
     rows = [row for service in report.services for row in service.fields]
     assert not [row for row in rows if "counterpart of" in str(row.after)]
-    row = rows_of(report, named(simulator, "Saltmarsh"))["default_channel_role_sid"]
+    row = by_source(report, named(simulator, "Saltmarsh"))["default_channel_role_sid"]
     assert row.after == named(simulator, "Saltmarsh", target.sid).role_named("guest").sid
 
 
@@ -462,8 +488,8 @@ def test_the_source_is_read_and_the_target_written(simulator, driver):
 
 def test_a_snapshot_from_a_file_needs_no_source_credentials(simulator, tool, tmp_path):
     """With saved JSON as the source, the target's credentials are enough."""
-    tool("export")
-    rows = tool.rows("SELECT payload FROM chat_services UNION ALL SELECT payload FROM chat_roles")
+    drive(tool.folder, simulator).export()
+    rows = tool.rows("SELECT payload FROM items")
     (tmp_path / "saved.jsonl").write_text("\n".join(json.dumps(json.loads(row["payload"])) for row in rows))
     target = second(simulator)
     environ = {**simulator.environment(target), "TWILIO_ACCOUNT_SID": "", "TWILIO_AUTH_TOKEN": ""}
@@ -475,7 +501,7 @@ def test_a_snapshot_from_a_file_needs_no_source_credentials(simulator, tool, tmp
 def test_the_accounts_are_shown_before_the_question(simulator, tool):
     """The diff that precedes the question names both accounts."""
     environ = simulator.environment(second(simulator))
-    tool("export")
+    drive(tool.folder, simulator).export()
     shown = tool("diff", "--target", "new", environ=environ).out
     assert simulator.account_sid in shown
     assert second(simulator) in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from contextlib import closing
@@ -10,14 +11,17 @@ import pytest
 from driving import about, drive
 from worlds import named, posts
 
-from migrate.api.gateway import Reader, Surface, Writer
+from migrate.api.gateway import Reader, Remover, Writer
+from migrate.api.messages import Surface
 from migrate.commands.diff import DiffOptions
-from migrate.core.config import endpoints, target_credentials
 from migrate.core.errors import SafetyRefusal
 from migrate.simulator import Simulator
 
 REPORT = {
     "format", "kind", "account_sid", "target_account_sid", "snapshot", "plan", "summary", "services",
+}  # fmt: skip
+SUMMARY = {
+    "services", "services_to_change", "services_missing", "changes", "steps", "steps_by_state", "verdicts",
 }  # fmt: skip
 FIELD = {
     "source", "api", "value", "resource", "target", "before", "after", "change", "verdict", "reason",
@@ -46,7 +50,7 @@ def leaves(value, path=""):
 
 def test_a_diff_never_writes(simulator, tool):
     """The command sends nothing but GET, whatever it finds."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     assert tool("diff", "--exit-code").code == 3
     assert {request.method for request in simulator.requests} == {"GET"}
 
@@ -64,20 +68,22 @@ def test_a_diff_of_other_targets_never_writes(simulator, driver, tmp_path, optio
     assert {request.method for request in simulator.requests} == {"GET"}
 
 
-def test_the_reader_has_no_way_to_write(simulator):
-    """The client that a diff is given has no `post`, and its transport refuses every method but GET."""
-    environ = simulator.environment()
-    reader = Reader(target_credentials(environ), endpoints(environ))
-    assert not isinstance(reader, Writer)
-    assert not hasattr(reader, "post")
+def test_the_reader_has_no_way_to_write(simulator, tmp_path):
+    """The client that a diff is given has no way to send, and its transport refuses every method but GET."""
+    reader = drive(tmp_path, simulator).context.target_reader()
+    assert isinstance(reader, Reader)
+    assert not isinstance(reader, Writer | Remover)
+    assert not hasattr(reader, "send")
+    assert not hasattr(reader, "delete")
+    form = {"FriendlyName": "x"}
     with pytest.raises(SafetyRefusal, match="may only read"):
-        reader._call("POST", Surface.CONVERSATIONS, "/v1/Services", check=None, data={"FriendlyName": "x"})
+        asyncio.run(reader._respond("POST", Surface.CONVERSATIONS, "/v1/Services", data=form))
     assert simulator.requests == []
 
 
 def test_offline_sends_nothing(simulator, tool):
     """`--offline` needs a snapshot and no Twilio at all, not even credentials."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     sent = len(simulator.requests)
     nobody = dict.fromkeys(simulator.environment(), "")
     result = tool("diff", "--offline", "--format", "json", environ=nobody)
@@ -92,7 +98,7 @@ def settings_of(report):
 
 def test_an_offline_plan_cannot_be_applied(simulator, tool):
     """A plan that was made without a look at the targets is refused."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     tool("diff", "--offline")
     result = tool("apply", "--yes")
     assert result.code == 6
@@ -106,28 +112,31 @@ def test_an_offline_plan_cannot_be_applied(simulator, tool):
 @pytest.mark.parametrize("target", ["same", "new"])
 def test_the_json_report_has_the_keys_of_the_contract(simulator, tool, target):
     """The JSON report has exactly the documented keys, at every level."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     report = tool("diff", "--format", "json", "--target", target).json
     assert set(report) == REPORT
     assert (report["format"], report["kind"], report["plan"]["target"]) == (1, "diff", target)
     assert report["account_sid"] == report["target_account_sid"] == simulator.account_sid
-    assert set(report["snapshot"]) == {"id", "source", "taken_at", "services"}
+    assert set(report["snapshot"]) == {"id", "source", "taken_at", "services", "examined"}
+    assert report["snapshot"]["examined"]["apis"] == ["v1", "v2"]
     assert set(report["plan"]) == {"id", "target"}
     assert len(report["plan"]["id"]) == 64
     summary = report["summary"]
-    assert set(summary) == {"services", "services_to_change", "steps", "steps_by_state", "verdicts"}
+    assert set(summary) == SUMMARY
     assert summary["steps_by_state"] == {"planned": summary["steps"]}
     for service in report["services"]:
         assert {"source_sid", "target_sid", "friendly_name", "fields", "steps"} <= set(service)
-        assert all(set(row) == FIELD for row in service["fields"])
+        assert all(
+            FIELD <= set(row) <= FIELD | {"item_sid", "step", "reason_ids"} for row in service["fields"]
+        )
         for step in service["steps"]:
             assert set(step) == {"key", "resource", "action", "params", "reversible", "state"}
             assert step["params"]
 
 
-def test_the_summary_counts_what_the_report_lists(tool):
+def test_the_summary_counts_what_the_report_lists(simulator, tool):
     """Services, steps and verdicts of the summary are those that follow."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     report = tool("diff", "--format", "json").json
     summary, services = report["summary"], report["services"]
     rows = [row["verdict"] for service in services for row in service["fields"]]
@@ -141,13 +150,11 @@ def test_the_summary_counts_what_the_report_lists(tool):
 @pytest.mark.parametrize("target", ["same", "new"])
 def test_every_leaf_appears_exactly_once(simulator, tool, target):
     """Each leaf of the v1 and the v2 resource, and each role, has exactly one row; rows are sorted."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     report = tool("diff", "--format", "json", "--target", target).json
-    payloads = tool.rows("SELECT service_sid, payload FROM chat_services")
+    payloads = tool.rows("SELECT sid, payload FROM items WHERE parent IS NULL")
     for service in report["services"]:
-        views = [
-            json.loads(row["payload"]) for row in payloads if row["service_sid"] == service["source_sid"]
-        ]
+        views = [json.loads(row["payload"]) for row in payloads if row["sid"] == service["source_sid"]]
         roles = simulator.world.service(service["source_sid"]).roles.values()
         expected = {path for view in views for path in leaves(view)}
         both = [path for path in expected if any(other.startswith(path + ".") for other in expected)]
@@ -169,9 +176,9 @@ def test_a_row_tells_what_the_write_will_do(simulator, driver):
     assert row.after == "You have been added to ${CONVERSATION} by ${PARTICIPANT}"
 
 
-def test_exit_code_tells_of_pending_changes(tool):
+def test_exit_code_tells_of_pending_changes(simulator, tool):
     """`--exit-code` gives 3 while changes are pending and 0 when there are none; without it, always 0."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     assert (tool("diff").code, tool("diff", "--exit-code").code) == (0, 3)
     assert tool("apply", "--yes").code == 0
     assert tool("diff", "--exit-code").code == 0
@@ -189,9 +196,9 @@ def test_a_first_webhook_replaces_the_accounts(simulator, driver):
 # -- the plan -----------------------------------------------------------------------------------------------
 
 
-def test_the_same_input_gives_the_same_bytes(tool):
+def test_the_same_input_gives_the_same_bytes(simulator, tool):
     """Two diffs of one snapshot and one state print the same bytes and make the same plan."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     first, second = (tool("diff", "--format", "json") for _ in range(2))
     assert first.out == second.out
     assert [row["id"] for row in tool.rows("SELECT id FROM plans")] == [first.json["plan"]["id"]] * 2
@@ -220,12 +227,12 @@ def test_the_plan_id_changes_with_the_snapshot_and_the_mode(simulator, driver):
     assert len({*ids, driver.diff().plan.id}) == 4
 
 
-def test_a_finished_plan_cannot_be_changed(tool):
+def test_a_finished_plan_cannot_be_changed(simulator, tool):
     """The database itself refuses to change the steps of a plan."""
     import sqlite3
 
-    tool("export")
-    tool("diff")
+    drive(tool.folder, simulator).export()
+    drive(tool.folder, simulator).diff()
     with (
         closing(sqlite3.connect(tool.db)) as connection,
         connection,
@@ -239,9 +246,9 @@ def test_a_finished_plan_cannot_be_changed(tool):
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json", "html"])
-def test_a_file_is_private(tool, form):
+def test_a_file_is_private(simulator, tool, form):
     """`-o FILE` leaves a file that only its owner can read, and nothing on stdout."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     result = tool("diff", "--format", form, "-o", "report")
     assert (result.code, result.out) == (0, "")
     report = tool.folder / "report"
@@ -257,7 +264,7 @@ def wal(tool):
 
 def test_a_file_is_replaced_whole_or_not_at_all(simulator, tool):
     """A diff that fails leaves an earlier report as it was, and no half of a new one."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     tool("diff", "-o", "report")
     before = (tool.folder / "report").read_bytes()
     names = set(tool.folder.iterdir())
@@ -268,7 +275,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(simulator, tool):
 
 def test_a_file_that_cannot_be_written_is_refused_first(simulator, tool):
     """A report that would have nowhere to go is refused before anything is read."""
-    tool("export")
+    drive(tool.folder, simulator).export()
     sent = len(simulator.requests)
     result = tool("diff", "-o", "no/such/folder")
     assert (result.code, len(simulator.requests)) == (2, sent)
