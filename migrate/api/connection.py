@@ -17,7 +17,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from migrate.core.config import is_loopback
-from migrate.core.errors import CallFailed, Cause, Failure, Trouble
+from migrate.core.errors import CallFailed, Failure, NoAnswer, Trouble
 
 MOST_BYTES = 32 * 1024 * 1024
 """More than the largest page of any list holds, unpacked."""
@@ -143,9 +143,9 @@ class Line:
 
     def _lost(self, method: str, url: str, error: Exception) -> Failure:
         parts = urlsplit(url)
-        cause, message = Cause.BROKEN, f"the connection to {parts.hostname} broke ({_root(error)})"
+        cause, message = NoAnswer.BROKEN, f"the connection to {parts.hostname} broke ({_root(error)})"
         if isinstance(error, asyncio.TimeoutError):
-            cause = Cause.TIMEOUT
+            cause = NoAnswer.TIMEOUT
             message = f"{parts.hostname} did not answer in full within {self._seconds:g} s"
         return Failure(Trouble.LOST, method, parts.path, message, cause=cause)
 
@@ -162,49 +162,50 @@ class Line:
 
 
 SENTENCES = {
-    Cause.UNKNOWN_HOST: "the host name {host} cannot be resolved: check the network and the spelling",
-    Cause.CONNECTION_REFUSED: "{host} refuses connections on port {port}: nothing is listening there",
-    Cause.UNREACHABLE: "{host} cannot be reached from this machine ({why})",
-    Cause.CONNECT_TIMEOUT: "{host} does not react to attempts to connect: check the network and any firewall",
-    Cause.CERTIFICATE: "the TLS certificate of {host} is not trusted ({why})",
-    Cause.TLS: "no TLS connection to {host} was made ({why})",
-    Cause.PROXY: "the proxy {proxy} made no connection to {host} ({why})",
-    Cause.NO_CONNECTION: "no connection to {host} was made ({why})",
+    NoAnswer.UNKNOWN_HOST: "the host name {host} cannot be resolved: check the network and the spelling",
+    NoAnswer.CONNECTION_REFUSED: "{host} refuses connections on port {port}: nothing is listening there",
+    NoAnswer.UNREACHABLE: "{host} cannot be reached from this machine ({why})",
+    NoAnswer.CONNECT_TIMEOUT: "{host} does not react to attempts to connect: check the network and any firewall",
+    NoAnswer.CERTIFICATE: "the TLS certificate of {host} is not trusted ({why})",
+    NoAnswer.TLS: "no TLS connection to {host} was made ({why})",
+    NoAnswer.PROXY: "the proxy {proxy} made no connection to {host} ({why})",
+    NoAnswer.NO_CONNECTION: "no connection to {host} was made ({why})",
 }
 """What is told of a request that never left, by its cause."""
 
-_BY_CLASS: tuple[tuple[type[Exception], Cause], ...] = (
-    (aiohttp.ClientProxyConnectionError, Cause.PROXY),
-    (aiohttp.ClientHttpProxyError, Cause.PROXY),
-    (aiohttp.ClientConnectorCertificateError, Cause.CERTIFICATE),
-    (aiohttp.ClientSSLError, Cause.TLS),
-    (aiohttp.ClientConnectorDNSError, Cause.UNKNOWN_HOST),
-    (asyncio.TimeoutError, Cause.CONNECT_TIMEOUT),
+_BY_CLASS: tuple[tuple[type[Exception], NoAnswer], ...] = (
+    (aiohttp.ClientProxyConnectionError, NoAnswer.PROXY),
+    (aiohttp.ClientHttpProxyError, NoAnswer.PROXY),
+    (aiohttp.ClientConnectorCertificateError, NoAnswer.CERTIFICATE),
+    (aiohttp.ClientSSLError, NoAnswer.TLS),
+    (aiohttp.ClientConnectorDNSError, NoAnswer.UNKNOWN_HOST),
+    (asyncio.TimeoutError, NoAnswer.CONNECT_TIMEOUT),
 )
 _BY_NUMBER = {
-    errno.ECONNREFUSED: Cause.CONNECTION_REFUSED,
-    errno.ENETUNREACH: Cause.UNREACHABLE,
-    errno.EHOSTUNREACH: Cause.UNREACHABLE,
-    errno.ENETDOWN: Cause.UNREACHABLE,
-    errno.ETIMEDOUT: Cause.CONNECT_TIMEOUT,
+    errno.ECONNREFUSED: NoAnswer.CONNECTION_REFUSED,
+    errno.ENETUNREACH: NoAnswer.UNREACHABLE,
+    errno.EHOSTUNREACH: NoAnswer.UNREACHABLE,
+    errno.ENETDOWN: NoAnswer.UNREACHABLE,
+    errno.ETIMEDOUT: NoAnswer.CONNECT_TIMEOUT,
 }
 
 
-def _why_not_connected(error: Exception) -> Cause:
+def _why_not_connected(error: Exception) -> NoAnswer:
     for found, cause in _BY_CLASS:
         if isinstance(error, found):
             return cause
     number = error.errno if isinstance(error, OSError) else None
-    return _BY_NUMBER.get(number or 0, Cause.NO_CONNECTION)
+    return _BY_NUMBER.get(number or 0, NoAnswer.NO_CONNECTION)
 
 
 def _root(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"HTTP {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
+    # Before its base class, whose os_error it lacks before aiohttp 3.13.
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
@@ -222,7 +223,7 @@ class _TooLarge(Exception):
 def _too_large(method: str, url: str) -> Failure:
     parts = urlsplit(url)
     message = f"the answer of {parts.hostname} is larger than {MOST_BYTES // 2**20} MB, which no answer of Twilio's is"
-    return Failure(Trouble.GARBLED, method, parts.path, message, cause=Cause.TOO_LARGE)
+    return Failure(Trouble.GARBLED, method, parts.path, message, cause=NoAnswer.TOO_LARGE)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

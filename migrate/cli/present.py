@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from migrate.core.errors import BadInput, Declined, NobodyToAsk
+from migrate.report.words import count
 
 if TYPE_CHECKING:
     from migrate.model.plan import Plan
@@ -86,8 +87,8 @@ class Output:
         if self.file is not None and not self.quiet:
             summary = report.summary
             click.echo(
-                f"Wrote {self.file}: {_count(summary.services, 'service')} examined, "
-                f"{_count(summary.changes, 'change')}, {_count(summary.steps, 'step')}.",
+                f"Wrote {self.file}: {count(summary.services, 'service')} examined, "
+                f"{count(summary.changes, 'change')}, {count(summary.steps, 'step')}.",
                 err=True,
             )
 
@@ -175,21 +176,21 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
     reversible = sum(steps for consent, steps in counts.values() if consent is None)
     if reversible:
         click.echo(
-            f"About to write {_count(plan.changes, 'change')} ({_count(reversible, 'step')}) "
+            f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
             f"{WHERE[plan.target]} account {plan.target_account_sid}: "
-            f"{_count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
+            f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
             "`chat-migrate rollback` restores the earlier values.",
             err=True,
         )
         _confirm("Write them?")
-    for name, (consent, count) in counts.items():
+    for name, (consent, steps) in counts.items():
         if consent is not None and consent in consents:
             click.echo(
-                f"About to convert {_count(count, name.removesuffix('s'))} of account {plan.target_account_sid}. "
+                f"About to convert {count(steps, name.removesuffix('s'))} of account {plan.target_account_sid}. "
                 "This can't be undone: there is no way back.",
                 err=True,
             )
-            _confirm(f"Convert {'it' if count == 1 else f'all {count}'}?")
+            _confirm(f"Convert {'it' if steps == 1 else f'all {steps}'}?")
 
 
 def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
@@ -212,17 +213,16 @@ def _confirm(question: str) -> None:
     # While a person is asked, nothing is in flight: Ctrl-C ends the command at once, as anywhere.
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        agreed = click.prompt(
-            f"{question} Type yes or no",
-            type=click.Choice(["yes", "no", "y", "n"], case_sensitive=False),
-            show_choices=False,
-            err=True,
-        )
+        agreed = click.prompt(f"{question} Type yes or no", value_proc=_yes_or_no, err=True)
     finally:
         signal.signal(signal.SIGINT, gentle)
-    if not str(agreed).lower().startswith("y"):
+    if not agreed:
         raise Declined("Nothing was sent.")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _yes_or_no(answer: str) -> bool:
+    known = {"yes": True, "y": True, "no": False, "n": False}
+    try:
+        return known[answer.strip().lower()]
+    except KeyError:
+        raise click.UsageError(f"{answer!r} is neither yes nor no.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migrate.commands.context import Context
+from migrate.report.words import spoken
 from migrate.store import lock, runs
 from migrate.store.runs import Happened
 
@@ -25,7 +26,7 @@ def as_table(found: Sequence[Happened]) -> list[dict[str, str]]:
             "at": each.at,
             "how": each.detail + (f" of run {each.undoes}" if each.undoes else ""),
             "state": each.state,
-            "counts": ", ".join(f"{count} {name}" for name, count in each.counts.items()),
+            "counts": ", ".join(f"{count} {spoken(name)}" for name, count in each.counts.items()),
         }
         for each in found
     ]

@@ -15,7 +15,7 @@ from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.rollback import RollBack, preview
-from migrate.execute.undo import How, Undo, plan_of, undos
+from migrate.execute.undo import Undo, Undoes, plan_of, undos
 from migrate.execute.work import Bounds, Work
 from migrate.model.state import Entry, Run
 from migrate.report.question import Stays, Undoing
@@ -173,11 +173,11 @@ def undoing(store: Store, undone: Run, *, delete_created: bool) -> Undoing:
     removed: Counter[str] = Counter()
     left: defaultdict[str, list[str]] = defaultdict(list)
     for undo in all_undos(store, undone, delete_created=delete_created):
-        if undo.how is How.RESTORE and undo.ready is not None:
+        if undo.how is Undoes.RESTORE and undo.ready is not None:
             services.add(undo.step.source_sid)
             fields += len(undo.ready.after)
-        removed[undo.step.kind] += undo.how is How.REMOVE
-        for reason in undo.reasons if undo.is_notable and undo.how is not How.REMOVE else ():
+        removed[undo.step.kind] += undo.how is Undoes.REMOVE
+        for reason in undo.reasons if undo.is_notable and undo.how is not Undoes.REMOVE else ():
             left[reason.cause].append(undo.step.source_sid)
     older = runs.older_writes(store, undone)
     for number in older[:MOST_OLDER]:

@@ -33,7 +33,8 @@ def sid_table(store: Store, account_sid: str | None, format: str) -> Iterator[st
 
 
 def _row(found: dict[str, Any]) -> dict[str, Any]:
-    return {**{column: found.get(column) for column in COLUMNS}, "target_account_sid": found["account_sid"]}
+    told = {"kind": found["kind"].removesuffix("s"), "target_account_sid": found["account_sid"]}
+    return {**{column: found.get(column) for column in COLUMNS}, **told}
 
 
 def _csv_line(row: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from migrate.model.state import Run, State
 from migrate.report.advice import advice_for
 from migrate.report.assembly import diff_report, rollback_entries, rollback_report, run_report
 from migrate.report.model import Report
+from migrate.report.words import count, spoken
 from migrate.store import Store, lock, plans, runs, snapshots
 from migrate.store.lock import Holder
 from migrate.store.plans import Verification
@@ -166,11 +167,11 @@ def as_text(found: Status) -> str:
     """Return the status as a person reads it."""
     lines = [*_running_lines(found), _snapshot_line(found.snapshot), _plan_line(found), _run_line(found.run)]
     if found.verification is not None:
-        count = found.verification.differences
-        differ = "1 difference" if count == 1 else f"{count} differences"
-        lines.append(f"verified   {found.verification.at}, {differ}")
+        lines.append(
+            f"verified   {found.verification.at}, {count(found.verification.differences, 'difference')}"
+        )
     if found.states:
-        by_state = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+        by_state = ", ".join(f"{number:,} {spoken(state)}" for state, number in sorted(found.states.items()))
         lines += [f"steps      {by_state}", f"left       {found.left}"]
     lines += [f"error      {error}" for error in found.errors]
     lines.append(f"next       {found.next_command}")
@@ -183,7 +184,11 @@ def _running_lines(found: Status) -> Iterator[str]:
     if found.holder is None:
         return
     done, total = found.done
-    how_far = f", {done} of {total} services" if total and found.run and not found.run.finished_at else ""
+    how_far = (
+        f", {done:,} of {count(total, 'service')}"
+        if total and found.run and not found.run.finished_at
+        else ""
+    )
     phase = f", {PHASES[found.run.phase]}" if found.run and found.run.phase in PHASES else ""
     alive = {True: "running", None: "perhaps running", False: "ended without its outcome"}[found.holder.alive]
     yield (
@@ -204,7 +209,7 @@ def _snapshot_line(snapshot: Snapshot | None) -> str:
     if snapshot is None:
         return "snapshot   none"
     apis = ", ".join(snapshot.examined.apis) or "no service"
-    services = "1 service" if snapshot.services == 1 else f"{snapshot.services} services"
+    services = count(snapshot.services, "service")
     return f"snapshot   {snapshot.id}, {services}, {snapshot.source} ({apis}), taken {snapshot.taken_at}"
 
 
@@ -213,7 +218,7 @@ def _plan_line(found: Status) -> str:
     if plan is None:
         return "plan       none"
     offline = ", offline" if plan.offline else ""
-    steps = "1 step" if plan.steps == 1 else f"{plan.steps} steps"
+    steps = count(plan.steps, "step")
     return f"plan       {plan.id[:12]}, {steps}, target {plan.target}{offline}, made {plan.created_at}"
 
 

@@ -18,12 +18,6 @@ def as_text(moment: datetime) -> str:
     return moment.strftime(FORMAT)[:-3] + "Z"
 
 
-def seconds_since(moment: str) -> float:
-    """Return how many seconds ago a moment was that `now` returned."""
-    then = datetime.strptime(moment, FORMAT + "Z").replace(tzinfo=timezone.utc)
-    return (datetime.now(timezone.utc) - then).total_seconds()
-
-
 def ticks() -> float:
     """Return seconds on a clock that never steps and counts the time for which the machine was suspended."""
     return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()

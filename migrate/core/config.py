@@ -20,6 +20,12 @@ def is_sid(prefix: str, text: object) -> bool:
     return isinstance(text, str) and re.fullmatch(prefix + SID_DIGITS, text) is not None
 
 
+def tidy_sid(text: str) -> str:
+    """Return a SID that was pasted in any case as Twilio writes it; other text as it is."""
+    is_like_one = re.fullmatch(f"[a-zA-Z]{{2}}{SID_DIGITS}", text)
+    return text[:2].upper() + text[2:].lower() if is_like_one else text
+
+
 @dataclass(frozen=True)
 class Credentials:
     """Who asks, and for which account.

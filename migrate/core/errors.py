@@ -95,7 +95,7 @@ class Trouble(str, Enum):
     """An answer came that is not what Twilio's documents promise."""
 
 
-class Cause(str, Enum):
+class NoAnswer(str, Enum):
     """Why no answer, or no whole answer, came."""
 
     UNKNOWN_HOST = "unknown_host"
@@ -155,7 +155,7 @@ class Failure:
     code: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
-    cause: Cause | None = None
+    cause: NoAnswer | None = None
     first_contact: bool = False
 
     @property

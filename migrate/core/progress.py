@@ -38,7 +38,7 @@ class Progress:
     @contextmanager
     def bar(self, label: str, *, total: int | None = None, unit: str = "service") -> Iterator[Bar]:
         """Show a bar while the block runs."""
-        with tqdm(desc=label, total=total, unit=unit, disable=not self._bars, file=sys.stderr) as bar:
+        with tqdm(desc=label, total=total, unit=f" {unit}s", disable=not self._bars, file=sys.stderr) as bar:
             yield Bar(bar)
 
     def note(self, text: str) -> None:

@@ -14,7 +14,7 @@ from migrate.api.messages import Answer, Calls, Surface
 from migrate.core.errors import CallFailed
 from migrate.execute.attempts import DRIFTED_OR_ALTERED, FRESH, Attempt, Update
 from migrate.execute.executor import Crew, Told
-from migrate.execute.undo import How, Undo, Undoer
+from migrate.execute.undo import Undo, Undoer, Undoes
 from migrate.execute.work import Work
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.kinds.registry import kind_of, planned_kinds
@@ -53,7 +53,7 @@ class RollBack:
             entry = Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
             await self._work.journal.record(Record(step.key, (entry,)))
             return entry.state
-        if undo.how is How.REMOVE:
+        if undo.how is Undoes.REMOVE:
             return await Remove(self._work, undo.ready, state or FRESH).to_end()
         was_lost = written is not None and (written.attempts > 1 or written.undecided > 0)
         return await Restore(self._work, undo.ready, state or FRESH, was_lost=was_lost).to_end()
@@ -202,7 +202,7 @@ async def preview(calls: Calls, undo: Undo) -> Entry:
     """
     if undo.ready is None:
         return Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
-    if undo.how is How.REMOVE:
+    if undo.how is Undoes.REMOVE:
         return Entry(State.PLANNED)
     kind = kind_of(undo.ready.kind)
     live = kind.values(await kind.read(calls, undo.ready))

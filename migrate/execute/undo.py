@@ -44,7 +44,7 @@ SAME_IN_NEW_WORDS = Cause(
 )
 
 
-class How(str, Enum):
+class Undoes(str, Enum):
     """What a rollback does about one step."""
 
     RESTORE = "restore"
@@ -58,7 +58,7 @@ class Undo:
 
     Attributes:
         step: as planned.
-        how: see `How`.
+        how: see `Undoes`.
         ready: for `restore`: its inverse; for `remove`: the step, with the SIDs that the run has learnt.
         sid: what the step has created, where it did.
         reasons: why it, or a part of it, is left, and what a person should know beforehand.
@@ -66,7 +66,7 @@ class Undo:
     """
 
     step: Step
-    how: How
+    how: Undoes
     ready: ReadyStep | None = None
     sid: str | None = None
     reasons: tuple[Reason, ...] = ()
@@ -100,11 +100,11 @@ class Undoer:
             state: where it stands in the run; None if it was never begun.
         """
         if state is None or not state.wrote:
-            return Undo(step, How.LEAVE, reasons=(NOTHING_WRITTEN(),))
+            return Undo(step, Undoes.LEAVE, reasons=(NOTHING_WRITTEN(),))
         if step.makes_service:
             return self._uncreate(step)
         if self._own_service is not None:
-            return Undo(step, How.LEAVE, reasons=(GOES_WITH_SERVICE(service=self._own_service),))
+            return Undo(step, Undoes.LEAVE, reasons=(GOES_WITH_SERVICE(service=self._own_service),))
         pair = self._pairs.get(step.item_sid)
         if step.action is Action.CREATE and pair is not None and pair.how in (CREATED, REMOVED):
             return self._uncreate(step)
@@ -113,15 +113,15 @@ class Undoer:
     def _uncreate(self, step: Step) -> Undo:
         sid = self._known.get(step.item_sid)
         if sid is None:
-            return Undo(step, How.LEAVE, reasons=(NOTHING_WRITTEN(),))
+            return Undo(step, Undoes.LEAVE, reasons=(NOTHING_WRITTEN(),))
         if not self._delete_created:
-            return Undo(step, How.LEAVE, sid=sid, reasons=(CREATED_STAYS(sid=sid),), is_notable=True)
+            return Undo(step, Undoes.LEAVE, sid=sid, reasons=(CREATED_STAYS(sid=sid),), is_notable=True)
         ready = replace(step.resolved(self._known), target_sid=sid)
-        return Undo(step, How.REMOVE, ready, sid, (WILL_BE_REMOVED(sid=sid),), is_notable=True)
+        return Undo(step, Undoes.REMOVE, ready, sid, (WILL_BE_REMOVED(sid=sid),), is_notable=True)
 
     def _restore(self, step: Step, state: StepState) -> Undo:
         if not step.reversible:
-            return Undo(step, How.LEAVE, reasons=(NO_WAY_BACK(),), is_notable=True)
+            return Undo(step, Undoes.LEAVE, reasons=(NO_WAY_BACK(),), is_notable=True)
         kind = kind_of(step.kind)
         written = kind.without(step.resolved(self._known), frozenset(state.given_up))
         if state.last.state is State.ALTERED and state.last.seen is not None:
@@ -132,9 +132,9 @@ class Undoer:
         stuck = tuple(sorted(written.after.keys() - inverse.after.keys()))
         reasons: tuple[Reason, ...] = (TAKES_NO_EMPTY_VALUE(paths=stuck),) if stuck else ()
         if inverse.compare(inverse.before, kind.same) is Comparison.DONE:
-            return Undo(step, How.LEAVE, reasons=reasons or (SAME_IN_NEW_WORDS(),), is_notable=bool(stuck))
+            return Undo(step, Undoes.LEAVE, reasons=reasons or (SAME_IN_NEW_WORDS(),), is_notable=bool(stuck))
         reasons += kind.undo_notes(inverse)
-        return Undo(step, How.RESTORE, inverse, reasons=reasons, is_notable=bool(reasons))
+        return Undo(step, Undoes.RESTORE, inverse, reasons=reasons, is_notable=bool(reasons))
 
 
 def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from migrate.execute.comparing import expected, is_in_place
-from migrate.execute.undo import How, Undo, plan_of, undos
+from migrate.execute.undo import Undo, Undoes, plan_of, undos
 from migrate.execute.verify import after_run, compared_rows, learnt
 from migrate.kinds.registry import KINDS, few_kinds, kind_of
 from migrate.model.plan import Plan, PlannedService
@@ -151,7 +151,7 @@ def _restored_rows(
         undo.step.key: undo.ready
         for undo in undoing
         if undo.ready is not None
-        and undo.how is How.RESTORE
+        and undo.how is Undoes.RESTORE
         and entries.get(undo.step.key, PLANNED).state is not State.DRIFTED
     }
     for row in rows:
@@ -166,12 +166,12 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
     not_begun = PLANNED if undo.ready is not None else Entry(State.SKIPPED, reason)
     entry = entries.get(undo.step.key, not_begun)
     error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
-    if undo.how is How.RESTORE and undo.ready is not None:
+    if undo.how is Undoes.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
         return StepRow(
             undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error
         )
-    removed = undo.how is How.REMOVE
+    removed = undo.how is Undoes.REMOVE
     if not removed or entry.state is State.DRIFTED:
         error = error or StepError(message=reason)
     params = {"Sid": undo.sid} if undo.sid else {}

@@ -83,7 +83,7 @@ class _LiveExport:
             await asyncio.gather(*listed, return_exceptions=True)
         answered = [version for version in self._request.apis if version not in gone]
         if not answered:
-            raise _unavailable(gone)
+            raise _unavailable({version: gone[version] for version in self._request.apis})
         if last in gone:
             sids = snapshots.service_sids(self._store, self._snapshot_id)
             await self._details(answered[-1], sids)
@@ -102,7 +102,7 @@ class _LiveExport:
             pass
 
     async def _listed(self, api: str, gone: dict[str, CallFailed]) -> AsyncIterator[str]:
-        """Yield the services of one version; none, and a note, if the version is gone."""
+        """Yield the services of one version; none if the version is gone, which is no reason to stop others."""
         try:
             async for sid in self._services(api):
                 yield sid

@@ -47,7 +47,7 @@ SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind
 
 
 @dataclass(frozen=True)
-class Progress:
+class InventoryProgress:
     """How far an inventory that comes page by page has come.
 
     Attributes:
@@ -87,7 +87,7 @@ def add_items(
     account_sid: str,
     items: Iterable[Item],
     *,
-    progress: Progress | None = None,
+    progress: InventoryProgress | None = None,
 ) -> None:
     """Add items, in the order read, and how far their inventory has come, all in one transaction.
 
@@ -101,7 +101,7 @@ def add_items(
             db.execute(SAVE_PROGRESS, _progress_row(snapshot_id, account_sid, progress))
 
 
-def save_progress(store: Store, snapshot_id: int, account_sid: str, progress: Progress) -> None:
+def save_progress(store: Store, snapshot_id: int, account_sid: str, progress: InventoryProgress) -> None:
     """Note how far an inventory has come, where no items come with it."""
     add_items(store, snapshot_id, account_sid, (), progress=progress)
 
@@ -131,14 +131,14 @@ def unfinished_sids(store: Store, snapshot_id: int, wanted: Sequence[str]) -> li
     return [row["sid"] for row in rows]
 
 
-def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> Progress | None:
+def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> InventoryProgress | None:
     """Return how far an inventory has come, or None if it has not begun."""
     row = store.row(
         "SELECT kind, parent, next_page FROM inventory_progress "
         "WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent",
         {"snapshot": snapshot_id, "kind": kind, "parent": parent},
     )
-    return Progress(**row) if row else None
+    return InventoryProgress(**row) if row else None
 
 
 def stored_item(store: Store, snapshot_id: int, kind: str, sid: str, api: str) -> Item | None:
@@ -308,7 +308,7 @@ def _item_row(snapshot_id: int, account_sid: str, item: Item) -> dict[str, Any]:
     }
 
 
-def _progress_row(snapshot_id: int, account_sid: str, progress: Progress) -> dict[str, Any]:
+def _progress_row(snapshot_id: int, account_sid: str, progress: InventoryProgress) -> dict[str, Any]:
     return {"snapshot": snapshot_id, "account_sid": account_sid, **vars(progress)}
 
 

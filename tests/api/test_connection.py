@@ -18,7 +18,7 @@ from migrate.api import connection
 from migrate.api.gateway import Reader, Request, Surface
 from migrate.api.pace import Gate, Pace
 from migrate.core.config import Endpoints
-from migrate.core.errors import CallFailed, Cause, Trouble
+from migrate.core.errors import CallFailed, NoAnswer, Trouble
 from migrate.simulator import Fault
 
 WRITE = Request(
@@ -76,7 +76,7 @@ def test_a_lost_answer_is_lost(simulator, kind, method):
 
     failure = asyncio.run(whole())
     assert (failure.trouble, failure.is_write) == (Trouble.LOST, method != "GET")
-    assert failure.cause is (Cause.TIMEOUT if "timeout" in kind else Cause.BROKEN)
+    assert failure.cause is (NoAnswer.TIMEOUT if "timeout" in kind else NoAnswer.BROKEN)
     assert failure.path == path
     assert [request.fault for request in simulator.requests if request.fault] == [kind]
     assert len(simulator.requests) == 2
@@ -93,7 +93,7 @@ def test_a_body_that_drips_is_cut_at_the_deadline():
             await asyncio.sleep(0.02)
 
     failure, _ = ask(drip, timeout=0.2)
-    assert (failure.trouble, failure.cause) == (Trouble.LOST, Cause.TIMEOUT)
+    assert (failure.trouble, failure.cause) == (Trouble.LOST, NoAnswer.TIMEOUT)
     assert failure.message == "127.0.0.1 did not answer in full within 0.2 s"
 
 
@@ -108,7 +108,7 @@ def test_a_packed_body_is_unpacked(pack):
 def test_a_packed_body_that_is_cut_is_lost():
     """A packed body without its end is no answer."""
     failure, _ = ask(http(gzip.compress(b'{"sid": "IS1"}')[:-9], Content_Encoding="gzip"))
-    assert (failure.trouble, failure.cause) == (Trouble.LOST, Cause.BROKEN)
+    assert (failure.trouble, failure.cause) == (Trouble.LOST, NoAnswer.BROKEN)
 
 
 def test_a_body_is_not_read_without_end(monkeypatch):
@@ -121,7 +121,7 @@ def test_a_body_is_not_read_without_end(monkeypatch):
     tracemalloc.stop()
     plain, _ = ask(http(b" " * 3_000_000))
     for failure in (packed, plain):
-        assert (failure.trouble, failure.cause) == (Trouble.GARBLED, Cause.TOO_LARGE)
+        assert (failure.trouble, failure.cause) == (Trouble.GARBLED, NoAnswer.TOO_LARGE)
         assert (
             failure.message == "the answer of 127.0.0.1 is larger than 2 MB, which no answer of Twilio's is"
         )
@@ -147,7 +147,7 @@ def test_a_refused_connection_was_not_sent(simulator):
     """Where nobody listens, the request cannot have had an effect, and the message says so."""
     simulator.close()
     failure = not_sent(simulator.chat_url)
-    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.CONNECTION_REFUSED)
+    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, NoAnswer.CONNECTION_REFUSED)
     port = simulator.chat_url.split(":")[2].split("/")[0]
     assert failure.message == f"127.0.0.1 refuses connections on port {port}: nothing is listening there"
     assert failure.path == "/v2/Services"
@@ -156,7 +156,7 @@ def test_a_refused_connection_was_not_sent(simulator):
 def test_an_unknown_host_was_not_sent():
     """A name that resolves to nothing (RFC 2606: .invalid) is told as such."""
     failure = not_sent("https://chat.invalid")
-    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.UNKNOWN_HOST)
+    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, NoAnswer.UNKNOWN_HOST)
     assert (
         failure.message == "the host name chat.invalid cannot be resolved: check the network and the spelling"
     )
@@ -166,7 +166,7 @@ def test_a_handshake_that_never_comes_was_not_sent():
     """A server that accepts connections and never answers the TLS handshake got no request."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         failure = not_sent(f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
-    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.CONNECT_TIMEOUT)
+    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, NoAnswer.CONNECT_TIMEOUT)
 
 
 def test_a_host_that_speaks_no_tls_was_not_sent():
@@ -182,24 +182,27 @@ def test_a_host_that_speaks_no_tls_was_not_sent():
             return await failure_of(client.get(Surface.CHAT, "/v2/Services"))
 
     failure = asyncio.run(whole())
-    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.TLS)
+    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, NoAnswer.TLS)
 
 
 KEY = aiohttp.client_reqrep.ConnectionKey("chat.twilio.com", 443, True, True, None, None, None)
 RAISED = {
     "certificate": (
         aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError(1, "bad certificate")),
-        Cause.CERTIFICATE,
+        NoAnswer.CERTIFICATE,
     ),
-    "no way": (aiohttp.ClientConnectorError(KEY, OSError(errno.ENETUNREACH, "no way")), Cause.UNREACHABLE),
+    "no way": (aiohttp.ClientConnectorError(KEY, OSError(errno.ENETUNREACH, "no way")), NoAnswer.UNREACHABLE),
     "kernel gave up": (
         aiohttp.ClientConnectorError(KEY, OSError(errno.ETIMEDOUT, "timed out")),
-        Cause.CONNECT_TIMEOUT,
+        NoAnswer.CONNECT_TIMEOUT,
     ),
-    "proxy gone": (aiohttp.ClientProxyConnectionError(KEY, OSError(errno.ECONNREFUSED, "no")), Cause.PROXY),
-    "bare time-out": (asyncio.TimeoutError(), Cause.CONNECT_TIMEOUT),
-    "bad URL": (aiohttp.InvalidURL("https://x"), Cause.NO_CONNECTION),
-    "anything else": (aiohttp.ClientError("odd"), Cause.NO_CONNECTION),
+    "proxy gone": (
+        aiohttp.ClientProxyConnectionError(KEY, OSError(errno.ECONNREFUSED, "no")),
+        NoAnswer.PROXY,
+    ),
+    "bare time-out": (asyncio.TimeoutError(), NoAnswer.CONNECT_TIMEOUT),
+    "bad URL": (aiohttp.InvalidURL("https://x"), NoAnswer.NO_CONNECTION),
+    "anything else": (aiohttp.ClientError("odd"), NoAnswer.NO_CONNECTION),
 }
 
 
@@ -263,7 +266,7 @@ def test_a_proxy_is_asked_for_the_way_to_twilio(monkeypatch):
     failure, asked = asyncio.run(whole())
     assert asked.startswith("CONNECT chat.twilio.com:443 ")
     assert "Proxy-Authorization: Basic dXNlcjpwYXNz" in asked
-    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, Cause.PROXY)
+    assert (failure.trouble, failure.cause) == (Trouble.NOT_SENT, NoAnswer.PROXY)
     assert failure.message == "the proxy 127.0.0.1 made no connection to chat.twilio.com (HTTP 407)"
 
 

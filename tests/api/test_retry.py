@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from migrate.api.gateway import Request, Surface
 from migrate.api.retry import CODES, STATUSES, TROUBLES, Patience, Remedy, Retrier, remedy_for
-from migrate.core.errors import CallFailed, Cause, CredentialsRefused, Failure, Interrupted, Trouble
+from migrate.core.errors import CallFailed, CredentialsRefused, Failure, Interrupted, NoAnswer, Trouble
 from migrate.core.stop import StopToken
 from migrate.simulator import Fault
 from migrate.simulator.faults import KINDS, How, Kind
@@ -353,7 +353,9 @@ def test_every_loop_has_a_stop_and_a_longest_wait():
     assert patience.total_seconds <= 900
 
 
-@pytest.mark.parametrize("cause", [Cause.UNKNOWN_HOST, Cause.CONNECTION_REFUSED, Cause.CONNECT_TIMEOUT])
+@pytest.mark.parametrize(
+    "cause", [NoAnswer.UNKNOWN_HOST, NoAnswer.CONNECTION_REFUSED, NoAnswer.CONNECT_TIMEOUT]
+)
 def test_a_host_that_never_answered_is_told_within_seconds(cause):
     """A typing error in an address is told after three tries in two seconds, not after the usual patience."""
     waits = Waits()

@@ -14,7 +14,7 @@ from mappings import Verdict, translate
 from migrate.commands.status import report_of_run
 from migrate.core.errors import SafetyRefusal
 from migrate.report import render
-from migrate.report.layout import View
+from migrate.report.view import View
 from migrate.store import open_store, runs
 
 VERDICTS = {

@@ -40,11 +40,11 @@ def test_the_whole_tool(contract, simulator, tool):
 
 
 def test_clearing(contract, simulator, tool):
-    """What empties a setting is a request that the documents allow."""
+    """What `--clear` sends to empty a setting is a request that the documents allow."""
     for service in simulator.world.first.services.values():
         service.chat |= {"webhook_filters": [], "pre_webhook_url": ""}
         service.chat["notifications"]["new_message"] |= {"template": "", "sound": ""}
-    assert tool("run", "--yes").code == 0
+    assert tool("run", "--yes", "--clear").code == 0
     assert any(value == "" for request in simulator.requests for _, value in request.form)
     assert [problem for recorded in simulator.requests for problem in contract.check(recorded)] == []
 

@@ -50,11 +50,11 @@ def write_map(folder, *pairs):
 # -- what is refused ----------------------------------------------------------------------------------------
 
 REFUSED = {
-    "nothing": ("", "line 1: the header must be source_sid,target_sid"),
+    "nothing": ("", "line 1: the header must name source_sid and target_sid once each, not ''"),
     "another header": (f"source,target\n{ONE},{TWO}\n", "line 1: the header"),
-    "an extra column in the header": (f"{HEADER},note\n{ONE},{TWO},x\n", "line 1: the header"),
-    "an extra column": (f"{HEADER}\n{ONE},{TWO},x\n", "line 2: 2 columns are expected .*, found 3"),
-    "a missing column": (f"{HEADER}\n{ONE}\n", "line 2: 2 columns are expected .*, found 1"),
+    "a column twice": (f"{HEADER},target_sid\n{ONE},{TWO},{THREE}\n", "line 1: the header"),
+    "a missing column": (f"{HEADER}\n{ONE}\n", "line 2: at least 2 columns are expected.*; found 1"),
+    "a service and a role": (f"{HEADER}\nRL{'1' * 32},{TWO}\n", "line 2: source_sid is 'RL1"),
     "a malformed source": (f"{HEADER}\n{ONE},{TWO}\nIS12,{THREE}\n", "line 3: source_sid is 'IS12'"),
     "a malformed target": (f"{HEADER}\n{ONE},CH{'2' * 32}\n", "line 2: target_sid is 'CH2"),
     "a source twice": (

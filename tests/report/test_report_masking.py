@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings import Verdict
+from migrate.core.masking import MASK, mask_secrets, mask_url
 from migrate.model.state import State
 from migrate.report import FORMATS, render
-from migrate.core.masking import MASK, mask_secrets, mask_url
 from migrate.report.view import View
 
 SECRETS = st.text("ABCDEFGHJKMNPQRSTVWXYZ23456789-_.~%+", min_size=12, max_size=40).map(

@@ -9,7 +9,7 @@ from mappings import ChatService
 from migrate.core.errors import BadInput
 from migrate.model.item import Examined, FileExamined, Item
 from migrate.store import counterparts, runs, snapshots
-from migrate.store.snapshots import Progress
+from migrate.store.snapshots import InventoryProgress
 
 
 def begun(store, account=ACCOUNT):
@@ -127,11 +127,11 @@ def test_an_inventory_goes_on_where_it_stopped(store):
     """The next page is kept together with the items of the page before it."""
     snapshot = begun(store)
     assert snapshots.find_progress(store, snapshot, "channels", sid(1)) is None
-    page = Progress("channels", sid(1), "page 2")
+    page = InventoryProgress("channels", sid(1), "page 2")
     channel = Item("channels", "CH1", sid(1), {})
     snapshots.add_items(store, snapshot, ACCOUNT, [channel], progress=page)
     assert snapshots.find_progress(store, snapshot, "channels", sid(1)) == page
-    done = Progress("channels", sid(1), None)
+    done = InventoryProgress("channels", sid(1), None)
     snapshots.save_progress(store, snapshot, ACCOUNT, done)
     assert snapshots.find_progress(store, snapshot, "channels", sid(1)) == done
 

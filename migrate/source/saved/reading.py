@@ -16,7 +16,7 @@ from migrate.source.saved.documents import PAGES, Element, Envelope, elements
 from migrate.source.saved.items import SavedItem, Unusable, joined, printable
 from migrate.source.saved.pages import PageChain
 from migrate.source.saved.resources import check_address, checked
-from migrate.source.saved.shapes import LeftOut, Record, Shape, records
+from migrate.source.saved.shapes import LeftOut, SavedRecord, Shape, records
 from migrate.source.saved.stream import JsonText
 from migrate.source.saved.text import pieces
 
@@ -176,7 +176,7 @@ class _Findings:
         self._list: int | None = None
         self._cut_off: dict[tuple[Shape, str], None] = {}
 
-    def add(self, kind: str, record: Record, strangers: tuple[str, ...]) -> None:
+    def add(self, kind: str, record: SavedRecord, strangers: tuple[str, ...]) -> None:
         """Count one resource, and note the keys in it that nobody knows."""
         self.holds_something = True
         self._shapes.setdefault(record.shape.name)

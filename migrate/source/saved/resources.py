@@ -21,7 +21,7 @@ from migrate.source.saved.fields import (
     is_type,
 )
 from migrate.source.saved.items import Origin, SavedItem, Unusable
-from migrate.source.saved.shapes import KINDS, SINGER, Record, Shape
+from migrate.source.saved.shapes import KINDS, SINGER, SavedRecord, Shape
 
 Json = Any
 CHAT_HOSTS = frozenset({"chat", "ip-messaging"})
@@ -42,7 +42,7 @@ class Checked:
     strangers: tuple[str, ...]
 
 
-def checked(record: Record, file: str) -> Checked:
+def checked(record: SavedRecord, file: str) -> Checked:
     """Return the resource that a record holds.
 
     Raises:
@@ -83,7 +83,7 @@ def check_address(url: Json, place: str) -> None:
         raise Unusable(place, f"is a resource of Chat {version[1]}, not of v1 or v2", is_foreign=True)
 
 
-def _kind_of(record: Record) -> str:
+def _kind_of(record: SavedRecord) -> str:
     fields, place = record.fields, record.place
     sid = fields.get("sid")
     kind = next((kind for prefix, kind in KINDS.items() if is_sid(prefix, sid)), None)
@@ -158,7 +158,7 @@ def _is_rfc2822(value: Json) -> bool:
         return False
 
 
-def _payload(record: Record, kind: str) -> tuple[dict[str, Json], tuple[str, ...]]:
+def _payload(record: SavedRecord, kind: str) -> tuple[dict[str, Json], tuple[str, ...]]:
     strangers = [key for key in record.strangers if key not in record.shape.ignored]
     types, shape = TYPES[kind], record.shape
     payload: dict[str, Json] = {}
@@ -176,7 +176,7 @@ def _payload(record: Record, kind: str) -> tuple[dict[str, Json], tuple[str, ...
 _UNREADABLE = object()
 
 
-def _fitting(path: str, value: Json, wanted: Any, record: Record) -> Json:
+def _fitting(path: str, value: Json, wanted: Any, record: SavedRecord) -> Json:
     """Return the value as the API would write it."""
     if isinstance(value, float) and wanted == COUNT and record.shape.writes_floats and value.is_integer():
         return int(value)

@@ -79,7 +79,7 @@ _OTHER_MESSAGES = frozenset(
 
 
 @dataclass(frozen=True)
-class Record:
+class SavedRecord:
     """One resource as a tool wrote it, in the API's own words where they are known.
 
     Attributes:
@@ -108,7 +108,7 @@ class LeftOut:
     name: str = ""
 
 
-def records(element: Element) -> Iterator[Record | LeftOut]:
+def records(element: Element) -> Iterator[SavedRecord | LeftOut]:
     """Yield the resources that one element of a file stands for.
 
     Raises:
@@ -129,7 +129,7 @@ def records(element: Element) -> Iterator[Record | LeftOut]:
         yield _resource(value, element)
 
 
-def _message(value: dict[str, Json], place: str) -> Record | LeftOut:
+def _message(value: dict[str, Json], place: str) -> SavedRecord | LeftOut:
     """Return the record of a message: Singer names the stream beside it, Airbyte inside it."""
     inner = value.get("record")
     if "stream" in value:
@@ -144,36 +144,36 @@ def _is_airbyte(value: dict[str, Json]) -> bool:
     return "data" in value and (marks or len(value) == 1)
 
 
-def _airbyte(value: dict[str, Json], place: str) -> Record | LeftOut:
+def _airbyte(value: dict[str, Json], place: str) -> SavedRecord | LeftOut:
     data = value.get("_airbyte_data", value.get("data"))
     if isinstance(data, str):
         data = stream.loads(data, place)
     return _of_stream(AIRBYTE, value.get("stream"), data, place)
 
 
-def _of_stream(shape: Shape, name: Json, record: Json, place: str) -> Record | LeftOut:
+def _of_stream(shape: Shape, name: Json, record: Json, place: str) -> SavedRecord | LeftOut:
     """Return a record of a stream; a table of Airbyte's holds the records of one stream and does not name it."""
     if name is not None and str(name) not in _STREAMS:
         return LeftOut(f"the stream {str(name)[:60]!r}")
     if not isinstance(record, dict):
         raise Unusable(place, f"is a record that is not an object but {_type_name(record)}", is_foreign=True)
-    return Record(shape, record, place, api="v2")
+    return SavedRecord(shape, record, place, api="v2")
 
 
-def _resource(value: dict[str, Json], element: Element) -> Record:
+def _resource(value: dict[str, Json], element: Element) -> SavedRecord:
     place, array = element.place, element.array
     if PACKAGE.ignored & value.keys():
         inner = value.get("_properties") if "sid" not in value else None
         fields = inner if isinstance(inner, dict) else value
-        return Record(PACKAGE, fields, place, api=_package_version(value, place))
+        return SavedRecord(PACKAGE, fields, place, api=_package_version(value, place))
     if element.within == "rows" or STEAMPIPE.ignored & value.keys():
-        return Record(STEAMPIPE, value, place, api="v2", array=array)
+        return SavedRecord(STEAMPIPE, value, place, api="v2", array=array)
     kind = KINDS.get(str(value.get("sid"))[:2])
     if kind and _is_camel_case(value, kind):
         fields = {_CAMEL[kind][key]: inner for key, inner in value.items() if key in _CAMEL[kind]}
         strangers = tuple(key for key in value if key not in _CAMEL[kind])
-        return Record(CLI, fields, place, strangers=strangers, array=array)
-    return Record(API, value, place)
+        return SavedRecord(CLI, fields, place, strangers=strangers, array=array)
+    return SavedRecord(API, value, place)
 
 
 def _package_version(value: dict[str, Json], place: str) -> str | None:
@@ -203,7 +203,7 @@ def _is_camel_case(value: dict[str, Json], kind: str) -> bool:
     return camel > snake
 
 
-def _terraform(value: dict[str, Json], place: str) -> Iterator[Record | LeftOut]:
+def _terraform(value: dict[str, Json], place: str) -> Iterator[SavedRecord | LeftOut]:
     """Yield the resources of one entry of a state, or of what `terraform show -json` makes of it."""
     name = str(value.get("type"))
     known = _TERRAFORM_TYPES.get(name)
@@ -218,7 +218,7 @@ def _terraform(value: dict[str, Json], place: str) -> Iterator[Record | LeftOut]
             raise Unusable(where, f"is a {name} without attributes")
         flat = shape is FLAT_TERRAFORM
         fields, strangers = _unflattened(attributes, kind) if flat else _unlisted(attributes, kind, where)
-        yield Record(shape, fields, where, kind=kind, api="v2", strangers=strangers)
+        yield SavedRecord(shape, fields, where, kind=kind, api="v2", strangers=strangers)
 
 
 def _instances(value: dict[str, Json]) -> Iterator[tuple[str, Json]]:

@@ -6,11 +6,40 @@ import json
 import sqlite3
 
 import pytest
-from saved_json import ACCOUNT, OTHER_ACCOUNT, lines, role, service, sid, write
 
 from migrate.simulator import Simulator
 
-V2 = service(1)
+ACCOUNT, OTHER_ACCOUNT = "AC" + "a" * 32, "AC" + "b" * 32
+
+
+def sid(prefix, number):
+    """The SID of that number."""
+    return f"{prefix}{number:032x}"
+
+
+def service(number=1, **changes):
+    """A Service resource as Chat v2 shows it; a change to None removes a key."""
+    document = {
+        "sid": sid("IS", number),
+        "account_sid": ACCOUNT,
+        "friendly_name": f"Service {number}",
+        "date_created": "2020-01-01T00:00:00Z",
+        "url": f"https://chat.twilio.com/v2/Services/{sid('IS', number)}",
+        **changes,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def write(path, content):
+    """Write bytes and text as they are, anything else as JSON."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+V2 = service()
+NAMED = json.dumps(V2)
 
 
 def dump(path):
@@ -33,16 +62,23 @@ def is_one_sentence(result, *names):
 
 
 FILES = {
-    "not JSON": ("{'a'", "saved.json is not JSON", "line 1, column 2"),
+    "not JSON": ("{'a'", "saved.json, line 1 is not JSON"),
     "no service": ({"a": 1}, "saved.json, line 1", "'sid' is missing"),
-    "second line": (lines(V2) + "[}", "saved.json is not JSON", "line 2, column 2"),
+    "second line": (NAMED + "\n[}", "saved.json, line 2 is not JSON"),
     "empty": ("", "saved.json is empty"),
     "binary": (b"\x89PNG\r\n\x1a\n\0\0\xff", "saved.json is not UTF-8 text"),
-    "malformed SID": ([V2, service(sid="IS12")], "saved.json, line 1, item 2", '"IS12"'),
+    "malformed SID": ([V2, service(sid="IS12")], "saved.json, item 2", '"IS12"'),
     "two accounts": ([V2, service(2, account_sid=OTHER_ACCOUNT)], ACCOUNT, OTHER_ACCOUNT, "item 2"),
     "no account": (service(account_sid=None), "saved.json", "Set TWILIO_ACCOUNT_SID"),
-    "contradiction": ([V2, service(1, friendly_name="x")], "item 2 shows", "item 1"),
-    "orphan roles": ([role()], "no Chat Service"),
+    "a saved error": (
+        {"code": 20003, "message": "Authenticate", "status": 401},
+        "saved instead of data",
+        "20003",
+    ),
+    "a page without its next one": (
+        {"meta": {"key": "services", "next_page_url": "https://x/?Page=1"}, "services": [V2]},
+        "--partial",
+    ),
 }
 
 
@@ -73,8 +109,8 @@ def test_a_file_whose_name_is_no_text_can_be_read(lonely_tool):
     """A file name in another encoding than ours is no reason to fail."""
     write(lonely_tool.folder / "saved-\udcff.json", V2)
     result = lonely_tool("export", "--from-file", "saved-\udcff.json")
-    assert (result.code, result.err) == (0, "")
-    assert lonely_tool.rows("SELECT provenance FROM chat_services")[0][0].startswith("saved-\\xff.json")
+    assert result.code == 0
+    assert lonely_tool.rows("SELECT origin FROM items")[0][0].startswith("saved-\\xff.json")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +120,7 @@ def test_a_file_whose_name_is_no_text_can_be_read(lonely_tool):
 def test_an_existing_database_is_left_as_it_was(lonely_tool, arguments):
     """Bad input changes nothing in a database that was there before."""
     write(lonely_tool.folder / "good.json", V2)
-    write(lonely_tool.folder / "bad.json", lines(V2) + "{")
+    write(lonely_tool.folder / "bad.json", NAMED + "\n{")
     assert lonely_tool("export", "--from-file", "good.json").code == 0
     before = dump(lonely_tool.db)
     result = lonely_tool(*arguments)
@@ -182,13 +218,16 @@ def test_secrets_appear_nowhere(tool, simulator, by_key, good):
     assert tool.db.exists() is good
 
 
-def test_credentials_of_another_account_are_refused(tool):
-    """A snapshot of one account is not compared in place with another one."""
+def test_credentials_of_another_account_are_refused(tool, simulator):
+    """A snapshot of one account is not compared in place with another one, and each is named."""
     assert tool("export").code == 0
     with Simulator(seed=99) as other:
-        result = tool("diff", environ=other.environment())
-    assert result.code == 6
-    assert is_one_sentence(result, other.account_sid)
+        elsewhere = tool("diff", "--account", simulator.account_sid, environ=other.environment())
+        unknown = tool("diff", environ=other.environment())
+    assert elsewhere.code == 6
+    assert is_one_sentence(elsewhere, simulator.account_sid, other.account_sid)
+    assert unknown.code == 2
+    assert is_one_sentence(unknown, f"no snapshot of {other.account_sid}", "chat-migrate export")
 
 
 def test_no_traceback_even_for_a_bug(monkeypatch, capsys):
@@ -209,9 +248,3 @@ def test_no_traceback_even_for_a_bug(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["chat-migrate", "-v", "export"])
     with pytest.raises(RuntimeError):
         cli.main()
-
-
-def test_a_saved_api_error_is_told_from_a_service(lonely_tool):
-    """The error page that somebody saved for a list is refused for what it is."""
-    write(lonely_tool.folder / "saved.json", json.dumps({"code": 20003, "status": 401}))
-    assert is_one_sentence(lonely_tool("export", "--from-file", "saved.json"), "is not a Chat Service")

@@ -1,4 +1,4 @@
-"""`sids`: what became of what, for people to rewrite their own configuration with."""
+"""`sids`: which new SID stands for which old one, for people to rewrite their own configuration with."""
 
 from __future__ import annotations
 
@@ -94,6 +94,29 @@ def test_mapped_services(simulator, driver, tool, tmp_path):
     rows = table(tool)
     assert [row["target_sid"] for row in rows if row["kind"] == "service"] == [target.sid]
     assert {row["target_sid"] for row in rows if row["kind"] == "role"} == set(target.roles)
+
+
+def test_the_table_is_a_target_map(simulator, driver, tool):
+    """What `sids` prints is read by `--target-map` as it is: the same targets, and nothing left to change."""
+    driver.run(target="new")
+    (tool.folder / "sids.csv").write_text(tool("sids").out, encoding="utf-8")
+    target = list(simulator.world.accounts)[1]
+    result = tool(
+        "diff", "--target-map", "sids.csv", "--format", "json", environ=simulator.environment(target)
+    )
+    assert (result.code, result.json["plan"]["target"]) == (0, "map")
+    assert (result.json["summary"]["services"], result.json["summary"]["steps"]) == (12, 0)
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper], ids=["lower case", "upper case"])
+def test_one_account_of_several(simulator, driver, tool, change):
+    """`--account` prints the targets in one account, however its SID is spelt."""
+    driver.run(target="new")
+    target = list(simulator.world.accounts)[1]
+    chosen = tool("sids", "--account", change(target)).out
+    assert chosen == tool("sids").out
+    assert len(chosen.splitlines()) == 64
+    assert tool("sids", "--account", change(simulator.account_sid)).out.splitlines() == [",".join(COLUMNS)]
 
 
 def test_in_place_nothing_gets_another_sid(simulator, tmp_path, tool):

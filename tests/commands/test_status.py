@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from driving import drive
 from worlds import named
 
-from migrate.commands.status import status
+from migrate.commands.run import RunOptions, run
+from migrate.commands.status import as_text, status
+from migrate.core.errors import BadInput, Declined
+from migrate.core.stop import StopToken
 from migrate.simulator import Fault, Simulator
-from migrate.store import journal, open_store, plans
-from migrate.store.journal import Entry, State
+from migrate.simulator.faults import KINDS, How
+from migrate.simulator.faults import Kind as FaultKind
+from migrate.store import lock, open_store
 
 
 @pytest.fixture
@@ -121,35 +128,32 @@ def test_after_a_failure(simulator, driver, look):
     assert next_of(lines) == "chat-migrate resume"
 
 
-def test_secrets_in_errors_are_masked(driver, look):
+def test_secrets_in_errors_are_masked(simulator, driver, look, monkeypatch):
     """What Twilio quotes of a URL is masked: passwords and tokens are not for the terminal."""
-    driver.export()
-    driver.diff()
     message = "Invalid URL 'https://user:hush-hush@example.com/?token=hush-hush'"
-    with open_store(driver.db) as store:
-        run = journal.start(store, plans.latest(store))
-        key = plans.steps_of(store, run.plan, journal.open_services(store, run)[0])[0].key
-        journal.record(store, run, key, Entry(State.FAILED, message, 400, 50078))
-    (error,) = (rest for word, rest in look() if word == "error")
-    assert "example.com" in error
-    assert "hush-hush" not in error
+    body = json.dumps({"code": 50078, "message": message, "status": 400})
+    monkeypatch.setitem(KINDS, "quoting", FaultKind(How.ANSWER, processed=False, status=400, body=body))
+    simulator.inject(Fault("quoting", method="POST", path="Webhooks$", times=None))
+    driver.run()
+    errors = [rest for word, rest in look() if word == "error"]
+    assert errors
+    assert all("example.com" in error for error in errors)
+    assert not [error for error in errors if "hush-hush" in error]
 
 
 def test_after_drift(simulator, driver, look):
     """If all that is left has drifted, resume would leave it again: a diff is next."""
     service = named(simulator, "Kestrel")
     path = f"{service.sid}/Configuration/Webhooks"
-    driver.export()
-    driver.diff()
 
     def second_hand(_world):
         service.conversations_webhooks["filters"] = ["onMessageRemoved"]
 
     simulator.inject(
         Fault("500_before", method="POST", path=path),
-        Fault("edit", method="GET", path=path, edit=second_hand),
+        Fault("edit", method="GET", path=path, nth=2, edit=second_hand),
     )
-    driver.apply()
+    driver.run()
     lines = look()
     assert any("drifted" in rest for word, rest in lines if word == "error")
     assert next_of(lines) == "chat-migrate diff"
@@ -163,7 +167,7 @@ def test_only_the_last_errors(tmp_path):
         driver = drive(tmp_path, simulator)
         driver.run()
         with open_store(driver.db) as store:
-            found = status(store)
+            found = status(driver.context, store)
         assert len(found.errors) == 5
         assert found.left >= 30
 
@@ -175,6 +179,67 @@ def test_nothing_is_changed_or_sent(simulator, driver, look):
     look()
     assert len(simulator.requests) == sent
     assert driver.db.read_bytes() == before
+
+
+def test_while_another_command_works(driver, look):
+    """The command that holds the lock is named with its process, and there is nothing to type but to wait."""
+    driver.export()
+    driver.diff()
+    with open_store(driver.db) as store:
+        account = store.value("SELECT account_sid FROM plans")
+        with lock.held(store, account, "apply", StopToken()) as held:
+            lines = dict(map(tuple, look()))
+    assert lines["now"].startswith("apply running, process ")
+    assert lines["now"].endswith(f"(lock {held.id})")
+    assert lines["next"] == "nothing: wait for it to end"
+
+
+def test_while_a_run_waits_for_confirmation(driver):
+    """A run that has not begun to write says how far it has come."""
+    seen = []
+
+    def look_and_refuse(*_asked):
+        with open_store(driver.db) as store:
+            seen.append(as_text(status(driver.context, store)))
+        raise Declined("No.")
+
+    with pytest.raises(Declined):
+        run(driver.context, RunOptions(), look_and_refuse, lambda _store, _plan: None)
+    assert "waiting for confirmation" in seen[0]
+    assert "errors" not in seen[0]
+
+
+def test_one_service_is_no_services(tmp_path):
+    """Counts of one are singular."""
+    with Simulator(services=1, seed=7) as simulator:
+        driver = drive(tmp_path, simulator)
+        driver.run()
+        with open_store(driver.db) as store:
+            text = as_text(status(driver.context, store))
+    assert ", 1 service, live" in text
+    assert "1 services" not in text
+
+
+def test_two_accounts_are_told_apart(tmp_path):
+    """In a database of two accounts, each has a status of its own; without a choice, both are named."""
+    with Simulator(services=2, seed=7) as one, Simulator(services=3, seed=9) as other:
+        first, second = drive(tmp_path, one), drive(tmp_path, other)
+        first.run()
+        second.export()
+        with open_store(first.db) as store:
+            done, fresh = status(first.context, store), status(second.context, store)
+            with pytest.raises(BadInput, match=r"holds 2 accounts .*--account"):
+                status(replace(first.context, environ={}), store)
+    assert (done.account_sid, done.snapshot.services, done.next_command) == (
+        one.account_sid,
+        2,
+        "chat-migrate verify",
+    )
+    assert (fresh.account_sid, fresh.snapshot.services, fresh.next_command) == (
+        other.account_sid,
+        3,
+        "chat-migrate diff",
+    )
 
 
 @pytest.mark.parametrize("format_name", ["markdown", "json", "html"])
