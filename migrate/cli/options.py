@@ -21,10 +21,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ["text", "markdown", "json", "html"]
 
 
-def _sid(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+def as_sid(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
     """Take a SID as people paste it: the letters before the digits may be of either case."""
     if isinstance(value, tuple):
-        return tuple(_sid(_context, _parameter, each) for each in value)
+        return tuple(as_sid(_context, _parameter, each) for each in value)
     return value[:2].upper() + value[2:].lower() if isinstance(value, str) and len(value) == 34 else value
 
 
@@ -33,7 +33,7 @@ service_option = click.option(
     "services",
     metavar="IS…",
     multiple=True,
-    callback=_sid,
+    callback=as_sid,
     help="Only this service; repeatable.",
 )
 concurrency_option = click.option(
@@ -51,7 +51,7 @@ settle_option = click.option(
 account_option = click.option(
     "--account",
     metavar="AC…",
-    callback=_sid,
+    callback=as_sid,
     help="The source account.  [default: that of the credentials, or the only one in the database]",
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")

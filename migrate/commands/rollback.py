@@ -155,7 +155,8 @@ async def _previewed(
     async def look(undo: Undo) -> tuple[str, Entry]:
         return undo.step.key, await preview(calls, undo)
 
-    found = all_undos(store, undone, delete_created=options.delete_created)
+    every = all_undos(store, undone, delete_created=options.delete_created)
+    found = (undo for undo in every if undo.ready is not None)
     return dict([pair async for pair in in_order(look, found, context.stop)])
 
 

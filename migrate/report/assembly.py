@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -34,6 +34,7 @@ from migrate.store import Store, plans, runs, snapshots
 from migrate.store.verified import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
+LEFT = Entry(State.SKIPPED)
 CUT_OFF = "The run ended before the outcome was recorded."
 Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
 
@@ -66,6 +67,45 @@ class _ItemSteps:
             state = runs.state(self.store, self.run, step.key) if self.run else None
             if not self.troubles_only or (state is not None and state.last.state not in FINE):
                 yield step_row(step, state)
+
+
+@dataclass(frozen=True)
+class _ItemUndos:
+    """How the steps of a service's kinds with many items are undone, streamed at each iteration."""
+
+    store: Store
+    undone: Run
+    source_sid: str
+    entries: Callable[[str], Mapping[str, Entry]]
+    delete_created: bool
+    troubles_only: bool = False
+
+    def __iter__(self) -> Iterator[StepRow]:
+        known = self.entries(self.source_sid)
+        many = KINDS.keys() - few_kinds()
+        for undo in undos(self.store, self.undone, self.source_sid, many, delete_created=self.delete_created):
+            row = _undo_row(undo, known)
+            if not self.troubles_only or row.state not in FINE:
+                yield row
+
+    def counted(self, items: Iterable[ItemsReport]) -> Iterator[ItemsReport]:
+        """Yield the counts of a run's items as a rollback tells them."""
+        kinds = list(items)
+        states: defaultdict[str, Counter[State]] = defaultdict(Counter)
+        reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        changing: Counter[str] = Counter()
+        for row in self if kinds else ():
+            states[row.resource][row.state] += 1
+            changing[row.resource] += row.action != LEAVE
+            if row.action == LEAVE and row.error is not None:
+                reasons[row.resource][row.error.message] += 1
+        for one in kinds:
+            yield replace(
+                one,
+                to_change=changing[one.kind],
+                steps_by_state=states[one.kind],
+                skipped=reasons[one.kind],
+            )
 
 
 FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
@@ -118,12 +158,17 @@ def rollback_report(
 
     def make(planned: PlannedService) -> ServiceReport:
         told = _Teller(store, plan, undone, _rows_of_run).tell(planned)
-        undoing = undos(store, undone, planned.source_sid, delete_created=delete_created)
+        of_few = undos(store, undone, planned.source_sid, few_kinds(), delete_created=delete_created)
+        undoing = list(of_few)
         known = entries(planned.source_sid)
+        items = _ItemUndos(store, undone, planned.source_sid, entries, delete_created)
         return replace(
             told,
             fields=tuple(_restored_rows(told.fields, undoing, known)),
             steps=tuple(_undo_row(undo, known) for undo in undoing),
+            items=tuple(items.counted(told.items)),
+            item_steps=items if told.items else (),
+            item_troubles=replace(items, troubles_only=True) if told.items else (),
         )
 
     report = replace(report, services=_Services(make, store, plan))
@@ -134,7 +179,8 @@ def rollback_entries(store: Store, rollback: Run) -> Callable[[str], Mapping[str
     """Return what has become of undoing each step, by source SID and key."""
 
     def entries(source_sid: str) -> Mapping[str, Entry]:
-        return {key: state.last for key, state in runs.states(store, rollback, source_sid).items()}
+        found = runs.states(store, rollback, source_sid)
+        return {key: state.last for key, state in found.items()}
 
     return entries
 
@@ -158,7 +204,7 @@ def _restored_rows(
 
 
 def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
-    entry = entries.get(undo.step.key, PLANNED)
+    entry = entries.get(undo.step.key, PLANNED if undo.ready is not None else LEFT)
     error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
     if undo.how is How.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
@@ -167,7 +213,10 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
         )
     removed = undo.how is How.REMOVE
     reason = " ".join(reason.text for reason in undo.reasons)
-    if not removed or entry.state is State.DRIFTED:
+    if entry.state is State.SKIPPED:
+        # What is left on purpose asks nobody to do anything.
+        error = StepError(message=entry.message or reason)
+    elif not removed or entry.state is State.DRIFTED:
         error = error or StepError(message=reason)
     params = {"Sid": undo.sid} if undo.sid else {}
     action = DELETE if removed else LEAVE
@@ -267,9 +316,10 @@ class _Teller:
     def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
         for name, counted in planned.items.items():
             by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
-            kind = kind_of(name)
+            skipped = runs.skip_reasons(self.store, self.run, name, planned.source_sid) if self.run else {}
+            reversible = kind_of(name).reversible
             yield ItemsReport(
-                name, counted.found, counted.to_change, by_state, kind.reversible, counted.facts
+                name, counted.found, counted.to_change, by_state, reversible, counted.facts, skipped
             )
 
 

@@ -262,6 +262,7 @@ def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
     for one in service.items:
         sums = found.items.setdefault(one.kind, Counter())
         sums.update({"found": one.found, "to change": one.to_change, **one.facts})
+        sums.update({f"skipped ({what.rstrip('.')})": number for what, number in one.skipped.items()})
         steps = sum(one.steps_by_state.values())
         if steps and not one.reversible:
             group = found.irreversible.setdefault((one.kind, "migrate"), Group())
