@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from migrate.core.errors import Interrupted
 from migrate.execute.attempts import Create, attempt_for
@@ -121,7 +122,7 @@ class Execution:
     def __init__(self, work: Work, frontier: Frontier, told: Told) -> None:
         self._crew = Crew(work, frontier, self._take, told)
         self._work = replace(work, settle=replace(work.settle, parked=self._crew.parked))
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._first_create = asyncio.Lock()
 
     async def run(self) -> None:
@@ -140,7 +141,7 @@ class Execution:
         if not isinstance(attempt, Create):
             return await attempt.to_end()
         with self._crew.parked():
-            turn = self._turns[kind_of(step.kind).create_group(ready)]
+            turn = self._turns.setdefault(kind_of(step.kind).create_group(ready), asyncio.Lock())
             await turn.acquire()
         try:
             return await self._create(attempt, ready)

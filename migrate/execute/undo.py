@@ -109,7 +109,7 @@ class Undoer:
             return Undo(step, How.LEAVE, reasons=(NOTHING_WRITTEN(),))
         if step.makes_service:
             return self._uncreate(step)
-        if self._own_service is not None:
+        if self._own_service is not None and not kind_of(step.kind).many:
             return Undo(step, How.LEAVE, reasons=(GOES_WITH_SERVICE(service=self._own_service),))
         if kind_of(step.kind).many:
             return self._with_pair_of(step)._of_item(step, state)

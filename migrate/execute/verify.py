@@ -59,7 +59,7 @@ class Verifier:
         live = tuple(
             live_value(row, image, known) if is_read(row, image) else row.after for row in planned.rows
         )
-        items = await self._items(planned)
+        items = await self._items(planned, image.sid)
         found = VerifiedService(planned.source_sid, True, live, items)
         same_account = self.plan.account_sid == self.plan.target_account_sid
         states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
@@ -74,13 +74,13 @@ class Verifier:
         known = Knowledge(own, exists=is_new)
         return await read_image(self.calls, planned_kinds(self.plan.options), target_sid, known, self.settle)
 
-    async def _items(self, planned: PlannedService) -> dict[str, int]:
+    async def _items(self, planned: PlannedService, target_sid: str) -> dict[str, int]:
         """Return kind → how many of its items differ, for kinds with many."""
         differing: dict[str, int] = {}
         for name in planned.items:
             async for is_last in self.settle.looks():
                 steps = self._steps(planned.source_sid, name)
-                differing[name] = await KINDS[name].count_differing(self.calls, planned.source_sid, steps)
+                differing[name] = await KINDS[name].count_differing(self.calls, target_sid, steps)
                 if is_last or self.run is None or not differing[name]:
                     break
         return differing

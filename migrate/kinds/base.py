@@ -272,7 +272,13 @@ class Kind(ABC):
         return replace(row, before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
 
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
-        """Return how many items, of a kind with many, are not what their steps were to make them."""
+        """Return how many items, of a kind with many, are not what their steps were to make them.
+
+        Args:
+            calls: reads.
+            service_sid: the Conversation Service.
+            steps: those that count, streamed.
+        """
         del calls, service_sid, steps
         return 0
 
