@@ -34,7 +34,6 @@ from migrate.store import Store, plans, runs, snapshots
 from migrate.store.verified import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
-LEFT = Entry(State.SKIPPED)
 CUT_OFF = "The run ended before the outcome was recorded."
 Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
 
@@ -204,7 +203,9 @@ def _restored_rows(
 
 
 def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
-    entry = entries.get(undo.step.key, PLANNED if undo.ready is not None else LEFT)
+    reason = " ".join(reason.text for reason in undo.reasons)
+    not_begun = PLANNED if undo.ready is not None else Entry(State.SKIPPED, reason)
+    entry = entries.get(undo.step.key, not_begun)
     error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
     if undo.how is How.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
@@ -212,7 +213,6 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
             undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error
         )
     removed = undo.how is How.REMOVE
-    reason = " ".join(reason.text for reason in undo.reasons)
     if entry.state is State.SKIPPED:
         # What is left on purpose asks nobody to do anything.
         error = StepError(message=entry.message or reason)

@@ -15,6 +15,11 @@ SELECT s.key, s.last, s.session, s.attempts, s.undecided, s.wrote, s.known, s.ov
 FROM step_state s JOIN journal j ON j.id = s.last
 WHERE s.run = :run
 """
+PLANNED = "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind"
+WRITTEN = """
+SELECT kind, count(*) AS steps FROM step_state WHERE run = :undoes AND (wrote OR undecided) GROUP BY kind
+"""
+"""A rollback has nothing to do about steps that wrote nothing."""
 DONE = """
 SELECT count(*) FROM (
     SELECT source_sid, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY source_sid
@@ -81,7 +86,10 @@ def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, St
 
 
 def counts(store: Store, run: Run) -> dict[str, int]:
-    """Return how many steps of the run's plan are in each state; those about which nothing was done are planned."""
+    """Return how many steps of a run, or of those that a rollback undoes, are in each state.
+
+    Those about which nothing was done yet are planned.
+    """
     total: dict[str, int] = {}
     for by_state in counts_by_kind(store, run).values():
         for name, steps in by_state.items():
@@ -97,9 +105,8 @@ def counts_by_kind(store: Store, run: Run) -> dict[str, dict[str, int]]:
         {"run": run.id},
     ):
         found.setdefault(row["kind"], {})[row["state"]] = row["steps"]
-    for row in store.rows(
-        "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind", {"plan": run.plan}
-    ):
+    to_do = PLANNED if run.undoes is None else WRITTEN
+    for row in store.rows(to_do, {"plan": run.plan, "undoes": run.undoes}):
         by_state = found.setdefault(row["kind"], {})
         if planned := row["steps"] - sum(by_state.values()):
             by_state[State.PLANNED.value] = planned + by_state.get(State.PLANNED.value, 0)
