@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002, D102 - its methods are explained where `Kind` declares them
 """A kind that only tests know: Chat users, re-created in a new Conversation Service with the role that they had.
 
 Its parent is the service, and each item depends on a role.
