@@ -268,6 +268,8 @@ def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
             group = found.irreversible.setdefault((one.kind, "migrate"), Group())
             group.add(number, service)
             group.count += steps - 1
+        if one.steps_by_state.get(State.PLANNED):
+            found.left_over.add(number, service)
     for step in service.item_troubles:
         _add_trouble(found, number, service, step)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -11,6 +12,8 @@ from driving import about, drive
 from worlds import posts
 
 from migrate.core.errors import BadInput, ChatUnavailable
+from migrate.report import render
+from migrate.report.layout import View
 from migrate.simulator import Channel, Fault, FaultPlan, Simulator
 
 CONSENT = {"consents": frozenset({"channels"})}
@@ -243,7 +246,8 @@ def test_a_limit_leaves_the_rest_to_a_resume(public, tmp_path):
     driver = drive(tmp_path, public)
     settled(driver)
     driver.diff(**ASKED)
-    driver.apply(**CONSENT, limits={"channels": 3})
+    report = driver.apply(**CONSENT, limits={"channels": 3})
+    assert "37 steps in 1 service are left." in text_of(report)
     assert types(public) == {"private": 3, "public": 37}
     driver.resume()
     assert types(public) == {"private": 40}
@@ -296,6 +300,13 @@ def test_verify_counts_what_is_still_public(public, tmp_path):
     assert len(pages) == 2
     with Simulator(world=public.world, chat_status=410) as dead:
         assert differences(replace(driver, environ=dead.environment())) == 0
+
+
+def text_of(report):
+    """The report as text, on one line."""
+    stream = io.StringIO()
+    render(report, "text", stream, View(full=False, width=200))
+    return " ".join(stream.getvalue().split())
 
 
 def differences(driver):
