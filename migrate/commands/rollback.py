@@ -15,12 +15,13 @@ from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.rollback import RollBack, preview
-from migrate.execute.undo import How, Undo, plan_of, undos
+from migrate.execute.undo import NO_WAY_BACK, How, Undo, plan_of, undos
 from migrate.execute.work import Bounds, Work
+from migrate.kinds.registry import KINDS
 from migrate.model.state import Entry, Run
 from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
-from migrate.store.frontier import Frontier
+from migrate.store.frontier import Frontier, skip_all
 from migrate.store.journal import Journal
 from migrate.store.lock import Lock
 
@@ -119,6 +120,9 @@ async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concu
             run,
             session,
             Bounds(concurrency),
+        )
+        skip_all(
+            store, run, {name for name, kind in KINDS.items() if not kind.reversible}, NO_WAY_BACK().text
         )
         with context.progress.bar("Restoring", unit="step") as bar:
             await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())

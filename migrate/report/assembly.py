@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from migrate.execute.comparing import expected, is_in_place
 from migrate.execute.undo import How, Undo, plan_of, undos
@@ -35,6 +36,10 @@ from migrate.store.verified import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
+CHUNK = 500
+"""So many steps are looked up at once."""
+Entries = Callable[[Collection[str]], Mapping[str, Entry]]
+"""Returns what has become, or would become, of undoing some steps, by key."""
 Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
 
 
@@ -62,10 +67,14 @@ class _ItemSteps:
 
     def __iter__(self) -> Iterator[StepRow]:
         many = KINDS.keys() - few_kinds()
-        for step in plans.steps(self.store, self.plan.number, self.source_sid, kinds=many):
-            state = runs.state(self.store, self.run, step.key) if self.run else None
-            if not self.troubles_only or (state is not None and state.last.state not in FINE):
-                yield step_row(step, state)
+        found = plans.steps(self.store, self.plan.number, self.source_sid, kinds=many)
+        while batch := list(islice(found, CHUNK)):
+            keys = [step.key for step in batch]
+            states = runs.states_by_key(self.store, self.run, keys) if self.run else {}
+            for step in batch:
+                state = states.get(step.key)
+                if not self.troubles_only or (state is not None and state.last.state not in FINE):
+                    yield step_row(step, state)
 
 
 @dataclass(frozen=True)
@@ -75,17 +84,19 @@ class _ItemUndos:
     store: Store
     undone: Run
     source_sid: str
-    entries: Callable[[str], Mapping[str, Entry]]
+    entries: Entries
     delete_created: bool
     troubles_only: bool = False
 
     def __iter__(self) -> Iterator[StepRow]:
-        known = self.entries(self.source_sid)
         many = KINDS.keys() - few_kinds()
-        for undo in undos(self.store, self.undone, self.source_sid, many, delete_created=self.delete_created):
-            row = _undo_row(undo, known)
-            if not self.troubles_only or row.state not in FINE:
-                yield row
+        found = undos(self.store, self.undone, self.source_sid, many, delete_created=self.delete_created)
+        while batch := list(islice(found, CHUNK)):
+            known = self.entries([undo.step.key for undo in batch])
+            for undo in batch:
+                row = _undo_row(undo, known)
+                if not self.troubles_only or row.state not in FINE:
+                    yield row
 
     def counted(self, items: Iterable[ItemsReport]) -> Iterator[ItemsReport]:
         """Yield the counts of a run's items as a rollback tells them."""
@@ -141,15 +152,13 @@ def _verified(store: Store, plan: Plan, planned: PlannedService) -> VerifiedServ
     return found or VerifiedService(planned.source_sid, exists=False, live=(None,) * len(planned.rows))
 
 
-def rollback_report(
-    store: Store, undone: Run, entries: Callable[[str], Mapping[str, Entry]], *, delete_created: bool
-) -> Report:
+def rollback_report(store: Store, undone: Run, entries: Entries, *, delete_created: bool) -> Report:
     """Report what a rollback restores, removes and leaves.
 
     Args:
         store: the database.
         undone: the run that is rolled back.
-        entries: source SID → step key → what has become, or would become, of undoing it.
+        entries: tells what has become, or would become, of undoing some steps.
         delete_created: whether what the run has created is removed.
     """
     plan = plans.by_number(store, plan_of(undone))
@@ -159,7 +168,7 @@ def rollback_report(
         told = _Teller(store, plan, undone, _rows_of_run).tell(planned)
         of_few = undos(store, undone, planned.source_sid, few_kinds(), delete_created=delete_created)
         undoing = list(of_few)
-        known = entries(planned.source_sid)
+        known = entries([undo.step.key for undo in undoing])
         items = _ItemUndos(store, undone, planned.source_sid, entries, delete_created)
         return replace(
             told,
@@ -174,12 +183,11 @@ def rollback_report(
     return replace(report, summary=_counted(report))
 
 
-def rollback_entries(store: Store, rollback: Run) -> Callable[[str], Mapping[str, Entry]]:
-    """Return what has become of undoing each step, by source SID and key."""
+def rollback_entries(store: Store, rollback: Run) -> Entries:
+    """Return what tells what has become of undoing some steps."""
 
-    def entries(source_sid: str) -> Mapping[str, Entry]:
-        found = runs.states(store, rollback, source_sid)
-        return {key: state.last for key, state in found.items()}
+    def entries(keys: Collection[str]) -> Mapping[str, Entry]:
+        return {key: state.last for key, state in runs.states_by_key(store, rollback, keys).items()}
 
     return entries
 

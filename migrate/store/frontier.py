@@ -86,7 +86,9 @@ SELECT :run, :account, p.key, 'skipped', :at, :message
 FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
 WHERE p.plan = :plan AND p.kind = :kind AND p.id BETWEEN :first AND :upto AND (
     s.state IS NULL OR (s.undecided = 0 AND s.state NOT IN ({sql_list(SETTLED | UNDECIDED)}))
-)
+) AND (:undoes IS NULL OR EXISTS (
+    SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = p.key AND (o.wrote OR o.undecided)
+))
 ORDER BY p.id
 """
 MARK = """
@@ -258,18 +260,19 @@ def _facts_sql(way: _Way, settled: Collection[State]) -> str:
 
 
 def skip_all(store: Store, run: Run, kinds: Collection[str], message: str) -> None:
-    """Mark all open steps of some kinds as skipped, a batch at a time.
+    """Mark all open steps of some kinds as skipped, a batch at a time; of a rollback, those that were written.
 
     What a request may have changed already stays as it is: it has to be decided first.
 
     Args:
         store: the database.
         run: the run.
-        kinds: names of kinds that nobody has consented to.
+        kinds: names of kinds that nobody has consented to, or that cannot be undone.
         message: why, for people.
     """
     for kind in sorted(kinds):
         where = {"run": run.id, "plan": run.plan, "account": run.target_account_sid, "kind": kind}
+        where["undoes"] = run.undoes
         for upto in _places(store, run, kind):
             with store.writing() as db:
                 last = db.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]

@@ -62,7 +62,9 @@ class Progress:
 
 
 def begin(store: Store, *, account_sid: str, source: str, request: Json = None) -> int:
-    """Start a snapshot and return its id; what a killed export of the account left is removed.
+    """Start a snapshot and return its id.
+
+    What a killed export of the account left is removed, unless an unfinished run will go on with it.
 
     Args:
         store: the database.
@@ -70,7 +72,10 @@ def begin(store: Store, *, account_sid: str, source: str, request: Json = None) 
         source: `live` or `file`.
         request: what is asked for, so that `find_unfinished` finds it; None if nobody will go on with it.
     """
-    abandoned = "account_sid = :account AND completed_at IS NULL"
+    abandoned = (
+        "account_sid = :account AND completed_at IS NULL "
+        "AND id NOT IN (SELECT snapshot FROM runs WHERE finished_at IS NULL AND snapshot IS NOT NULL)"
+    )
     where = {"account": account_sid}
     with store.writing() as db:
         for table in ("items", "inventory_progress"):

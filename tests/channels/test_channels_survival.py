@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from conftest import CLEAN, Tool
 from driving import drive
 from worlds import posts
 
@@ -25,6 +25,11 @@ def many():
     """One service with nothing but public channels."""
     with Simulator(services=1, channels=CHANNELS, public_share=1.0, latency_ms=2) as running:
         yield running
+
+
+def pointed_at(tool, simulator):
+    """The program, led to a simulator."""
+    return replace(tool, environ={**tool.environ, **simulator.environment()})
 
 
 def begin(tool, *arguments):
@@ -55,9 +60,9 @@ def converted(simulator):
     return [request.path for request in posts(simulator) if request.path.startswith("/v3/")]
 
 
-def test_killed_at_different_moments_each_channel_is_converted_once(many, tmp_path):
+def test_killed_at_different_moments_each_channel_is_converted_once(many, lonely_tool):
     """However often the process is killed, the end is as without, and at most the calls in flight are repeated."""
-    tool = Tool(tmp_path, {**CLEAN, **many.environment()})
+    tool = pointed_at(lonely_tool, many)
     assert tool("export", "--channels").code == 0
     assert tool("diff", "--channels", "-o", "plan.json").code == 0
     command = ("apply", "--yes", "--channels", "--concurrency", str(AT_ONCE))
@@ -79,10 +84,10 @@ def test_killed_at_different_moments_each_channel_is_converted_once(many, tmp_pa
     assert tool.rows("SELECT finished_at FROM runs")[0]["finished_at"]
 
 
-def test_an_inventory_that_was_killed_goes_on_page_by_page(tmp_path):
+def test_an_inventory_that_was_killed_goes_on_page_by_page(lonely_tool):
     """What was read before the kill is not read again; the snapshot holds every channel once."""
     with Simulator(services=1, channels=12_000, latency_ms=60) as simulator:
-        tool = Tool(tmp_path, {**CLEAN, **simulator.environment()})
+        tool = pointed_at(lonely_tool, simulator)
         process = begin(tool, "export", "--channels")
         while process.poll() is None and listed(simulator) < 6:
             time.sleep(0.005)
@@ -100,10 +105,10 @@ def test_an_inventory_that_was_killed_goes_on_page_by_page(tmp_path):
         assert len(tool.rows("SELECT id FROM snapshots")) == 1
 
 
-def test_an_inventory_goes_on_without_services_that_are_gone(tmp_path):
+def test_an_inventory_goes_on_without_services_that_are_gone(lonely_tool):
     """A service that was deleted meanwhile takes its channels along, and one that is new is read."""
     with Simulator(services=3, channels=3_000, latency_ms=60) as simulator:
-        tool = Tool(tmp_path, {**CLEAN, **simulator.environment()})
+        tool = pointed_at(lonely_tool, simulator)
         process = begin(tool, "export", "--channels", "--concurrency", "1")
         while process.poll() is None and listed(simulator) < 5:
             time.sleep(0.005)

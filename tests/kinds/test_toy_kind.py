@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import toy
-from conftest import CLEAN
 from driving import about, drive
 from worlds import posts
 
@@ -113,7 +112,7 @@ def command(name, folder, simulator):
     """Start a command with the toy kind in a process of its own."""
     return subprocess.Popen(
         [sys.executable, str(TOOL), name, str(folder / "chat-migrate.db")],
-        env={**CLEAN, **simulator.environment(), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, **simulator.environment(), "PYTHONPATH": str(Path(__file__).parents[2])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
