@@ -187,7 +187,7 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
         if consent is not None and consent in bounds.consents:
             asked_for = min(count, bounds.limits.get(name, count))
             click.echo(
-                f"About to {KINDS[name].does} {_count(asked_for, name.removesuffix('s'))} of account "
+                f"About to {KINDS[name].does.format(_count(asked_for, name.removesuffix('s')))} in account "
                 f"{plan.target_account_sid}. This can't be undone: there is no way back.",
                 err=True,
             )

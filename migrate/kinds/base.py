@@ -111,7 +111,7 @@ class Kind(ABC):
         in_place_only: whether its steps change what the account itself holds, so that they have no other target.
         gone: what is said of an item that is not there any more.
         outage: what is said when the API through which its items are changed is gone.
-        does: what its steps do, for the question whether to go ahead: `convert`.
+        does: what its steps do, for the question whether to go ahead: `convert {}`.
         many: whether a service may have any number of its items, so that they are counted and listed, not told
             field by field.
         named: whether a name stands for one item of a service, so that one that is there already is taken, not made
@@ -127,7 +127,7 @@ class Kind(ABC):
     in_place_only: ClassVar[bool] = False
     gone: ClassVar[str] = ""
     outage: ClassVar[str] = ""
-    does: ClassVar[str] = "convert"
+    does: ClassVar[str] = "convert {}"
     many: ClassVar[bool] = False
     named: ClassVar[bool] = False
     reversible: ClassVar[bool] = True

@@ -50,7 +50,7 @@ class Channels(Kind):
     name = "channels"
     phase = 1
     consent = "channels"
-    does = "make private, and so visible in Conversations,"
+    does = "make {} private"
     inventory = True
     in_place_only = True
     many = True
