@@ -84,18 +84,25 @@ def test_killed_at_different_moments_each_channel_is_converted_once(many, lonely
     assert tool.rows("SELECT finished_at FROM runs")[0]["finished_at"]
 
 
-def test_an_inventory_that_was_killed_goes_on_page_by_page(lonely_tool):
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("export", "--channels"), ("export", "--channels")),
+        (("run", "--channels", "--yes"), ("resume", "--yes")),
+    ],
+)
+def test_an_inventory_that_was_killed_goes_on_page_by_page(lonely_tool, first, second):
     """What was read before the kill is not read again; the snapshot holds every channel once."""
-    with Simulator(services=1, channels=12_000, latency_ms=60) as simulator:
+    with Simulator(services=1, channels=12_000, public_share=0.0, latency_ms=60) as simulator:
         tool = pointed_at(lonely_tool, simulator)
-        process = begin(tool, "export", "--channels")
+        process = begin(tool, *first)
         while process.poll() is None and listed(simulator) < 6:
             time.sleep(0.005)
         process.kill()
         process.wait()
         before = listed(simulator)
         assert 6 <= before < 12
-        again = tool("export", "--channels")
+        again = tool(*second)
         assert again.code == 0
         assert "Going on with the inventory" in again.err
         assert listed(simulator) <= 12 + 3
