@@ -19,7 +19,7 @@ RUNBOOKS = ROOT / "runbooks"
 DOCUMENTS = [README, *sorted(RUNBOOKS.glob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*) ?(?P<note>\w*)$")
 ANYTHING = "…"
-PERSON_ANSWERS = b"y\n"
+PERSON_ANSWERS = b"y\ny\n"
 SECONDS_PER_COMMAND = 60
 
 

@@ -142,7 +142,7 @@ class Driver:
         with open_store(self.db) as store:
             return _whole(diff_report(store, plan))
 
-    def _agree(self, _store: object, plan: Plan, _consents: frozenset[str]) -> None:
+    def _agree(self, _store: object, plan: Plan, _bounds: Bounds) -> None:
         self.asked.append(plan)
         if self.meanwhile is not None:
             self.meanwhile()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +30,7 @@ class Listing:
         key: the name under which a page holds its items.
         page_size: items per page, the largest number that the API allows.
         query: further query parameters; a list is sent by repeating the name.
+        start: where to begin, as an earlier page has named its next one; None: with the first page.
     """
 
     surface: Surface
@@ -36,10 +38,18 @@ class Listing:
     key: str
     page_size: int
     query: Mapping[str, object] = field(default_factory=dict)
+    start: str | None = None
 
 
 async def pages(reader: Calls, listing: Listing, call: Call | None = None) -> AsyncIterator[list[Json]]:
-    """Yield the items of a list page by page, as Twilio names the next one; at least one page comes.
+    """Yield the items of a list page by page; see `walk`."""
+    async with aclosing(walk(reader, listing, call)) as found:
+        async for items, _ in found:
+            yield items
+
+
+async def walk(reader: Calls, listing: Listing, call: Call | None = None) -> AsyncGenerator[Page, None]:
+    """Yield the items of a list page by page, with the place of the next one or None; at least one page comes.
 
     The next page is fetched while the consumer works on the present one.
 
@@ -54,7 +64,7 @@ async def pages(reader: Calls, listing: Listing, call: Call | None = None) -> As
     """
     query = {"PageSize": listing.page_size, **listing.query}
     end = _End(listing)
-    where: str | None = listing.path
+    where: str | None = listing.start or listing.path
     ahead: asyncio.Task[Page] | None = None
     try:
         while where is not None:
@@ -64,7 +74,7 @@ async def pages(reader: Calls, listing: Listing, call: Call | None = None) -> As
             ahead = (
                 None if where is None else asyncio.ensure_future(_fetch(reader, listing, where, query, call))
             )
-            yield items
+            yield items, where
     finally:
         if ahead is not None:
             ahead.cancel()
@@ -83,7 +93,7 @@ class _End:
 
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
-        self._places = {listing.path}
+        self._places = {listing.start or listing.path}
         self._firsts: set[str] = set()
         self._barren = 0
 

@@ -14,6 +14,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from migrate.cli.channels import (
+    SHAPING,
+    ChannelsChoice,
+    consent_option,
+    diff_option,
+    inventory_option,
+    limit_channels_option,
+    run_option,
+)
 from migrate.cli.looking import history, mappings, schema, sids, status, unlock
 from migrate.cli.options import (
     APPLY,
@@ -36,7 +45,7 @@ from migrate.cli.options import (
     yes_option,
 )
 from migrate.cli.rehearsals import demo, simulator
-from migrate.cli.shell import output_of, present_run, tool
+from migrate.cli.shell import output_of, present_run, told_at_outage, tool
 from migrate.core.errors import Declined, MigrateError
 
 if TYPE_CHECKING:
@@ -64,21 +73,24 @@ def cli() -> None:
 
 @cli.command(short_help="Read the Chat Services into a snapshot.")
 @service_option
-@options(*EXPORT, account_option, concurrency_option)
-@choices(ExportChoice)
-def export(context: click.Context, choice: ExportChoice, account: str | None) -> None:
+@options(*EXPORT, inventory_option, account_option, concurrency_option)
+@choices(ExportChoice, ChannelsChoice)
+def export(
+    context: click.Context, choice: ExportChoice, channels: ChannelsChoice, account: str | None
+) -> None:
     """Read the Chat Services, through v1 and v2, and their roles into a snapshot.
 
     \b
     chat-migrate export
     chat-migrate export --service IS0123456789abcdef0123456789abcdef
+    chat-migrate export --channels
     chat-migrate export --from-file services-v2.json --from-file services-v1.json
     """
     from migrate.commands.export import export
     from migrate.report.words import count
 
     with tool(context, account=account) as made:
-        snapshot = export(made, choice.options())
+        snapshot = export(made, choice.options(channels.inventory()))
     apis = ", ".join(snapshot.examined.apis) or "none found"
     click.echo(
         f"Snapshot {snapshot.id}: {count(snapshot.services, 'Chat Service')} of {snapshot.account_sid} "
@@ -88,7 +100,7 @@ def export(context: click.Context, choice: ExportChoice, account: str | None) ->
 
 @cli.command(short_help="The dry run: show what would change.")
 @service_option
-@options(*TARGET, *REPORT, account_option, settle_option, concurrency_option)
+@options(*TARGET, diff_option, *SHAPING, *REPORT, account_option, settle_option, concurrency_option)
 @click.option(
     "--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]"
 )
@@ -96,10 +108,11 @@ def export(context: click.Context, choice: ExportChoice, account: str | None) ->
 @click.option(
     "--exit-code", is_flag=True, help="Exit with 3 if changes are pending, with 4 if services are missing."
 )
-@choices(TargetChoice, ReportChoice)
-def diff(
+@choices(TargetChoice, ChannelsChoice, ReportChoice)
+def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: click.Context,
     choice: TargetChoice,
+    channels: ChannelsChoice,
     report: ReportChoice,
     account: str | None,
     settle: float | None,
@@ -114,6 +127,7 @@ def diff(
     chat-migrate diff --exit-code
     chat-migrate diff --target new
     chat-migrate diff --target-map services.csv
+    chat-migrate diff --channels --channel-filter 'support-*'
     """
     from migrate.commands.diff import diff
     from migrate.commands.ending import code_of_plan
@@ -121,7 +135,7 @@ def diff(
 
     output = output_of(context, report)
     with tool(context, account=account, settle=settle) as made:
-        plan = diff(made, choice.options())
+        plan = diff(made, choice.options(channels.kinds()))
         next_command = "chat-migrate apply" if plan.steps else "nothing: everything is as it should be"
         with made.opened() as store:
             output.write(diff_report(store, plan), next_commands=(next_command,))
@@ -133,11 +147,20 @@ def diff(
     "--plan", "plan_id", metavar="ID", help="Apply this plan.  [default: the newest of the account]"
 )
 @service_option
-@options(*APPLY, *REPORT, account_option, settle_option, concurrency_option)
-@choices(ApplyChoice, ReportChoice)
+@options(
+    *APPLY,
+    consent_option,
+    limit_channels_option,
+    *REPORT,
+    account_option,
+    settle_option,
+    concurrency_option,
+)
+@choices(ApplyChoice, ChannelsChoice, ReportChoice)
 def apply(
     context: click.Context,
     choice: ApplyChoice,
+    channels: ChannelsChoice,
     report: ReportChoice,
     account: str | None,
     settle: float | None,
@@ -148,15 +171,19 @@ def apply(
     chat-migrate apply
     chat-migrate apply --yes --limit 1
     chat-migrate apply --yes --plan 5f2b9c01d3e4 --max-changes 50
+    chat-migrate apply --channels --limit-channels 1
     """
     from migrate.cli.present import ask, require_consent
     from migrate.commands.apply import apply
 
     output = output_of(context, report)
     require_consent(yes=choice.yes)
+    wanted = choice.options(channels.consents(), channels.limits())
     with tool(context, account=account, settle=settle) as made:
-        run = apply(made, choice.options(), lambda *asked: ask(*asked, yes=choice.yes))
-        code = present_run(made, run, output, limited=bool(choice.limit or choice.services))
+        with told_at_outage(made, output):
+            run = apply(made, wanted, lambda *asked: ask(*asked, yes=choice.yes))
+        limited = bool(choice.limit or choice.services or channels.limit_channels)
+        code = present_run(made, run, output, limited=limited)
     sys.exit(code)
 
 
@@ -189,7 +216,8 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     output = output_of(context, report)
     wanted = ResumeOptions(concurrency, limit, allow_drift)
     with tool(context, account=account, settle=settle) as made:
-        run = resume(made, wanted, lambda *asked: ask(*asked, yes=yes), _shown(silent=yes))
+        with told_at_outage(made, output):
+            run = resume(made, wanted, lambda *asked: ask(*asked, yes=yes), _shown(silent=yes))
         if run is None:
             click.echo("There is no unfinished run: nothing to resume.")
             return
@@ -199,14 +227,26 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 @cli.command(short_help="Export, diff, confirm and apply in one go.")
 @service_option
-@options(*EXPORT, *TARGET, *APPLY, *REPORT, account_option, settle_option, concurrency_option)
+@options(
+    *EXPORT,
+    *TARGET,
+    *APPLY,
+    run_option,
+    *SHAPING,
+    limit_channels_option,
+    *REPORT,
+    account_option,
+    settle_option,
+    concurrency_option,
+)
 @click.option("--verify", "verified", is_flag=True, help="Read all targets again at the end, and compare.")
-@choices(ExportChoice, TargetChoice, ApplyChoice, ReportChoice)
+@choices(ExportChoice, TargetChoice, ApplyChoice, ChannelsChoice, ReportChoice)
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     context: click.Context,
     exported: ExportChoice,
     target: TargetChoice,
     choice: ApplyChoice,
+    channels: ChannelsChoice,
     report: ReportChoice,
     account: str | None,
     settle: float | None,
@@ -219,16 +259,25 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     chat-migrate run --yes --max-change-percent 20
     chat-migrate run --yes --from-file services.json --format json
     chat-migrate run --yes --target new
+    chat-migrate run --channels
     """
     from migrate.cli.present import ask, require_consent
     from migrate.commands.run import RunOptions, run
 
     output = output_of(context, report)
     require_consent(yes=choice.yes)
-    everything = RunOptions(exported.options(), target.options(), choice.options())
+    everything = RunOptions(
+        exported.options(channels.inventory()),
+        target.options(channels.kinds()),
+        choice.options(channels.consents(), channels.limits()),
+    )
     with tool(context, account=account, settle=settle) as made:
-        done = run(made, everything, lambda *asked: ask(*asked, yes=choice.yes), _shown(silent=choice.yes))
-        code = present_run(made, done, output, limited=choice.limit is not None)
+        with told_at_outage(made, output):
+            done = run(
+                made, everything, lambda *asked: ask(*asked, yes=choice.yes), _shown(silent=choice.yes)
+            )
+        limited = bool(choice.limit or channels.limit_channels)
+        code = present_run(made, done, output, limited=limited)
         if verified and not code:
             code = _verified(context, account, settle, ReportChoice())
     sys.exit(code)

@@ -20,6 +20,7 @@ from migrate.core.errors import BadInput, Declined, NobodyToAsk
 from migrate.report.words import count
 
 if TYPE_CHECKING:
+    from migrate.execute.work import Bounds
     from migrate.model.plan import Plan
     from migrate.report.model import Report
     from migrate.report.question import Undoing
@@ -157,7 +158,7 @@ def require_consent(*, yes: bool) -> None:
         )
 
 
-def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> None:
+def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     """Say what is about to be written, where, and how to undo it, and ask; ask nothing if there is nothing to do.
 
     What can't be undone is asked for by itself.
@@ -184,13 +185,14 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
         )
         _confirm("Write them?")
     for name, (consent, steps) in counts.items():
-        if consent is not None and consent in consents:
+        if consent is not None and consent in bounds.consents:
+            asked_for = min(steps, bounds.limits.get(name, steps))
             click.echo(
-                f"About to convert {count(steps, name.removesuffix('s'))} of account {plan.target_account_sid}. "
-                "This can't be undone: there is no way back.",
+                f"About to {KINDS[name].does.format(count(asked_for, name.removesuffix('s')))} in account "
+                f"{plan.target_account_sid}. This can't be undone: there is no way back.",
                 err=True,
             )
-            _confirm(f"Convert {'it' if steps == 1 else f'all {steps}'}?")
+            _confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
 
 
 def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:

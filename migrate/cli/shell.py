@@ -76,6 +76,23 @@ def _gentle(stop: StopToken, note: Callable[[str], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def told_at_outage(made: Context, output: Output) -> Iterator[None]:
+    """Print the report of what is done and left, where an API is gone in the middle of a run."""
+    from migrate.core.errors import ChatUnavailable
+
+    try:
+        yield
+    except ChatUnavailable:
+        from migrate.store import runs
+
+        with made.opened() as store:
+            newest = runs.find_latest(store, made.account(store))
+        if newest is not None and newest.plan is not None:
+            present_run(made, newest, output, limited=False)
+        raise
+
+
 def present_run(made: Context, run: Run, output: Output, *, limited: bool) -> int:
     """Print the report on a run or rollback; return the exit code."""
     from migrate.commands.ending import code_of_run, notes_on

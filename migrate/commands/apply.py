@@ -34,8 +34,8 @@ from migrate.store.journal import Journal
 from migrate.store.lock import Lock, renew
 
 Json = Any
-Confirm = Callable[[Store, Plan, frozenset[str]], None]
-"""Asks a person whether to go on, naming what can't be undone among the consents; raises to refuse."""
+Confirm = Callable[[Store, Plan, Bounds], None]
+"""Asks a person whether to go on, naming what can't be undone among what the bounds allow; raises to refuse."""
 
 NOT_OPTED_IN = "skipped (not opted in)"
 
@@ -109,7 +109,7 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
         return _applied_before(store, before)
     if read_at is None and not options.bounds.allow_drift:
         asyncio.run(_check_targets(context, store, plan, options.bounds))
-    confirm(store, plan, options.bounds.consents)
+    confirm(store, plan, options.bounds)
     # A person may have thought for long, and the machine may have slept.
     renew(store, lock)
     begun = _begin(store, plan, options, run)

@@ -10,6 +10,7 @@ from migrate.commands.context import Context
 from migrate.commands.run import RunOptions, run
 from migrate.commands.verify import VerifyOptions, verify
 from migrate.core.errors import BadInput
+from migrate.execute.work import Bounds
 from migrate.model.plan import Plan
 from migrate.report.assembly import diff_report, run_report, verify_report
 from migrate.report.model import Report
@@ -65,7 +66,7 @@ def _tell(
     show(Stage(f"A second run: {more} writes"))
 
 
-def _agree(_store: Store, _plan: Plan, _consents: frozenset[str]) -> None:
+def _agree(_store: Store, _plan: Plan, _bounds: Bounds) -> None:
     """Nobody is asked: the account is made up."""
 
 

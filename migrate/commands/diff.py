@@ -20,7 +20,7 @@ from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.guards import check_undecided
-from migrate.kinds.registry import planned_kinds
+from migrate.kinds.registry import kind_of, planned_kinds
 from migrate.model.destination import Destination
 from migrate.model.item import Snapshot
 from migrate.model.plan import Plan, PlannedService
@@ -29,7 +29,7 @@ from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InP
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
 from migrate.report.masking import mask_field
-from migrate.store import Store, plans, snapshots
+from migrate.store import Store, inventory, plans, snapshots
 
 Json = Any
 BATCH = 100
@@ -74,7 +74,7 @@ class DiffOptions:
         if self.target_map is not None and self.target != MAP:
             raise BadInput("--target-map goes with --target map only.")
         for name in self.kinds:
-            if self.target != SAME:
+            if self.target != SAME and kind_of(name).in_place_only:
                 raise BadInput(
                     f"--{name} goes with --target same only: it changes what the account itself holds."
                 )
@@ -143,6 +143,7 @@ class _Comparison:
 
     async def run(self) -> Compared:
         self._check_sources()
+        self._check_inventory()
         if self._options.offline:
             return await self._compare(None)
         async with self._context.target_reader(self._options.concurrency) as reader:
@@ -168,7 +169,7 @@ class _Comparison:
             if destination is None:
                 self._left_out += 1
                 continue
-            batch.append(self._plan(number, service, destination, shaping))
+            batch.append(await self._plan(number, service, destination, shaping))
             if len(batch) == BATCH:
                 self._add(number, batch)
                 batch = []
@@ -180,7 +181,7 @@ class _Comparison:
         self._flush(number)
         plans.add_service(self._store, number, self._snapshot.account_sid, batch, masked=mask_field)
 
-    def _plan(
+    async def _plan(
         self, number: int, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
     ) -> PlannedService:
         items = partial(snapshots.items, self._store, self._snapshot.id, parent=service.sid)
@@ -189,6 +190,8 @@ class _Comparison:
             self._steps.append(step)
             if len(self._steps) == plans.BATCH:
                 self._flush(number)
+                # A service may have a million steps: others' requests under way must not time out meanwhile.
+                await asyncio.sleep(0)
         return planned.told()
 
     def _flush(self, number: int) -> None:
@@ -238,6 +241,21 @@ class _Comparison:
         for sid, place in wanted.items():
             if sid not in known:
                 raise BadInput(f"{place}: snapshot {self._snapshot.id} holds no Chat Service {sid}.")
+
+    def _check_inventory(self) -> None:
+        """Refuse to plan items that the snapshot was not asked for, or does not hold."""
+        shaping = self._options.shaping()
+        for kind in planned_kinds(shaping):
+            if kind.inventory and kind.name not in self._snapshot.examined.inventory:
+                raise BadInput(
+                    f"Snapshot {self._snapshot.id} holds no {kind.name}: they were not asked for. "
+                    f"Run `chat-migrate export --{kind.name}` first."
+                )
+            unknown = inventory.lacking(self._store, self._snapshot.id, kind.name, kind.asked_for(shaping))
+            if unknown:
+                raise BadInput(
+                    f"Snapshot {self._snapshot.id} holds no such {kind.name}: {', '.join(unknown)}."
+                )
 
     def _tell_of_left_out(self) -> None:
         why = (

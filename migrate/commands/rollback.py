@@ -15,12 +15,13 @@ from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.rollback import RollBack, preview
-from migrate.execute.undo import Undo, Undoes, plan_of, undos
+from migrate.execute.undo import NO_WAY_BACK, Undo, Undoes, plan_of, undos
 from migrate.execute.work import Bounds, Work
+from migrate.kinds.registry import KINDS
 from migrate.model.state import Entry, Run
 from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
-from migrate.store.frontier import Frontier
+from migrate.store.frontier import Frontier, skip_all
 from migrate.store.journal import Journal
 from migrate.store.lock import Lock, renew
 
@@ -121,6 +122,9 @@ async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concu
             session,
             Bounds(concurrency),
         )
+        skip_all(
+            store, run, {name for name, kind in KINDS.items() if not kind.reversible}, NO_WAY_BACK().text
+        )
         with context.progress.bar("Restoring", unit="step") as bar:
             await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())
     return finished_if_done(store, run)
@@ -156,7 +160,8 @@ async def _previewed(
     async def look(undo: Undo) -> tuple[str, Entry]:
         return undo.step.key, await preview(calls, undo)
 
-    found = all_undos(store, undone, delete_created=options.delete_created)
+    every = all_undos(store, undone, delete_created=options.delete_created)
+    found = (undo for undo in every if undo.ready is not None)
     return dict([pair async for pair in in_order(look, found, context.stop)])
 
 

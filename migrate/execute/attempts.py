@@ -18,9 +18,9 @@ from typing import Any
 from migrate.api.messages import Answer
 from migrate.api.retry import Remedy, remedy_for
 from migrate.core.clock import ticks
-from migrate.core.errors import CallFailed, CredentialsRefused
+from migrate.core.errors import CallFailed, ChatUnavailable, CredentialsRefused
 from migrate.execute.work import Work
-from migrate.kinds.base import Found
+from migrate.kinds.base import Found, Refusal
 from migrate.kinds.reading import is_stale
 from migrate.kinds.registry import kind_of
 from migrate.model.state import Counterpart, Entry, OwnWrite, Record, State, StepState
@@ -37,6 +37,8 @@ DRIFTED_OR_ALTERED = (
     "The answer was lost, and the target holds neither the earlier values nor those that were sent: someone else has "
     "changed them, or Twilio keeps them differently. They were left unchanged."
 )
+MOST_REFUSED = 3
+"""After so many steps in a row that an API has refused as if it were gone, it is taken for gone."""
 NOTHING_LEFT = "Twilio refuses everything that this step would set."
 FRESH = StepState(Entry(State.PLANNED), session=0)
 
@@ -187,7 +189,8 @@ class Update(Attempt):
         return await super().record(*entries, **facts)
 
     def _is_known(self) -> bool:
-        return bool(self.step.before) and self.work.is_fresh(self.step.source_sid)
+        # Of a kind with many items, this command has read no target but the one that each step reads.
+        return not self.kind.many and bool(self.step.before) and self.work.is_fresh(self.step.source_sid)
 
     async def _look(self) -> State | None:
         """Read the target and decide; None means that the write is still to be sent."""
@@ -235,6 +238,7 @@ class Update(Attempt):
 
     async def _judge(self, answer: Answer) -> State:
         """The answer to a write is its first verification."""
+        self.work.outages.pop(self.kind.name, None)
         held = self.kind.values(answer.payload)
         applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
         own = self.written(self.target_sid, self.step.before, held)
@@ -274,13 +278,36 @@ class Update(Attempt):
         return tuple(name for name in self.kind.optional(self._whole) if name not in kept)
 
     async def give_up(self, error: CallFailed) -> State:
-        """See `Attempt.give_up`. Where the rest was refused too, it was not the optional values that were wrong."""
+        """See `Attempt.give_up`. Where the rest was refused too, it was not the optional values that were wrong.
+
+        Raises:
+            ChatUnavailable: one step after the other is refused as by an API that is gone.
+        """
+        refusal = await self._refusal(error)
+        if refusal is Refusal.ITEM_GONE:
+            # Nothing can be done about it, now or later, so it must not keep the run open.
+            told = Entry.of_failure(State.SKIPPED, error.failure)
+            return await self.record(replace(told, message=self.kind.gone))
         entry = Entry.of_failure(self._unsettled, error.failure)
-        return await self.record(entry, given_up=None if self.undecided else ())
+        state = await self.record(entry, given_up=None if self.undecided else ())
+        if refusal is Refusal.API_GONE:
+            self.work.outages[self.kind.name] += 1
+            if self.work.outages[self.kind.name] >= MOST_REFUSED:
+                raise ChatUnavailable(
+                    f"{self.kind.outage}: {error}. What was done is recorded; `chat-migrate status -o left.md` "
+                    "lists what is left."
+                )
+        return state
+
+    async def _refusal(self, error: CallFailed) -> Refusal:
+        try:
+            return await self.kind.refused(self.work.writer, self.step, error.failure)
+        except CallFailed:
+            return Refusal.OF_STEP
 
     async def _after_refusal(self, error: CallFailed) -> State:
         """Go on without the values that Twilio may refuse, if the step has any; else raise the error again."""
-        if await self.may_pass(error):
+        if await self._may_pass(error):
             return await self.once()
         if error.failure.status != 400 or remedy_for(error.failure) is not Remedy.FAIL:
             raise error
@@ -292,3 +319,7 @@ class Update(Attempt):
             # A single 400 may have been about something else: only the second one is about these values.
             self.step = self.kind.without(self.step, frozenset(optional))
         return await self.once()
+
+    async def _may_pass(self, error: CallFailed) -> bool:
+        """Whether a 404 on the write may pass: not where the whole API refuses."""
+        return await self._refusal(error) is not Refusal.API_GONE and await self.may_pass(error)

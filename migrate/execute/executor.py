@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from migrate.core.errors import Interrupted
 from migrate.execute.creates import Create, attempt_for
@@ -18,8 +19,10 @@ from migrate.model.step import ReadyStep, Step
 from migrate.store import counterparts, runs
 from migrate.store.frontier import Frontier
 
-AHEAD = 4
-"""Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile."""
+AHEAD = 16
+"""Tasks beyond the requests that are let in at once: they commit intents and outcomes meanwhile."""
+FETCHED = 200
+"""So many steps are read at once."""
 
 
 Told = Callable[[], None]
@@ -39,6 +42,7 @@ class Crew:
         self._take = take
         self._told = told
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ready: deque[tuple[Step, StepState | None]] = deque()
         self._parked = 0
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -80,13 +84,20 @@ class Crew:
         places = self._places()
         if places <= 0 or self._error is not None or self._work.settle.stop.is_set():
             return False
-        ready = self._frontier.ready(places)
-        states = runs.states_by_key(self._work.store, self._work.run, [step.key for step in ready])
-        for step in ready:
-            task = asyncio.create_task(self._one(step, states.get(step.key)))
+        if len(self._ready) < places:
+            self._fetch()
+        started = min(places, len(self._ready))
+        for _ in range(started):
+            task = asyncio.create_task(self._one(*self._ready.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
-        return bool(ready)
+        return bool(started)
+
+    def _fetch(self) -> None:
+        """Read what is ready, many steps with a few queries."""
+        found = self._frontier.ready(FETCHED)
+        states = runs.states_by_key(self._work.store, self._work.run, [step.key for step in found])
+        self._ready.extend((step, states.get(step.key)) for step in found)
 
     async def _one(self, step: Step, state: StepState | None) -> None:
         try:
@@ -115,7 +126,7 @@ class Execution:
     def __init__(self, work: Work, frontier: Frontier, told: Told) -> None:
         self._crew = Crew(work, frontier, self._take, told)
         self._work = replace(work, settle=replace(work.settle, parked=self._crew.parked))
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._first_create = asyncio.Lock()
 
     async def run(self) -> None:
@@ -134,7 +145,7 @@ class Execution:
         if not isinstance(attempt, Create):
             return await attempt.to_end()
         with self._crew.parked():
-            turn = self._turns[kind_of(step.kind).create_group(ready)]
+            turn = self._turns.setdefault(kind_of(step.kind).create_group(ready), asyncio.Lock())
             await turn.acquire()
         try:
             return await self._create(attempt, ready)

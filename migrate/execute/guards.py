@@ -11,7 +11,7 @@ from migrate.core.settle import Settle
 from migrate.core.together import in_order
 from migrate.execute.comparing import changed_since
 from migrate.kinds.reading import Knowledge, read_image
-from migrate.kinds.registry import planned_kinds
+from migrate.kinds.registry import few_kinds, planned_kinds
 from migrate.model.plan import Plan, PlannedService
 from migrate.model.state import Run
 from migrate.store import Store, counterparts, own_writes, plans, runs, snapshots
@@ -139,7 +139,7 @@ async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, 
     async def look(planned: PlannedService) -> list[str]:
         if planned.image is None or planned.target_sid is None or not any(row.step for row in planned.rows):
             return []
-        own = tuple(own_writes.own_writes(store, plan.target_account_sid, planned.target_sid))
+        own = tuple(own_writes.own_writes(store, plan.target_account_sid, planned.target_sid, few_kinds()))
         image = await read_image(calls, kinds, planned.target_sid, Knowledge(own, exists=True), settle)
         if not image.exists:
             return [planned.target_sid]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 
 from mappings.reasons import Cause, Reason
-from migrate.kinds.registry import kind_of
+from migrate.kinds.registry import few_kinds, kind_of
 from migrate.model.state import CREATED, REMOVED, Run, State, StepState
 from migrate.model.step import Action, Comparison, ReadyStep, Step
 from migrate.store import Store, counterparts, plans, runs
 
+CHUNK = 500
+"""So many steps are looked up at once."""
 NOTHING_WRITTEN = Cause("nothing_written", "The run wrote nothing here", "The run has written nothing here.")
 GOES_WITH_SERVICE = Cause(
     "goes_with_service",
@@ -85,7 +89,9 @@ class Undoer:
 
     def __init__(self, store: Store, run: Run, source_sid: str, *, delete_created: bool) -> None:
         self._delete_created = delete_created
-        self._pairs = {pair.source_sid: pair for pair in counterparts.of_run(store, run, source_sid)}
+        self._store, self._run = store, run
+        pairs = counterparts.of_run(store, run, source_sid, few_kinds())
+        self._pairs = {pair.source_sid: pair for pair in pairs}
         self._known = {sid: pair.target_sid for sid, pair in self._pairs.items()}
         service = self._pairs.get(source_sid)
         self._own_service = (
@@ -103,8 +109,21 @@ class Undoer:
             return Undo(step, Undoes.LEAVE, reasons=(NOTHING_WRITTEN(),))
         if step.makes_service:
             return self._uncreate(step)
-        if self._own_service is not None:
+        if self._own_service is not None and not kind_of(step.kind).many:
             return Undo(step, Undoes.LEAVE, reasons=(GOES_WITH_SERVICE(service=self._own_service),))
+        if kind_of(step.kind).many:
+            return self._with_pair_of(step)._of_item(step, state)
+        return self._of_item(step, state)
+
+    def _with_pair_of(self, step: Step) -> Undoer:
+        """Return an undoer that knows the pair of one of many items too."""
+        found = counterparts.of_items(self._store, self._run, step.source_sid, [step.item_sid])
+        knowing = copy(self)
+        knowing._pairs = self._pairs | {pair.source_sid: pair for pair in found}
+        knowing._known = self._known | {pair.source_sid: pair.target_sid for pair in found}
+        return knowing
+
+    def _of_item(self, step: Step, state: StepState) -> Undo:
         pair = self._pairs.get(step.item_sid)
         if step.action is Action.CREATE and pair is not None and pair.how in (CREATED, REMOVED):
             return self._uncreate(step)
@@ -137,12 +156,15 @@ class Undoer:
         return Undo(step, Undoes.RESTORE, inverse, reasons=reasons, is_notable=bool(reasons))
 
 
-def undos(store: Store, run: Run, source_sid: str, *, delete_created: bool) -> list[Undo]:
-    """Return how each step of one service is undone, newest first."""
+def undos(
+    store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None, *, delete_created: bool
+) -> Iterator[Undo]:
+    """Yield how each step of one service, or those of some kinds, is undone, newest first."""
     undoing = Undoer(store, run, source_sid, delete_created=delete_created)
-    states = runs.states(store, run, source_sid)
-    steps = list(plans.steps(store, plan_of(run), source_sid))
-    return [undoing.of(step, states.get(step.key)) for step in reversed(steps)]
+    steps = plans.steps(store, plan_of(run), source_sid, kinds=kinds, newest_first=True)
+    while batch := list(islice(steps, CHUNK)):
+        states = runs.states_by_key(store, run, [step.key for step in batch])
+        yield from (undoing.of(step, states.get(step.key)) for step in batch)
 
 
 def plan_of(run: Run) -> int:
@@ -154,8 +176,3 @@ def plan_of(run: Run) -> int:
     if run.plan is None:
         raise KeyError(f"run {run.id} has no plan yet")
     return run.plan
-
-
-def target_sids(store: Store, run: Run, source_sid: str) -> Mapping[str, str]:
-    """Return Chat SID → SID in the target of one service, as a run has learnt them."""
-    return {pair.source_sid: pair.target_sid for pair in counterparts.of_run(store, run, source_sid)}

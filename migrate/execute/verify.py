@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from migrate.api.messages import Calls
@@ -15,10 +16,13 @@ from migrate.model.image import TargetImage
 from migrate.model.plan import Plan, PlannedService
 from migrate.model.rows import FieldRow
 from migrate.model.state import Run, State, StepState
+from migrate.model.step import Step
 from migrate.store import Store, counterparts, own_writes, plans, runs
 from migrate.store.verified import VerifiedService
 
 Json = Any
+CHUNK = 500
+"""So many steps are looked up at once."""
 
 
 def after_run(row: FieldRow, state: StepState | None) -> FieldRow:
@@ -55,7 +59,7 @@ class Verifier:
         live = tuple(
             live_value(row, image, known) if is_read(row, image) else row.after for row in planned.rows
         )
-        items = await self._items(planned)
+        items = await self._items(planned, image.sid)
         found = VerifiedService(planned.source_sid, True, live, items)
         same_account = self.plan.account_sid == self.plan.target_account_sid
         states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
@@ -65,18 +69,33 @@ class Verifier:
     async def _image(self, planned: PlannedService, target_sid: str | None) -> TargetImage | None:
         if target_sid is None:
             return None
-        own = tuple(own_writes.own_writes(self.store, self.plan.target_account_sid, target_sid))
+        own = tuple(own_writes.own_writes(self.store, self.plan.target_account_sid, target_sid, few_kinds()))
         was_there = planned.image is not None and planned.image.exists
         known = Knowledge(own, exists=was_there or target_sid != planned.source_sid)
         return await read_image(self.calls, planned_kinds(self.plan.options), target_sid, known, self.settle)
 
-    async def _items(self, planned: PlannedService) -> dict[str, int]:
+    async def _items(self, planned: PlannedService, target_sid: str) -> dict[str, int]:
         """Return kind → how many of its items differ, for kinds with many."""
         differing: dict[str, int] = {}
         for name in planned.items:
-            steps = plans.steps(self.store, self.plan.number, planned.source_sid, kinds={name})
-            differing[name] = await KINDS[name].count_differing(self.calls, planned.source_sid, steps)
+            async for is_last in self.settle.looks():
+                steps = self._steps(planned.source_sid, name)
+                differing[name] = await KINDS[name].count_differing(self.calls, target_sid, steps)
+                if is_last or self.run is None or not differing[name]:
+                    break
         return differing
+
+    def _steps(self, source_sid: str, kind: str) -> Iterator[Step]:
+        """Yield the steps of a kind with many items, without those that the run was not to take, or could not."""
+        steps = plans.steps(self.store, self.plan.number, source_sid, kinds={kind})
+        while batch := list(islice(steps, CHUNK)):
+            states = (
+                runs.states_by_key(self.store, self.run, [each.key for each in batch]) if self.run else {}
+            )
+            for each in batch:
+                state = states.get(each.key)
+                if state is None or state.last.state is not State.SKIPPED:
+                    yield each
 
 
 def learnt(store: Store, run: Run | None, planned: PlannedService) -> Mapping[str, str]:
@@ -86,7 +105,8 @@ def learnt(store: Store, run: Run | None, planned: PlannedService) -> Mapping[st
         found[planned.source_sid] = planned.target_sid
     if run is not None:
         found |= {
-            pair.source_sid: pair.target_sid for pair in counterparts.of_run(store, run, planned.source_sid)
+            pair.source_sid: pair.target_sid
+            for pair in counterparts.of_run(store, run, planned.source_sid, few_kinds())
         }
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -55,6 +56,7 @@ class Work:
         bounds: how far it goes.
         read_at: Chat Service → `clock.ticks` of this command's own reading of its target.
         begun: `clock.ticks` of the session's start: no request of an earlier one was sent later.
+        outages: name of a kind → how many of its steps in a row were refused as by an API that is gone.
     """
 
     store: Store
@@ -68,6 +70,7 @@ class Work:
     bounds: Bounds = field(default_factory=Bounds)
     read_at: Mapping[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=ticks)
+    outages: Counter[str] = field(default_factory=Counter)
 
     def is_fresh(self, source_sid: str) -> bool:
         """Whether this command has read the target of a service moments ago."""

@@ -7,13 +7,15 @@ Methods that plan are pure; those that are `async` ask Twilio, once each, and ne
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, ClassVar
 
 from mappings import ChatService, Outcome, Translation, Verdict
 from mappings.reasons import Cause, Reason
 from migrate.api.messages import Calls, Request
+from migrate.core.errors import Failure
 from migrate.model.destination import Destination
 from migrate.model.item import Item
 from migrate.model.plan import ItemCount
@@ -72,6 +74,25 @@ class Share:
 
 
 @dataclass(frozen=True)
+class SourcePage:
+    """One page of a service's items in Chat, and where the next page is; None after the last one."""
+
+    items: list[Item]
+    following: str | None
+
+
+class Refusal(Enum):
+    """What a refused request says about an item."""
+
+    OF_STEP = "of_step"
+    """That this request failed."""
+    ITEM_GONE = "item_gone"
+    """That the item is not there any more, so that nothing is left to do."""
+    API_GONE = "api_gone"
+    """That the API through which such items are changed is not there any more."""
+
+
+@dataclass(frozen=True)
 class Found:
     """An item of the target that may be what a step is about: its SID and the values that the step would set."""
 
@@ -86,7 +107,11 @@ class Kind(ABC):
         name: its name in plans, reports and options.
         phase: kinds of a lower phase are written first.
         consent: the option without which its steps are never sent; None if none is needed.
-        inventory: whether its items are read from Chat on demand only.
+        inventory: whether its items are read from Chat on demand only, with `read_inventory`.
+        in_place_only: whether its steps change what the account itself holds, so that they have no other target.
+        gone: what is said of an item that is not there any more.
+        outage: what is said when the API through which its items are changed is gone.
+        does: what its steps do, for the question whether to go ahead: `convert {}`.
         many: whether a service may have any number of its items, so that they are counted and listed, not told
             field by field.
         named: whether a name stands for one item of a service, so that one that is there already is taken, not made
@@ -99,6 +124,10 @@ class Kind(ABC):
     phase: ClassVar[int] = 0
     consent: ClassVar[str | None] = None
     inventory: ClassVar[bool] = False
+    in_place_only: ClassVar[bool] = False
+    gone: ClassVar[str] = ""
+    outage: ClassVar[str] = ""
+    does: ClassVar[str] = "convert {}"
     many: ClassVar[bool] = False
     named: ClassVar[bool] = False
     reversible: ClassVar[bool] = True
@@ -111,7 +140,22 @@ class Kind(ABC):
         del calls, api, service_sid
         return None
 
+    def read_inventory(
+        self, calls: Calls, api: str, service_sid: str, where: str | None
+    ) -> AsyncIterator[SourcePage]:
+        """Return the pages of a service's items in Chat, from the place on that an earlier page has named."""
+        raise NotImplementedError(f"{self.name} has no inventory: {calls}, {api}, {service_sid}, {where}")
+
+    def inventory_apis(self, answering: Sequence[str]) -> tuple[str, ...]:
+        """Return the Chat API versions to read the inventory through, the best one first."""
+        return tuple(reversed(answering))
+
     # Planning
+
+    def asked_for(self, options: Mapping[str, Json]) -> frozenset[str]:
+        """Return the Chat SIDs of the items that the options name one by one."""
+        del options
+        return frozenset()
 
     def is_planned(self, options: Mapping[str, Json]) -> bool:
         """Whether the options ask for this kind."""
@@ -171,6 +215,15 @@ class Kind(ABC):
             CallFailed: status 404 if it is not there.
         """
 
+    async def refused(self, calls: Calls, step: ReadyStep, failure: Failure) -> Refusal:
+        """Say what a refused request to an existing item means; it may ask Twilio.
+
+        Raises:
+            CallFailed: Twilio does not tell.
+        """
+        del calls, step, failure
+        return Refusal.OF_STEP
+
     @abstractmethod
     def values(self, payload: Mapping[str, Json]) -> Values:
         """Return a payload's values at all paths that this kind knows."""
@@ -219,7 +272,13 @@ class Kind(ABC):
         return replace(row, before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
 
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
-        """Return how many items, of a kind with many, are not what their steps were to make them."""
+        """Return how many items, of a kind with many, are not what their steps were to make them.
+
+        Args:
+            calls: reads.
+            service_sid: the Conversation Service.
+            steps: those that count, streamed.
+        """
         del calls, service_sid, steps
         return 0
 

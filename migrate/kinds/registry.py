@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate.kinds.base import Kind
+from migrate.kinds.channels import Channels
 from migrate.kinds.roles import Roles
 from migrate.kinds.services import Services
 from migrate.kinds.settings import Configuration, Notifications, Webhooks
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Services(), Roles(), Configuration(), Notifications(), Webhooks())
+    kind.name: kind
+    for kind in (Services(), Roles(), Configuration(), Notifications(), Webhooks(), Channels())
 }
 """By name; the order is that of writing: what is needed comes before what needs it."""
 

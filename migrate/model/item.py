@@ -49,14 +49,14 @@ class Examined:
     Attributes:
         apis: the Chat API versions that were read, sorted.
         roles: whether the roles were read.
-        channels: whether the inventory of channels was read.
+        inventory: the names of the kinds whose inventory was read, sorted.
         files: the saved files, if it comes from files.
         warnings: whole sentences on what was not examined; every report prints them.
     """
 
     apis: tuple[str, ...] = ()
     roles: bool = True
-    channels: bool = False
+    inventory: tuple[str, ...] = ()
     files: tuple[FileExamined, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from migrate.core.errors import BadInput
 from migrate.core.settle import Settle
 from migrate.kinds.base import Kind
 from migrate.kinds.reading import Knowledge, read_image
+from migrate.kinds.registry import few_kinds
 from migrate.model.destination import Destination
 from migrate.model.image import TargetImage
 from migrate.plan.target_map import MapLine
@@ -60,7 +61,7 @@ class Destinations(ABC):
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
         around = self._around
-        own = tuple(own_writes.own_writes(around.store, around.account_sid, sid))
+        own = tuple(own_writes.own_writes(around.store, around.account_sid, sid, few_kinds()))
         return Destination(
             account_sid=around.account_sid,
             sid=sid,
@@ -68,7 +69,7 @@ class Destinations(ABC):
             image=await self._read(sid, Knowledge(own, exists, self._items(sid))),
             offline=around.calls is None,
             refused=refusals.refused(around.store, sid),
-            counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid),
+            counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid, few_kinds()),
             own_writes={(write.kind, write.target_sid): write for write in own},
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from migrate.execute.comparing import expected, is_in_place
 from migrate.execute.undo import Undo, Undoes, plan_of, undos
@@ -35,6 +36,10 @@ from migrate.store.verified import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
+CHUNK = 500
+"""So many steps are looked up at once."""
+Entries = Callable[[Collection[str]], Mapping[str, Entry]]
+"""Returns what has become, or would become, of undoing some steps, by key."""
 Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
 
 
@@ -62,10 +67,55 @@ class _ItemSteps:
 
     def __iter__(self) -> Iterator[StepRow]:
         many = KINDS.keys() - few_kinds()
-        for step in plans.steps(self.store, self.plan.number, self.source_sid, kinds=many):
-            state = runs.state(self.store, self.run, step.key) if self.run else None
-            if not self.troubles_only or (state is not None and state.last.state not in FINE):
-                yield step_row(step, state)
+        found = plans.steps(self.store, self.plan.number, self.source_sid, kinds=many)
+        while batch := list(islice(found, CHUNK)):
+            keys = [step.key for step in batch]
+            states = runs.states_by_key(self.store, self.run, keys) if self.run else {}
+            for step in batch:
+                state = states.get(step.key)
+                if not self.troubles_only or (state is not None and state.last.state not in FINE):
+                    yield step_row(step, state)
+
+
+@dataclass(frozen=True)
+class _ItemUndos:
+    """How the steps of a service's kinds with many items are undone, streamed at each iteration."""
+
+    store: Store
+    undone: Run
+    source_sid: str
+    entries: Entries
+    delete_created: bool
+    troubles_only: bool = False
+
+    def __iter__(self) -> Iterator[StepRow]:
+        many = KINDS.keys() - few_kinds()
+        found = undos(self.store, self.undone, self.source_sid, many, delete_created=self.delete_created)
+        while batch := list(islice(found, CHUNK)):
+            known = self.entries([undo.step.key for undo in batch])
+            for undo in batch:
+                row = _undo_row(undo, known)
+                if not self.troubles_only or row.state not in FINE:
+                    yield row
+
+    def counted(self, items: Iterable[ItemsReport]) -> Iterator[ItemsReport]:
+        """Yield the counts of a run's items as a rollback tells them."""
+        kinds = list(items)
+        states: defaultdict[str, Counter[State]] = defaultdict(Counter)
+        reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        changing: Counter[str] = Counter()
+        for row in self if kinds else ():
+            states[row.resource][row.state] += 1
+            changing[row.resource] += row.action != LEAVE
+            if row.action == LEAVE and row.error is not None:
+                reasons[row.resource][row.error.message] += 1
+        for one in kinds:
+            yield replace(
+                one,
+                to_change=changing[one.kind],
+                steps_by_state=states[one.kind],
+                skipped=reasons[one.kind],
+            )
 
 
 FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
@@ -106,15 +156,13 @@ def _verified(store: Store, plan: Plan, planned: PlannedService) -> VerifiedServ
     return found or VerifiedService(planned.source_sid, exists=False, live=(None,) * len(planned.rows))
 
 
-def rollback_report(
-    store: Store, undone: Run, entries: Callable[[str], Mapping[str, Entry]], *, delete_created: bool
-) -> Report:
+def rollback_report(store: Store, undone: Run, entries: Entries, *, delete_created: bool) -> Report:
     """Report what a rollback restores, removes and leaves.
 
     Args:
         store: the database.
         undone: the run that is rolled back.
-        entries: source SID → step key → what has become, or would become, of undoing it.
+        entries: tells what has become, or would become, of undoing some steps.
         delete_created: whether what the run has created is removed.
     """
     plan = plans.by_number(store, plan_of(undone))
@@ -122,23 +170,28 @@ def rollback_report(
 
     def make(planned: PlannedService) -> ServiceReport:
         told = _Teller(store, plan, undone, _rows_of_run).tell(planned)
-        undoing = undos(store, undone, planned.source_sid, delete_created=delete_created)
-        known = entries(planned.source_sid)
+        of_few = undos(store, undone, planned.source_sid, few_kinds(), delete_created=delete_created)
+        undoing = list(of_few)
+        known = entries([undo.step.key for undo in undoing])
+        items = _ItemUndos(store, undone, planned.source_sid, entries, delete_created)
         return replace(
             told,
             fields=tuple(_restored_rows(told.fields, undoing, known)),
             steps=tuple(_undo_row(undo, known) for undo in undoing),
+            items=tuple(items.counted(told.items)),
+            item_steps=items if told.items else (),
+            item_troubles=replace(items, troubles_only=True) if told.items else (),
         )
 
     report = replace(report, services=_Services(make, store, plan))
     return replace(report, summary=_counted(report))
 
 
-def rollback_entries(store: Store, rollback: Run) -> Callable[[str], Mapping[str, Entry]]:
-    """Return what has become of undoing each step, by source SID and key."""
+def rollback_entries(store: Store, rollback: Run) -> Entries:
+    """Return what tells what has become of undoing some steps."""
 
-    def entries(source_sid: str) -> Mapping[str, Entry]:
-        return {key: state.last for key, state in runs.states(store, rollback, source_sid).items()}
+    def entries(keys: Collection[str]) -> Mapping[str, Entry]:
+        return {key: state.last for key, state in runs.states_by_key(store, rollback, keys).items()}
 
     return entries
 
@@ -172,7 +225,10 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
             undo.step.key, undo.step.kind, undo.step.action.value, params, True, entry.state, error
         )
     removed = undo.how is Undoes.REMOVE
-    if not removed or entry.state is State.DRIFTED:
+    if entry.state is State.SKIPPED:
+        # What is left on purpose asks nobody to do anything.
+        error = StepError(message=entry.message or reason)
+    elif not removed or entry.state is State.DRIFTED:
         error = error or StepError(message=reason)
     params = {"Sid": undo.sid} if undo.sid else {}
     action = DELETE if removed else LEAVE
@@ -272,9 +328,10 @@ class _Teller:
     def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
         for name, counted in planned.items.items():
             by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
-            kind = kind_of(name)
+            skipped = runs.skip_reasons(self.store, self.run, name, planned.source_sid) if self.run else {}
+            reversible = kind_of(name).reversible
             yield ItemsReport(
-                name, counted.found, counted.to_change, by_state, kind.reversible, counted.facts
+                name, counted.found, counted.to_change, by_state, reversible, counted.facts, skipped
             )
 
 

@@ -262,11 +262,14 @@ def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
     for one in service.items:
         sums = found.items.setdefault(one.kind, Counter())
         sums.update({"found": one.found, "to change": one.to_change, **one.facts})
+        sums.update({f"skipped ({what.rstrip('.')})": number for what, number in one.skipped.items()})
         steps = sum(one.steps_by_state.values())
         if steps and not one.reversible:
             group = found.irreversible.setdefault((one.kind, "migrate"), Group())
             group.add(number, service)
             group.count += steps - 1
+        if one.steps_by_state.get(State.PLANNED):
+            found.left_over.add(number, service)
     for step in service.item_troubles:
         _add_trouble(found, number, service, step)
 

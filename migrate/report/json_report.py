@@ -93,7 +93,10 @@ def _field(row: FieldRow) -> dict[str, Json]:
 
 
 def _items(one: ItemsReport) -> dict[str, Json]:
-    return {**one.__dict__, "steps_by_state": _by_state(one.steps_by_state)}
+    members = {**one.__dict__, "steps_by_state": _by_state(one.steps_by_state)}
+    if not members["skipped"]:
+        del members["skipped"]
+    return members
 
 
 def _step(step: StepRow) -> dict[str, Json]:

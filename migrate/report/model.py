@@ -101,6 +101,7 @@ class ItemsReport:
         steps_by_state: how many of their steps are in each state.
         reversible: whether a rollback can undo these steps.
         facts: other numbers that matter: what is counted → how many.
+        skipped: why steps were skipped, or left by a rollback → how many of them.
     """
 
     kind: str
@@ -109,6 +110,7 @@ class ItemsReport:
     steps_by_state: Mapping[State, int]
     reversible: bool = True
     facts: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ _BY_STATE = {"type": "object", "propertyNames": _values(State), "additionalPrope
 _EXAMINED = _object(
     apis=_array(_TEXT),
     roles=_FLAG,
-    channels=_FLAG,
+    inventory=_array({"type": "string", "description": "The name of a kind whose items were all read."}),
     files=_array(_object(path=_TEXT, shapes=_array(_TEXT))),
     warnings=_array({"type": "string", "description": "A sentence on what was not examined."}),
 )
@@ -135,13 +135,16 @@ _STEP = _with_optional(
     altered=_array(_object(path=_TEXT, sent=_ANY, held=_ANY)),
 )
 
-_ITEMS = _object(
-    kind=_TEXT,
-    found=_COUNT,
-    to_change=_COUNT,
-    steps_by_state=_BY_STATE,
-    reversible=_FLAG,
-    facts={"type": "object", "additionalProperties": _COUNT},
+_ITEMS = _with_optional(
+    _object(
+        kind=_TEXT,
+        found=_COUNT,
+        to_change=_COUNT,
+        steps_by_state=_BY_STATE,
+        reversible=_FLAG,
+        facts={"type": "object", "additionalProperties": _COUNT},
+    ),
+    skipped={"type": "object", "description": "Why steps were skipped.", "additionalProperties": _COUNT},
 )
 
 _SERVICE = _with_optional(

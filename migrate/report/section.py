@@ -98,7 +98,12 @@ def _items(one: ItemsReport) -> str:
     told = ", ".join([f"{one.found:,} found", f"{one.to_change:,} to change", *other])
     states = states_line(one.steps_by_state)
     undo = "" if one.reversible or not one.to_change else " This can't be undone."
-    return f"{one.kind}: {told}." + (f" Steps: {states}." if states else "") + undo
+    why = "".join(f" {number:,} skipped: {visible(_ended(what))}" for what, number in one.skipped.items())
+    return f"{one.kind}: {told}." + (f" Steps: {states}." if states else "") + why + undo
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith(".") else f"{sentence}."
 
 
 def _steps(service: ServiceReport) -> Iterator[Block]:

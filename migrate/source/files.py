@@ -173,7 +173,7 @@ class _FileExport:
         return Examined(
             apis=tuple(apis),
             roles="roles" not in files.not_examined,
-            channels="channels" not in files.not_examined and "channels" in self._request.inventory,
+            inventory=tuple(sorted(self._request.inventory - files.not_examined.keys())),
             files=tuple(FileExamined(file.name, file.shapes) for file in files.files),
             warnings=tuple(warnings),
         )

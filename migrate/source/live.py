@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from migrate.api.gateway import Reader
@@ -12,18 +14,24 @@ from migrate.api.messages import Surface
 from migrate.api.pages import Listing, pages
 from migrate.api.patient import Patient
 from migrate.api.retry import Retrier
+from migrate.core.clock import as_text
 from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, Trouble
-from migrate.core.progress import Progress
+from migrate.core.jsonable import to_json
+from migrate.core.progress import Bar, Progress
 from migrate.core.together import in_order
 from migrate.kinds.base import Kind
 from migrate.kinds.registry import KINDS
 from migrate.model.item import Examined, Item, Snapshot
-from migrate.store import Store, snapshots
+from migrate.store import Store, inventory, snapshots
 
 Json = Any
 SERVICES_PAGE_SIZE = 100
 """Twilio's maximum for Chat Services, v1 and v2 (Twilio's OpenAPI documents, ListService)."""
 GONE_STATUSES = frozenset({403, 404, 410})
+PLACE_LOST = frozenset({400, *GONE_STATUSES})
+"""Statuses with which the place of a page that was named long ago may be refused."""
+MOST_HOURS = 24
+"""An inventory that was cut off longer ago is read anew."""
 SERVICE_KIND = "service"
 
 
@@ -68,7 +76,18 @@ class _LiveExport:
         self._request = request
         self._progress = progress
         self._warnings: list[str] = []
-        self._snapshot_id = snapshots.begin(store, account_sid=reader.account_sid, source="live")
+        self._snapshot_id = self._begin()
+
+    def _begin(self) -> int:
+        """Go on with the inventory that a killed export of the same request has begun, or begin a snapshot."""
+        request = to_json(self._request) if self._request.inventory else None
+        since = as_text(datetime.now(timezone.utc) - timedelta(hours=MOST_HOURS))
+        found = inventory.find_unfinished(self._store, self._account_sid, request, since) if request else None
+        if found is None:
+            return snapshots.begin(self._store, account_sid=self._account_sid, source="live", request=request)
+        inventory.keep_inventory(self._store, found, self._request.inventory)
+        self._progress.note("Going on with the inventory that was cut off; the services are read again.")
+        return found
 
     async def run(self) -> Snapshot:
         *others, last = self._request.apis
@@ -90,9 +109,10 @@ class _LiveExport:
         for version, reason in gone.items():
             self._warn(f"Chat {version} refused to answer; what only it shows was not examined. {reason}")
         self._check_all_found()
+        await self._inventory(answered)
         examined = Examined(
             apis=tuple(sorted(answered)),
-            channels="channels" in self._request.inventory,
+            inventory=tuple(sorted(self._request.inventory)),
             warnings=tuple(self._warnings),
         )
         return snapshots.finish(self._store, self._snapshot_id, examined)
@@ -133,7 +153,7 @@ class _LiveExport:
     async def _details(self, api: str, sids: Iterable[str] | AsyncIterator[str]) -> None:
         async def read(sid: str) -> None:
             for kind in KINDS.values():
-                if not kind.inventory or kind.name in self._request.inventory:
+                if not kind.inventory:
                     await self._items(kind, api, sid)
 
         with self._progress.bar("Reading services") as bar:
@@ -151,6 +171,62 @@ class _LiveExport:
             if error.failure.status != 404:
                 raise
             self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+
+    async def _inventory(self, answering: list[str]) -> None:
+        """Read what is read on demand only, page by page, services side by side."""
+        if not self._request.inventory:
+            return
+        inventory.drop_orphans(self._store, self._snapshot_id)
+        stop = self._retrier.stop
+        for name in sorted(self._request.inventory):
+            kind = KINDS[name]
+            apis = kind.inventory_apis(answering)
+            with self._progress.bar(f"Reading {name}", unit="page") as bar:
+                read = partial(self._inventory_of, kind, apis, bar)
+                async for _ in in_order(read, snapshots.service_sids(self._store, self._snapshot_id), stop):
+                    pass
+
+    async def _inventory_of(self, kind: Kind, apis: tuple[str, ...], bar: Bar, sid: str) -> None:
+        known = snapshots.find_progress(self._store, self._snapshot_id, kind.name, sid)
+        if known is not None and (
+            known.next_page is None or await self._goes_on(kind, sid, known.next_page, bar)
+        ):
+            return
+        inventory.restart(self._store, self._snapshot_id, kind.name, sid)
+        await self._from_the_start(kind, apis, sid, bar)
+
+    async def _from_the_start(self, kind: Kind, apis: tuple[str, ...], sid: str, bar: Bar) -> None:
+        *others, last = apis
+        for api in others:
+            try:
+                return await self._follow(kind, api, sid, None, bar)
+            except CallFailed as error:
+                if error.failure.status not in GONE_STATUSES:
+                    raise
+        try:
+            await self._follow(kind, last, sid, None, bar)
+        except CallFailed as error:
+            if error.failure.status != 404:
+                raise
+            self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+
+    async def _goes_on(self, kind: Kind, sid: str, where: str, bar: Bar) -> bool:
+        """Read on from a page that an earlier process was told of; return whether Twilio still knows the place."""
+        try:
+            await self._follow(kind, where.split("/")[1], sid, where, bar)
+        except CallFailed as error:
+            if error.failure.status not in PLACE_LOST:
+                raise
+            return False
+        return True
+
+    async def _follow(self, kind: Kind, api: str, sid: str, where: str | None, bar: Bar) -> None:
+        async for page in kind.read_inventory(self._calls, api, sid, where):
+            progress = snapshots.InventoryProgress(kind.name, sid, page.following)
+            snapshots.add_items(
+                self._store, self._snapshot_id, self._account_sid, page.items, progress=progress
+            )
+            bar.advance()
 
     def _warn(self, sentence: str) -> None:
         self._warnings.append(sentence)

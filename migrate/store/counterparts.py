@@ -64,10 +64,11 @@ OF_RUN = """
 SELECT kind, CASE WHEN how = :created AND run != :run THEN :found ELSE how END AS how, name, source_sid, target_sid,
     source_service_sid, target_service_sid
 FROM counterparts
-WHERE account_sid = :account AND source_service_sid = :source AND target_service_sid = (
-    SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source
-    ORDER BY run = :run DESC, id DESC LIMIT 1
-)
+WHERE account_sid = :account AND {column} IN (SELECT value FROM json_each(:wanted))
+    AND source_service_sid = :source AND target_service_sid = (
+        SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source
+        ORDER BY run = :run DESC, id DESC LIMIT 1
+    )
 ORDER BY run = :run, id
 """
 
@@ -172,13 +173,15 @@ def is_created(store: Store, account_sid: str, sid: str) -> bool:
 
 
 def within(
-    store: Store, account_sid: str, source_service_sid: str, target_service_sid: str
+    store: Store, account_sid: str, source_service_sid: str, target_service_sid: str, kinds: Iterable[str]
 ) -> dict[str, str]:
-    """Return Chat SID → SID of its counterpart in one Conversation Service, as far as it is there."""
+    """Return Chat SID → SID of its counterpart of some kinds in one Conversation Service, as far as it is there."""
     rows = store.rows(
         "SELECT source_sid, target_sid FROM counterparts WHERE account_sid = :account "
-        "AND source_service_sid = :source AND target_service_sid = :target AND how != :removed ORDER BY id",
+        "AND source_service_sid = :source AND target_service_sid = :target AND how != :removed "
+        "AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY id",
         {
+            "kinds": json.dumps(sorted(kinds)),
             "account": account_sid,
             "source": source_service_sid,
             "target": target_service_sid,
@@ -205,19 +208,31 @@ def items_within(
     return tuple((row["kind"], row["target_sid"]) for row in rows)
 
 
-def of_run(store: Store, run: Run, source_service_sid: str) -> list[Counterpart]:
-    """Return what a run knows to stand for what in one service, what was removed since among it.
+def of_run(store: Store, run: Run, source_service_sid: str, kinds: Iterable[str]) -> list[Counterpart]:
+    """Return what a run knows to stand for what in one service, of some kinds, what was removed since among it.
 
     What another run has created, this one has found.
     """
+    return _of_run(store, run, source_service_sid, "kind", kinds)
+
+
+def of_items(store: Store, run: Run, source_service_sid: str, sids: Iterable[str]) -> list[Counterpart]:
+    """Return what a run knows to stand for some items of one service, likewise."""
+    return _of_run(store, run, source_service_sid, "source_sid", sids)
+
+
+def _of_run(
+    store: Store, run: Run, source_service_sid: str, column: str, wanted: Iterable[str]
+) -> list[Counterpart]:
     rows = store.rows(
-        OF_RUN,
+        OF_RUN.format(column=column),
         {
             "account": run.target_account_sid,
             "source": source_service_sid,
             "run": run.id,
             "created": CREATED,
             "found": FOUND,
+            "wanted": json.dumps(sorted(wanted)),
         },
     )
     return [Counterpart(**row) for row in rows]

@@ -66,7 +66,8 @@ WHERE p.plan = :plan AND {counts} AND {which}
 BEHIND = "plan_steps p"
 OF_KEYS = "json_each(:keys) wanted CROSS JOIN plan_steps p"
 DEPENDENTS = """
-SELECT {own} AS key FROM step_needs WHERE plan = :plan AND {other} = :settled AND {own} > :key
+SELECT DISTINCT {own} AS key FROM step_needs
+WHERE plan = :plan AND {other} IN (SELECT value FROM json_each(:settled)) AND {own} > :key
 ORDER BY {own} LIMIT :limit
 """
 
@@ -85,7 +86,9 @@ SELECT :run, :account, p.key, 'skipped', :at, :message
 FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
 WHERE p.plan = :plan AND p.kind = :kind AND p.id BETWEEN :first AND :upto AND (
     s.state IS NULL OR (s.undecided = 0 AND s.state NOT IN ({sql_list(SETTLED | UNDECIDED)}))
-)
+) AND (:undoes IS NULL OR EXISTS (
+    SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = p.key AND (o.wrote OR o.undecided)
+))
 ORDER BY p.id
 """
 MARK = """
@@ -138,7 +141,8 @@ class Frontier:
         self._place = self._way.first
         self._is_exhausted = False
         self._found: deque[str] = deque()
-        self._newly_settled: deque[tuple[str, str]] = deque()
+        self._newly_settled: list[str] = []
+        self._passing_on: tuple[list[str], str] | None = None
         self._taken: set[str] = set()
         self._given_out: Counter[str] = Counter()
         self._only = self._services()
@@ -162,7 +166,7 @@ class Frontier:
     def settled(self, key: str) -> None:
         """Say that a step is settled, and that on disk: what needs it may become ready."""
         self._taken.discard(key)
-        self._newly_settled.append((key, ""))
+        self._newly_settled.append(key)
 
     def left(self, key: str) -> None:
         """Say that a step was worked on in this session and is not settled: what needs it has to wait."""
@@ -170,7 +174,7 @@ class Frontier:
 
     def _look(self) -> bool:
         """Look for more steps with one batch; return whether there was anything to look at."""
-        if self._newly_settled:
+        if self._newly_settled or self._passing_on:
             self._look_at_dependents()
         elif not self._is_exhausted:
             self._look_further()
@@ -179,12 +183,13 @@ class Frontier:
         return True
 
     def _look_at_dependents(self) -> None:
-        """Find again what was passed by and needs what was settled."""
-        settled, after = self._newly_settled.popleft()
-        where = {"plan": self._where["plan"], "settled": settled, "key": after, "limit": LOOK}
+        """Find again what was passed by and needs what was settled, a batch of it."""
+        if self._passing_on is None:
+            self._passing_on, self._newly_settled = (self._newly_settled, ""), []
+        settled, after = self._passing_on
+        where = {**self._where, "settled": json.dumps(settled), "key": after, "limit": LOOK}
         keys = [row["key"] for row in self._store.rows(self._dependents, where)]
-        if len(keys) == LOOK:
-            self._newly_settled.appendleft((settled, keys[-1]))
+        self._passing_on = (settled, keys[-1]) if len(keys) == LOOK else None
         if keys:
             facts = self._rows(OF_KEYS, "p.key = wanted.value ORDER BY p.ordinal", {"keys": json.dumps(keys)})
             self._take(fact for fact in facts if self._was_passed(fact))
@@ -211,6 +216,7 @@ class Frontier:
         for fact in facts:
             if fact["key"] not in self._taken and self._is_wanted(fact):
                 self._taken.add(fact["key"])
+                self._given_out[fact["kind"]] += 1
                 self._found.append(fact["key"])
 
     def _is_wanted(self, fact: Parameters) -> bool:
@@ -254,18 +260,19 @@ def _facts_sql(way: _Way, settled: Collection[State]) -> str:
 
 
 def skip_all(store: Store, run: Run, kinds: Collection[str], message: str) -> None:
-    """Mark all open steps of some kinds as skipped, a batch at a time.
+    """Mark all open steps of some kinds as skipped, a batch at a time; of a rollback, those that were written.
 
     What a request may have changed already stays as it is: it has to be decided first.
 
     Args:
         store: the database.
         run: the run.
-        kinds: names of kinds that nobody has consented to.
+        kinds: names of kinds that nobody has consented to, or that cannot be undone.
         message: why, for people.
     """
     for kind in sorted(kinds):
         where = {"run": run.id, "plan": run.plan, "account": run.target_account_sid, "kind": kind}
+        where["undoes"] = run.undoes
         for upto in _places(store, run, kind):
             with store.writing() as db:
                 last = db.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]

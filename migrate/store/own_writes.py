@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from migrate.core.clock import now
@@ -47,11 +47,14 @@ def forget(connection: sqlite3.Connection, account_sid: str, sid: str) -> None:
     )
 
 
-def own_writes(store: Store, target_account_sid: str, service_sid: str) -> list[OwnWrite]:
-    """Return the last writes to a Conversation Service and to all that belongs to it."""
+def own_writes(
+    store: Store, target_account_sid: str, service_sid: str, kinds: Iterable[str]
+) -> list[OwnWrite]:
+    """Return the last writes to a Conversation Service and to what belongs to it, of some kinds."""
     rows = store.rows(
-        "SELECT * FROM own_writes WHERE account_sid = :account AND service_sid = :sid ORDER BY kind, target_sid",
-        {"account": target_account_sid, "sid": service_sid},
+        "SELECT * FROM own_writes WHERE account_sid = :account AND service_sid = :sid "
+        "AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
+        {"account": target_account_sid, "sid": service_sid, "kinds": json.dumps(sorted(kinds))},
     )
     return [_own_write(row) for row in rows]
 

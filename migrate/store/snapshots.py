@@ -61,10 +61,16 @@ class InventoryProgress:
     next_page: str | None
 
 
-def begin(store: Store, *, account_sid: str, source: str) -> int:
+def begin(store: Store, *, account_sid: str, source: str, request: Json = None) -> int:
     """Start a snapshot and return its id.
 
     What a killed export of the account left is removed, unless an unfinished run will go on with it.
+
+    Args:
+        store: the database.
+        account_sid: whose services it holds.
+        source: `live` or `file`.
+        request: what is asked for, so that `find_unfinished` finds it; None if nobody will go on with it.
     """
     abandoned = (
         "account_sid = :account AND completed_at IS NULL "
@@ -78,6 +84,9 @@ def begin(store: Store, *, account_sid: str, source: str) -> int:
             )
         db.execute(f"DELETE FROM snapshots WHERE {abandoned}", where)
         row = {"account_sid": account_sid, "source": source, "taken_at": now()}
+        if request is not None:
+            # Until it is finished, this says what is to be examined.
+            row["examined"] = to_json(request)
         return int(db.table("snapshots").insert(row).last_pk or 0)
 
 
@@ -236,10 +245,14 @@ def service(store: Store, snapshot_id: int, sid: str) -> ChatService:
 
 
 def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iterator[Item]:
-    """Yield the items of a kind that belong to a parent, in the order read, a few at a time."""
+    """Yield the items of a kind that belong to a parent, in the order read, a few at a time.
+
+    One that several API versions have shown comes once, as it was read last.
+    """
     rows = store.scan(
-        "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id "
-        "ORDER BY id LIMIT :limit",
+        "SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id "
+        "AND NOT EXISTS (SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid "
+        "AND o.id > i.id) ORDER BY id LIMIT :limit",
         {"snapshot": snapshot_id, "kind": kind, "parent": parent},
         after={"id": 0},
     )
@@ -401,5 +414,5 @@ def _find(store: Store, where: str, parameters: dict[str, Any]) -> Snapshot | No
 
 def _examined(facts: Mapping[str, Any]) -> Examined:
     files = tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"])
-    lists = {name: tuple(facts[name]) for name in ("apis", "warnings")}
-    return Examined(**{**facts, **lists, "files": files})
+    lists = {name: tuple(facts.get(name, ())) for name in ("apis", "inventory", "warnings")}
+    return Examined(roles=facts["roles"], files=files, **lists)

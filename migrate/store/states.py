@@ -65,6 +65,17 @@ def item_counts(store: Store, run: Run | None, kind: str, source_sid: str, steps
     return {State.PLANNED: planned, **found} if planned else found
 
 
+def skip_reasons(store: Store, run: Run, kind: str, source_sid: str) -> dict[str, int]:
+    """Return why a service's steps of one kind were skipped, and how many for each reason."""
+    rows = store.rows(
+        "SELECT j.message, count(*) AS steps FROM step_state s JOIN journal j ON j.id = s.last "
+        "WHERE s.run = :run AND s.source_sid = :sid AND s.state = 'skipped' AND s.kind = :kind "
+        "GROUP BY j.message ORDER BY 1",
+        {"run": run.id, "sid": source_sid, "kind": kind},
+    )
+    return {row["message"]: row["steps"] for row in rows}
+
+
 def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, StepState]:
     """Return where some steps stand, by key; those about which nothing was done are left out."""
     rows = store.rows(

@@ -50,16 +50,21 @@ def add_steps(store: Store, number: int, account_sid: str, steps: Iterable[tuple
 
 
 def steps(
-    store: Store, number: int, source_sid: str | None = None, *, kinds: Collection[str] | None = None
+    store: Store,
+    number: int,
+    source_sid: str | None = None,
+    *,
+    kinds: Collection[str] | None = None,
+    newest_first: bool = False,
 ) -> Iterator[Step]:
     """Yield the steps of a plan, or of one of its services or of some kinds, in order, read a few at a time."""
     one = "" if source_sid is None else "AND source_sid = :source_sid "
     some = "" if kinds is None else "AND kind IN (SELECT value FROM json_each(:kinds)) "
     for rows in store.batches(
-        f"SELECT * FROM plan_steps WHERE plan = :plan {one}{some}AND ordinal > :ordinal "
-        "ORDER BY ordinal LIMIT :limit",
+        f"SELECT * FROM plan_steps WHERE plan = :plan {one}{some}AND ordinal {'<' if newest_first else '>'} :ordinal "
+        f"ORDER BY ordinal {'DESC ' if newest_first else ''}LIMIT :limit",
         {"plan": number, "source_sid": source_sid, "kinds": json.dumps(sorted(kinds or ()))},
-        after={"ordinal": -1},
+        after={"ordinal": 1 << 62 if newest_first else -1},
     ):
         yield from _with_needs(store, number, rows)
 

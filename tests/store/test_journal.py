@@ -118,7 +118,7 @@ def test_all_that_waits_is_committed_together(store, run, write):
     )  # the plan's target is another one
     assert counterparts.created_by(store, run, sid(1)) == "IS9"
     assert own_writes.own_write(store, ACCOUNT, "thing", "IS9") == own
-    assert own_writes.own_writes(store, ACCOUNT, "IS9") == [own]
+    assert own_writes.own_writes(store, ACCOUNT, "IS9", [own.kind]) == [own]
     write(run, record("a", "rolled_back", removed="IS9"))
     assert counterparts.latest_created(store, ACCOUNT, sid(1)) is None
     assert counterparts.created_by(store, run, sid(1)) == "IS9"

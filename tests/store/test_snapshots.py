@@ -149,7 +149,9 @@ def test_latest_is_of_the_account_that_is_asked_for(store):
 
 def test_what_was_examined_is_kept(store):
     """Files with their shapes, versions and warnings come back as they were."""
-    examined = Examined(("v2",), False, True, (FileExamined("a.json", ("page", "lines")),), ("No roles.",))
+    examined = Examined(
+        ("v2",), False, ("channels",), (FileExamined("a.json", ("page", "lines")),), ("No roles.",)
+    )
     snapshot = begun(store)
     assert snapshots.finish(store, snapshot, examined).examined == examined
 
