@@ -211,6 +211,7 @@ class Frontier:
         for fact in facts:
             if fact["key"] not in self._taken and self._is_wanted(fact):
                 self._taken.add(fact["key"])
+                self._given_out[fact["kind"]] += 1
                 self._found.append(fact["key"])
 
     def _is_wanted(self, fact: Parameters) -> bool:
