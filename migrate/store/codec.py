@@ -41,12 +41,15 @@ def row_to_json(row: FieldRow, reasons: int) -> list[Json]:
         reasons,
         row.item_sid,
         row.step,
+        row.held_to,
     ]
 
 
 def row_from_json(values: list[Json], reasons: Sequence[tuple[Reason, ...]]) -> FieldRow:
     """Return the field row that `row_to_json` has written, with its reasons out of the shared list."""
-    source, api, value, resource, target, before, after, change, verdict, place, item_sid, step = values
+    source, api, value, resource, target, before, after, change, verdict, place, item_sid, step, held_to = (
+        values
+    )
     row = FieldRow.__new__(FieldRow)
     # A large plan has a million of them; a frozen class's own way sets field by field, at twice the cost.
     row.__dict__.update(
@@ -62,6 +65,7 @@ def row_from_json(values: list[Json], reasons: Sequence[tuple[Reason, ...]]) -> 
         reasons=reasons[place],
         item_sid=item_sid,
         step=step,
+        held_to=held_to,
     )
     return row
 
