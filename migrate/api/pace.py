@@ -18,6 +18,8 @@ SERVICE_DECREASE = 0.5
 TRIAL_EVERY = 100
 """So many accepted requests come between a refused trial and the next one: about 1 % of them are refused."""
 MOST = 1_000_000.0
+LEAST_AHEAD = 32
+"""Tasks that are under way at first, so that the limit can double."""
 SERVICE_CODES = frozenset({50063})
 """Error codes that speak of the actions of one service; all others speak of the account."""
 
@@ -173,6 +175,10 @@ class Pace:
     def limit(self) -> int:
         """The number of requests allowed at once, at this moment."""
         return self._account.limit
+
+    def ahead(self) -> int:
+        """Return how many tasks keep all places taken, at this moment: more of them would only wait in line."""
+        return max(LEAST_AHEAD, 2 * self.limit)
 
     def slot(self, service_sid: str | None = None) -> Slot:
         """Return a place for one request to a service, or to the account."""

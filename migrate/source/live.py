@@ -25,6 +25,8 @@ SERVICES_PAGE_SIZE = 100
 """Twilio's maximum for Chat Services, v1 and v2 (Twilio's OpenAPI documents, ListService)."""
 GONE_STATUSES = frozenset({403, 404, 410})
 SERVICE_KIND = "service"
+BATCH = 500
+"""So many items, of however many services, are stored with one commit."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class _LiveExport:
         self._request = request
         self._progress = progress
         self._warnings: list[str] = []
+        self._waiting: list[Item] = []
         self._snapshot_id = snapshots.begin(store, account_sid=reader.account_sid, source="live")
 
     async def run(self) -> Snapshot:
@@ -141,8 +144,9 @@ class _LiveExport:
                     await self._items(kind, api, sid)
 
         with self._progress.bar("Reading services") as bar:
-            async for _ in in_order(read, sids, self._retrier.stop):
+            async for _ in in_order(read, sids, self._retrier.stop, self._calls.ahead):
                 bar.advance()
+        self._store_waiting()
 
     async def _items(self, kind: Kind, api: str, sid: str) -> None:
         found = kind.read_source(self._calls, api, sid)
@@ -150,11 +154,17 @@ class _LiveExport:
             return
         try:
             async for items in found:
-                snapshots.add_items(self._store, self._snapshot_id, self._account_sid, items)
+                self._waiting += items
+                if len(self._waiting) >= BATCH:
+                    self._store_waiting()
         except CallFailed as error:
             if error.failure.status != 404:
                 raise
             self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+
+    def _store_waiting(self) -> None:
+        snapshots.add_items(self._store, self._snapshot_id, self._account_sid, self._waiting)
+        self._waiting = []
 
     def _warn(self, sentence: str) -> None:
         self._warnings.append(sentence)
