@@ -127,7 +127,9 @@ def check_thresholds(plan: Plan, thresholds: Thresholds) -> None:
         )
 
 
-async def check_targets(store: Store, calls: Patient, plan: Plan, settle: Settle, only: frozenset[str]) -> None:
+async def check_targets(
+    store: Store, calls: Patient, plan: Plan, settle: Settle, only: frozenset[str]
+) -> None:
     """Read again every target that a plan changes, and refuse if any field is not what was reviewed.
 
     Raises:

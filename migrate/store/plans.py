@@ -168,7 +168,7 @@ def finish(store: Store, number: int) -> Plan:
         verdicts.update(json.loads(row["verdicts"]))
         digest.update(f"{row['source_sid']} {row['target_sid']} {row['digest']}\n".encode())
     for each in steps(store, number):
-        digest.update(to_json(asdict(each)).encode())
+        digest.update(to_json(vars(each)).encode())
     changes = {
         **totals,
         "verdicts": to_json(verdicts),
