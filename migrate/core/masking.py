@@ -35,6 +35,8 @@ _SEPARATORS = re.compile(r"([&;])")
 _CLOSING = ".,;:!?)]}'"
 NAMES_KEPT = 1024
 """All services have the same few names: so many of them are judged once only."""
+URLS_KEPT = 256
+"""A field shows the same URL as its value, before and after."""
 
 
 def mask_secrets(value: Json) -> Json:
@@ -54,6 +56,7 @@ def mask_secrets(value: Json) -> Json:
     return value
 
 
+@lru_cache(URLS_KEPT)
 def mask_url(url: str) -> str:
     """Return the whole string, taken as one URL, without userinfo, query values and fragment values."""
     found = _SCHEME.match(url)

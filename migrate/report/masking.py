@@ -64,15 +64,13 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 def mask_field(row: FieldRow) -> FieldRow:
     """Return a row with secrets hidden in its values and in its reasons."""
-    masked = {
-        "source": mask_text(row.source),
-        "value": mask_named(row.source, row.value),
-        "before": mask_named(row.source, row.before),
-        "after": mask_named(row.source, row.after),
-        "reasons": _mask_reasons(row.reasons),
-    }
+    source, reasons = mask_text(row.source), _mask_reasons(row.reasons)
+    value, before, after = (mask_named(row.source, each) for each in (row.value, row.before, row.after))
+    masked = (source, value, before, after, reasons)
     # Most rows hold no secret, and a report on a large account reads a million of them.
-    return replace(row, **masked) if any(getattr(row, name) != masked[name] for name in masked) else row
+    if masked == (row.source, row.value, row.before, row.after, row.reasons):
+        return row
+    return replace(row, source=source, value=value, before=before, after=after, reasons=reasons)
 
 
 @lru_cache(REASONS_KEPT)
