@@ -73,11 +73,17 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
+_PLAIN = frozenset({str, bool, int, type(None)})
+"""Types of most values; two of one that are equal mean the same, whatever the field is."""
+
+
 def agree(type_: ValueType | None, left: Json, right: Json) -> bool:
     """Return whether two values of a type mean the same; None is a value of unknown type.
 
     Empty values are all equal, lists of names compare as sets and HTTP methods without case.
     """
+    if left.__class__ is right.__class__ and left.__class__ in _PLAIN and left == right:
+        return True
     if is_empty(left) or is_empty(right):
         return is_empty(left) and is_empty(right)
     if type_ is ValueType.STAMP:

@@ -1,100 +1,316 @@
-"""How fast it is, as ratios in one run: python tests/benchmark.py [--services N] [--latency MS] [--limit C].
+"""How fast chat-migrate is, in ratios: beside the bare `twilio` package in one run, and against its own smaller runs.
 
-Nothing here is asserted and no test depends on it: machines differ, ratios tell.
+Every figure is that of a whole process, start-up included. Nothing here is asserted, and no test depends on it:
+machines differ, ratios tell. What is printed is Markdown; the tables in the README come from here.
+
+    python tests/benchmark.py                                     the rows that the README shows
+    python tests/benchmark.py speed --rows 400/20/16              one row: services / latency in ms / at once
+    python tests/benchmark.py speed --rows 10/50/1 1000/20/0      0 at once: the server has no limit
+    python tests/benchmark.py growth --services 1000 4000         what each command costs a service, and its memory
+    python tests/benchmark.py start                               --help beside an empty click program
+    python tests/benchmark.py resume --steps 2000                 resume after a journal of so many steps
+    python tests/benchmark.py items --items 2000                  one service with so many items
+
+Efficiency is the time that the server needs at best (requests by latency, divided by what it allows at once), as a
+share of the time that it took. The pool of threads and the event loop are told how many requests the server allows at
+once; chat-migrate has to find out. They send as many reads and writes as chat-migrate did. What has 20,000 services or
+100,000 steps takes many minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
+import pty
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+BARE = Path(__file__).with_name("bare.py")
+TOOL = (sys.executable, "-m", "migrate")
 EMPTY = "import click\n@click.command()\ndef main(): pass\nmain()\n"
-RUNS = 9
+PAIRS = 9
+LOOP_REQUESTS = 60
+"""So many requests of the plain loop tell how long all of them would take."""
+NO_LIMIT = 256
+"""At once, for those that have to be told a number, where the server has no limit."""
+ROWS = ("400/20/16", "400/50/8", "400/50/16", "400/200/32", "1000/50/32", "1000/20/0", "10/50/8", "10/50/1")
+MEASURED = (["export"], ["diff"], ["apply", "--yes"], ["verify"], ["status"], ["status", "-o", "run.html"])
+LEFT = 10
+"""Steps that are left to a resume."""
+STEPS_A_SERVICE = 1.23
+"""So many steps has a service of the simulator's made-up account on average."""
 
 
-def seconds(command: list[str], folder: Path, environ: dict[str, str]) -> float:
-    """Return the wall-clock seconds of one command, which must succeed."""
-    start = time.perf_counter()
-    subprocess.run(
-        command, cwd=folder, env=environ, check=True, capture_output=True, stdin=subprocess.DEVNULL
-    )
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Usage:
+    """What one process took: seconds by the clock, seconds of the processor, and megabytes at its peak."""
+
+    wall: float
+    cpu: float
+    peak: float
 
 
-def help_ratio(folder: Path) -> str:
-    """Compare `chat-migrate --help` with the help of an empty click program, in turn."""
-    empty = folder / "empty.py"
-    empty.write_text(EMPTY)
-    tool, other = [sys.executable, "-m", "migrate", "--help"], [sys.executable, str(empty), "--help"]
-    pairs = [
-        (seconds(tool, folder, dict(os.environ)), seconds(other, folder, dict(os.environ)))
-        for _ in range(RUNS)
-    ]
-    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-    return f"--help takes {ratio:.2f} times as long as an empty click program (median of {RUNS} pairs)"
+@dataclass(frozen=True)
+class Server:
+    """A simulator in a process of its own, and the environment that points at it."""
+
+    process: subprocess.Popen[str]
+    environ: dict[str, str]
+    sids: list[str]
+
+    def counted(self) -> dict[str, int]:
+        """Return how many reads, writes and rejected requests came since this was asked last."""
+        _write(self.process, "\n")
+        return dict(json.loads(_line(self.process)))
+
+
+def _write(process: subprocess.Popen[str], text: str) -> None:
+    if process.stdin is None:
+        raise AssertionError("a pipe was asked for")
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    if process.stdout is None:
+        raise AssertionError("a pipe was asked for")
+    return process.stdout.readline()
 
 
 @contextlib.contextmanager
-def simulator(folder: Path, *options: str) -> Iterator[dict[str, str]]:
-    """Serve a simulator in a process of its own; yields the environment that points at it."""
-    command = [sys.executable, "-m", "migrate", "simulator", *options]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdout is None:
-            raise AssertionError("a pipe was asked for")
-        lines = [process.stdout.readline().removeprefix("export ").strip() for _ in range(4)]
+def server(folder: Path, services: int, latency: float, at_once: int, channels: int = 0) -> Iterator[Server]:
+    """Serve a simulator."""
+    asked = ["--services", services, "--latency", latency, "--at-once", at_once, "--channels", channels]
+    command = [sys.executable, str(BARE), "serve", *map(str, asked)]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        told = json.loads(_line(process))
+        # Nothing lags behind in this simulator, so nothing is waited for.
+        environ = {**os.environ, **told["environ"], "CHAT_MIGRATE_SETTLE": "0.2"}
         try:
-            yield {**os.environ, **dict(line.split("=", 1) for line in lines)}
+            yield Server(process, environ, told["sids"])
         finally:
             process.terminate()
 
 
-def throughput(folder: Path, services: int, latency: float, limit: int) -> Iterator[str]:
-    """Compare the commands with what the server's latency and limit allow at best."""
-    options = ("--services", str(services), "--latency", str(latency), "--max-concurrent", str(limit))
-    start = seconds([sys.executable, "-m", "migrate", "mappings"], folder, dict(os.environ))
-    with simulator(folder, *options) as environ:
-        for name, requests, more in (
-            ("export", services + 2 * -(-services // 100), []),
-            ("diff", 4 * services, ["-o", "diff.json", "--format", "json"]),
-            ("apply", None, ["--yes", "-o", "apply.json", "--format", "json"]),
-            ("verify", 4 * services, ["-o", "verify.json", "--format", "json"]),
-        ):
-            command = [sys.executable, "-m", "migrate", name, "--concurrency", str(2 * limit), *more]
-            took = seconds(command, folder, environ)
-            count = requests if requests is not None else steps(folder)
-            best = count * latency / 1000 / limit
-            yield (
-                f"{name:7} {count} requests in {took:.2f} s; the server allows them in {best:.2f} s: "
-                f"{100 * best / max(took - start, best):.0f} % of it, start-up of {start:.2f} s apart"
-            )
+def usage(command: Sequence[str], folder: Path, environ: dict[str, str] | None = None) -> Usage:
+    """Run one command, which must succeed, as in a terminal, and return what it took."""
+    ours, theirs = pty.openpty()
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
+    told: list[bytes] = []
+    readers = [
+        threading.Thread(target=_drain, args=(ours,)),
+        threading.Thread(target=lambda: told.append(process.stderr.read() if process.stderr else b"")),
+    ]
+    for reader in readers:
+        reader.start()
+    _, status, taken = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    for reader in readers:
+        reader.join()
+    os.close(ours)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{b''.join(told).decode()}")
+    return Usage(wall, taken.ru_utime + taken.ru_stime, taken.ru_maxrss / 1024)
 
 
-def steps(folder: Path) -> int:
-    """Return how many steps the latest plan has."""
-    import json
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while os.read(terminal, 65536):
+            pass
 
-    return int(json.loads((folder / "diff.json").read_text())["summary"]["steps"])
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield a Markdown table, line by line, as soon as each is known."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def speed(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Compare `chat-migrate run` with a plain loop, a pool of threads and an event loop, row by row."""
+    head = (
+        "services, latency, at once",
+        "plain loop: efficiency",
+        "pool: efficiency, CPU a request",
+        "event loop: efficiency, CPU a request",
+        "chat-migrate: efficiency, CPU a request",
+        "rejected",
+        "requests/s",
+        "peak memory",
+    )
+    yield from table(head, (_speed_row(row, folder) for row in asked.rows))
+
+
+def _speed_row(row: str, folder: Path) -> list[str]:
+    services, latency, at_once = (int(part) for part in row.split("/"))
+    with server(folder, services, latency, at_once) as serving:
+        database = ["--db", str(_fresh(folder))]
+        ours = usage([*TOOL, *database, "run", "--yes"], folder, serving.environ)
+        counts = serving.counted()
+        requests = counts["reads"] + counts["writes"]
+
+        def bare(part: str, share: float = 1.0) -> Usage:
+            sids = folder / "sids.json"
+            sids.write_text(json.dumps(serving.sids))
+            numbers = ["--reads", round(counts["reads"] * share), "--writes", round(counts["writes"] * share)]
+            options = ["--sids", sids, "--at-once", at_once or NO_LIMIT, *numbers]
+            return usage([sys.executable, str(BARE), part, *map(str, options)], folder, serving.environ)
+
+        share = min(1.0, LOOP_REQUESTS / requests)
+        loop, pool, tasks = bare("loop", share), bare("pool"), bare("tasks")
+
+    def efficiency(taken: Usage, number: float = requests) -> str:
+        return (
+            f"{number * latency / 1000 / at_once / taken.wall:.2f}"
+            if at_once
+            else f"{number / taken.wall:.0f}/s"
+        )
+
+    def both(taken: Usage) -> str:
+        return f"{efficiency(taken)}, {1000 * taken.cpu / requests:.2f} ms"
+
+    return [
+        f"{services}, {latency} ms, {at_once or 'no limit'}",
+        efficiency(loop, requests * share),
+        both(pool),
+        both(tasks),
+        both(ours),
+        f"{100 * counts['rejected'] / (requests + counts['rejected']):.1f} %",
+        f"{requests / ours.wall:.0f}",
+        f"{ours.peak:.0f} MB",
+    ]
+
+
+def _fresh(folder: Path) -> Path:
+    """Return a path for a database that is not there yet."""
+    return Path(tempfile.mkdtemp(dir=folder)) / "chat-migrate.db"
+
+
+def growth(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Tell what each command costs a service without latency, and its memory, as accounts grow."""
+    taken = {number: _commands(number, folder) for number in asked.services}
+    head = ("command", *(f"{number:,} services: ms a service, peak" for number in asked.services))
+    yield from table(
+        head,
+        (
+            [
+                name,
+                *(
+                    f"{1000 * each[name].cpu / number:.2f}, {each[name].peak:.0f} MB"
+                    for number, each in taken.items()
+                ),
+            ]
+            for name in taken[asked.services[0]]
+        ),
+    )
+
+
+def _commands(services: int, folder: Path) -> dict[str, Usage]:
+    with server(folder, services, 0, 0) as serving:
+        database = ["--db", str(_fresh(folder))]
+        return {
+            " ".join(command): usage([*TOOL, *database, *command], folder, serving.environ)
+            for command in MEASURED
+        }
+
+
+def start(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Compare `chat-migrate --help` with the help of an empty click program, in turn."""
+    del asked
+    empty = folder / "empty.py"
+    empty.write_text(EMPTY)
+    pairs = [
+        (usage([*TOOL, "--help"], folder).cpu, usage([sys.executable, str(empty), "--help"], folder).cpu)
+        for _ in range(PAIRS)
+    ]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    yield f"`chat-migrate --help` takes {ratio:.2f} times as long as an empty click program (median of {PAIRS})."
+
+
+def resume(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Resume a run of which all but a few steps are done, and compare with one that is much shorter."""
+    rows = (_resumed(steps, folder) for steps in (asked.steps // 10, asked.steps))
+    yield from table(("steps in the journal", "status", "resume", "peak memory"), rows)
+
+
+def _resumed(steps: int, folder: Path) -> list[str]:
+    database = _fresh(folder)
+    with server(folder, max(1, round(steps / STEPS_A_SERVICE)), 0, 0) as serving:
+        command = [*TOOL, "--db", str(database)]
+        for name in ("export", "diff"):
+            usage([*command, name], folder, serving.environ)
+        bare = [sys.executable, str(BARE), "fill", "--db", str(database), "--left", str(LEFT)]
+        usage(bare, folder, serving.environ)
+        looked = usage([*command, "status"], folder, serving.environ)
+        resumed = usage([*command, "resume"], folder, serving.environ)
+    return [f"about {steps:,}", f"{looked.cpu:.2f} s", f"{resumed.cpu:.2f} s", f"{resumed.peak:.0f} MB"]
+
+
+def items(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Migrate one service with many items, and a tenth of them, where this version knows such a kind."""
+    known = subprocess.run([*TOOL, "run", "--help"], check=True, capture_output=True, text=True).stdout
+    if "--channels" not in known:
+        yield "No kind with many items in a service is known to this version."
+        return
+    rows = (_items_row(number, folder) for number in (asked.items // 10, asked.items))
+    yield from table(("items in one service", "CPU an item", "peak memory"), rows)
+
+
+def _items_row(number: int, folder: Path) -> list[str]:
+    with server(folder, 1, 0, 0, channels=number) as serving:
+        command = [*TOOL, "--db", str(_fresh(folder)), "run", "--yes", "--channels"]
+        taken = usage(command, folder, serving.environ)
+    return [f"{number:,}", f"{1000 * taken.cpu / number:.2f} ms", f"{taken.peak:.0f} MB"]
+
+
+PARTS: dict[str, Any] = {part.__name__: part for part in (speed, growth, start, resume, items)}
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--services", type=int, default=300)
-    parser.add_argument("--latency", type=float, default=50.0, metavar="MS")
-    parser.add_argument("--limit", type=int, default=16, metavar="C")
-    asked = parser.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "part", nargs="*", help=f"what to measure, of {', '.join(PARTS)}; all, if none is named"
+    )
+    parser.add_argument("--rows", nargs="+", default=ROWS, metavar="N/MS/C", help="of speed")
+    parser.add_argument(
+        "--services", nargs="+", type=int, default=[1000, 20_000], metavar="N", help="of growth"
+    )
+    parser.add_argument("--steps", type=int, default=100_000, metavar="N", help="of resume")
+    parser.add_argument("--items", type=int, default=20_000, metavar="N", help="of items")
+    asked = parser.parse_intermixed_args()
+    if unknown := set(asked.part) - PARTS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lines = [help_ratio(folder), *throughput(folder, asked.services, asked.latency, asked.limit)]
-    sys.stdout.write("\n".join(lines) + "\n")
+        for part in asked.part or PARTS:
+            _tell(f"\n## {part}\n")
+            for line in PARTS[part](asked, Path(name)):
+                _tell(line)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

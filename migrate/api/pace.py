@@ -17,7 +17,10 @@ DECREASE = 0.9
 SERVICE_DECREASE = 0.5
 TRIAL_EVERY = 100
 """So many accepted requests come between a refused trial and the next one: about 1 % of them are refused."""
-MOST = 1_000_000.0
+MOST = 256.0
+"""More than one process can keep busy: what is under way takes memory, and a connection each."""
+MORE_TASKS = 32
+"""Tasks beyond the requests that are let in: the limit may double meanwhile, and no place stays empty."""
 SERVICE_CODES = frozenset({50063})
 """Error codes that speak of the actions of one service; all others speak of the account."""
 
@@ -162,7 +165,7 @@ class Pace:
     """The gate that all requests of one account pass; may be handed from one phase of a run to the next.
 
     Args:
-        ceiling: the limit never exceeds this number of requests; None: there is none.
+        ceiling: the limit never exceeds this number of requests; None: `MOST`.
     """
 
     def __init__(self, ceiling: int | None = None) -> None:
@@ -173,6 +176,10 @@ class Pace:
     def limit(self) -> int:
         """The number of requests allowed at once, at this moment."""
         return self._account.limit
+
+    def ahead(self) -> int:
+        """Return how many tasks keep all places taken, at this moment: more of them would only wait in line."""
+        return self.limit + MORE_TASKS
 
     def slot(self, service_sid: str | None = None) -> Slot:
         """Return a place for one request to a service, or to the account."""

@@ -21,6 +21,10 @@ class Patient:
         self._reader = reader
         self._retrier = retrier
 
+    def ahead(self) -> int:
+        """See `Pace.ahead`."""
+        return self._reader.pace.ahead()
+
     async def get(
         self,
         surface: Surface,

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from migrate.api.gateway import Reader, Remover, Writer
 from migrate.api.pace import Pace
 from migrate.api.retry import Patience, Retrier
 from migrate.core import config
@@ -20,7 +19,10 @@ from migrate.core.stop import StopToken
 from migrate.store import Store, lock, open_store, snapshots
 from migrate.store.lock import Holder, Lock
 
-Client = TypeVar("Client", bound=Reader)
+if TYPE_CHECKING:
+    from migrate.api.gateway import Reader, Writer
+
+Client = TypeVar("Client", bound="Reader")
 LONG_WAIT_SECONDS = 10
 """A wait as long as this is told without being asked for."""
 
@@ -66,14 +68,20 @@ class Context:
 
     def source_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the source account that cannot write."""
+        from migrate.api.gateway import Reader
+
         return self._client(Reader, config.source_credentials(self.environ), concurrency)
 
     def target_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the target account that cannot write."""
+        from migrate.api.gateway import Reader
+
         return self._client(Reader, config.target_credentials(self.environ), concurrency)
 
     def target_writer(self, concurrency: int | None = None, *, deletes: bool = False) -> Writer:
         """Return a client of the target account, one that can delete only if `deletes`."""
+        from migrate.api.gateway import Remover, Writer
+
         made = Remover if deletes else Writer
         return self._client(made, config.target_credentials(self.environ), concurrency)
 
@@ -86,7 +94,8 @@ class Context:
         return config.target_credentials(self.environ).account_sid
 
     def _client(self, made: type[Client], credentials: Credentials, concurrency: int | None) -> Client:
-        pace = self.paces.setdefault(credentials.account_sid, Pace(concurrency))
+        pace = self.paces.get(credentials.account_sid) or Pace(concurrency)
+        self.paces[credentials.account_sid] = pace
         return made(credentials, config.endpoints(self.environ), pace=pace)
 
     def account(self, store: Store) -> str:

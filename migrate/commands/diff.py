@@ -216,7 +216,8 @@ class _Comparison:
             else nullcontext()
         )
         with bar as shown:
-            async for pair in in_order(look, services, context.stop):
+            ahead = reader.pace.ahead if reader else lambda: BATCH
+            async for pair in in_order(look, services, context.stop, ahead):
                 if shown is not None:
                     shown.advance()
                 yield pair

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from migrate.commands.context import Context
 from migrate.core.errors import BadInput, answer_facts
@@ -12,12 +13,13 @@ from migrate.model.item import Snapshot
 from migrate.model.plan import Plan
 from migrate.model.state import Run, State
 from migrate.report.advice import advice_for
-from migrate.report.assembly import diff_report, rollback_entries, rollback_report, run_report
-from migrate.report.model import Report
 from migrate.report.words import count, spoken
 from migrate.store import Store, lock, plans, runs, snapshots
 from migrate.store.lock import Holder
 from migrate.store.plans import Verification
+
+if TYPE_CHECKING:
+    from migrate.report.model import Report
 
 LAST_ERRORS = 5
 
@@ -128,6 +130,8 @@ def report_of(store: Store, found: Status) -> Report:
     Raises:
         BadInput: there is no plan yet.
     """
+    from migrate.report.assembly import diff_report
+
     if found.plan is None:
         raise BadInput(
             f"There is no plan in {store.path} yet, so there is nothing to report: {found.next_command}."
@@ -139,6 +143,8 @@ def report_of(store: Store, found: Status) -> Report:
 
 def report_of_run(store: Store, run: Run) -> Report:
     """Return the report on a run, or on a rollback."""
+    from migrate.report.assembly import rollback_entries, rollback_report, run_report
+
     if run.undoes is None:
         return run_report(store, plans.by_number(store, run.plan or 0), run)
     undone = runs.get(store, run.undoes)

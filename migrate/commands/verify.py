@@ -75,7 +75,8 @@ async def _read_again(context: Context, store: Store, plan: Plan, concurrency: i
 
         batch: list[VerifiedService] = []
         with context.progress.bar("Reading targets", total=plan.services) as bar:
-            async for found, differing in in_order(look, plans.services(store, plan.number), context.stop):
+            services = plans.services(store, plan.number)
+            async for found, differing in in_order(look, services, context.stop, reader.pace.ahead):
                 bar.advance()
                 differences += differing
                 batch.append(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 Json = Any
@@ -32,6 +33,10 @@ _ASSIGNMENT = re.compile(r"(?P<name>[\w.\-]+)(?P<equals>\s*=\s*)(?P<value>[^\s&;
 _PARAMETER_NAME = re.compile(r"[A-Za-z][\w.\-\[\]]{0,39}")
 _SEPARATORS = re.compile(r"([&;])")
 _CLOSING = ".,;:!?)]}'"
+NAMES_KEPT = 1024
+"""All services have the same few names: so many of them are judged once only."""
+URLS_KEPT = 256
+"""A field shows the same URL as its value, before and after."""
 
 
 def mask_secrets(value: Json) -> Json:
@@ -42,6 +47,8 @@ def mask_secrets(value: Json) -> Json:
     """
     if isinstance(value, str):
         return mask_text(value)
+    if isinstance(value, int | float | None):
+        return value
     if isinstance(value, Mapping):
         return {mask_secrets(name): mask_named(str(name), member) for name, member in value.items()}
     if isinstance(value, list | tuple):
@@ -49,6 +56,7 @@ def mask_secrets(value: Json) -> Json:
     return value
 
 
+@lru_cache(URLS_KEPT)
 def mask_url(url: str) -> str:
     """Return the whole string, taken as one URL, without userinfo, query values and fragment values."""
     found = _SCHEME.match(url)
@@ -66,9 +74,14 @@ def mask_named(name: str, value: Json) -> Json:
     if isinstance(value, str) and value:
         if name[-3:].lower() == "url":
             return mask_url(value)
-        if _SECRET_NAME.search(name):
+        if _looks_secret(name):
             return MASK
     return mask_secrets(value)
+
+
+@lru_cache(NAMES_KEPT)
+def _looks_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def mask_text(text: str) -> str:

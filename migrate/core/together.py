@@ -14,11 +14,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 256
-"""How many things are under way: more than Twilio ever lets in at once. The pace bounds the requests."""
+"""How many things are under way where nobody says how many requests are."""
 
 
 async def in_order(
-    work: Callable[[Item], Awaitable[Result]], items: Iterable[Item] | AsyncIterable[Item], stop: StopToken
+    work: Callable[[Item], Awaitable[Result]],
+    items: Iterable[Item] | AsyncIterable[Item],
+    stop: StopToken,
+    ahead: Callable[[], int] = lambda: AHEAD,
 ) -> AsyncIterator[Result]:
     """Yield the results of `work` in the order of the items, a bounded number of which are under way.
 
@@ -26,6 +29,7 @@ async def in_order(
         work: done once per item, as a task of its own.
         items: taken one by one.
         stop: set at the first error, so that those under way need not wait out their retries.
+        ahead: how many things may be under way, at this moment.
 
     Raises:
         Exception: the first error that `work` raised, after those under way have ended.
@@ -37,16 +41,22 @@ async def in_order(
             if stop.is_set():
                 raise Interrupted("Interrupted.")
             under_way.append(asyncio.ensure_future(work(item)))
-            if len(under_way) >= AHEAD:
-                yield await under_way.popleft()
+            while len(under_way) >= ahead():
+                yield await _next(under_way)
         while under_way:
-            yield await under_way.popleft()
+            yield await _next(under_way)
     except BaseException:
         stop.set()
         raise
     finally:
         if under_way:
             await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _next(under_way: deque[asyncio.Task[Result]]) -> Result:
+    # What is done with one result takes time: those under way get theirs in between, however many are there already.
+    await asyncio.sleep(0)
+    return await under_way.popleft()
 
 
 async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:

@@ -19,8 +19,12 @@ from migrate.model.step import ReadyStep, Step
 from migrate.store import counterparts, runs
 from migrate.store.frontier import Frontier
 
-AHEAD = 16
-"""Tasks beyond the requests that are let in at once: they commit intents and outcomes meanwhile."""
+AHEAD = 4
+"""Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile.
+
+To these comes half as many as are let in: where a request takes as long as the two commits around it, so many are
+busy with the latter.
+"""
 FETCHED = 200
 """So many steps are read at once."""
 
@@ -78,7 +82,8 @@ class Crew:
 
     def _places(self) -> int:
         at_work = len(self._tasks) - self._parked
-        return self._work.writer.pace.limit + AHEAD - at_work
+        limit = self._work.writer.pace.limit
+        return limit + limit // 2 + AHEAD - at_work
 
     def _start_ready(self) -> bool:
         places = self._places()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mappings import MAPPING_VERSION
-from migrate.api.messages import Calls
+from migrate.api.patient import Patient
 from migrate.core.errors import SafetyRefusal
 from migrate.core.settle import Settle
 from migrate.core.together import in_order
@@ -127,7 +127,9 @@ def check_thresholds(plan: Plan, thresholds: Thresholds) -> None:
         )
 
 
-async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, only: frozenset[str]) -> None:
+async def check_targets(
+    store: Store, calls: Patient, plan: Plan, settle: Settle, only: frozenset[str]
+) -> None:
     """Read again every target that a plan changes, and refuse if any field is not what was reviewed.
 
     Raises:
@@ -148,7 +150,7 @@ async def check_targets(store: Store, calls: Calls, plan: Plan, settle: Settle, 
 
     found: list[str] = []
     services = plans.services(store, plan.number, only=only)
-    async for keys in in_order(look, services, settle.stop):
+    async for keys in in_order(look, services, settle.stop, calls.ahead):
         found += keys
     if found:
         shown = ", ".join(sorted(found)[:SHOWN]) + (

@@ -12,8 +12,8 @@ from migrate.store import Store, plans
 
 def pairs_of(store: Store, plan: Plan) -> Iterator[Counterpart]:
     """Yield what a plan knows to stand for what; in place, everything stands for itself and is left out."""
-    for planned in plans.services(store, plan.number):
-        if planned.target_sid is not None and planned.target_sid != planned.source_sid:
+    for planned in plans.services_elsewhere(store, plan.number):
+        if planned.target_sid is not None:
             yield from _pairs(planned, planned.target_sid)
 
 

@@ -131,7 +131,8 @@ def _compared(
     row: FieldRow, live: Json, known: Mapping[str, str], found: VerifiedService, *, in_place: bool
 ) -> FieldRow:
     wanted = expected(row, known)
-    if not row.held_to:
-        return replace(row, before=live, after=live if found.exists else wanted, change=False)
-    differs = not found.exists or not agrees(row, wanted, live, in_place=in_place)
-    return replace(row, before=live, after=wanted if differs else live, change=differs)
+    differs = row.held_to and (not found.exists or not agrees(row, wanted, live, in_place=in_place))
+    after = wanted if differs or not found.exists else live
+    if live is row.before and after is row.after and differs is row.change:
+        return row
+    return replace(row, before=live, after=after, change=differs)

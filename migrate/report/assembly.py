@@ -289,7 +289,8 @@ def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str])
     """Put real SIDs where a plan could only say whose counterpart is meant."""
     if row.target == "sid" and planned.target_sid is None and row.item_sid is None:
         return replace(row, after=known.get(planned.source_sid))
-    return replace(row, after=expected(row, known))
+    after = expected(row, known)
+    return row if after is row.after else replace(row, after=after)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from mappings import Reason
@@ -17,6 +18,8 @@ from migrate.model.rows import FieldRow
 from migrate.report.model import AlteredValue, Report, ServiceReport, StepRow
 
 Thing = TypeVar("Thing")
+REASONS_KEPT = 8192
+"""Most services have the same reasons: so many of them are masked once only."""
 
 
 def mask_report(report: Report) -> Report:
@@ -61,21 +64,18 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 def mask_field(row: FieldRow) -> FieldRow:
     """Return a row with secrets hidden in its values and in its reasons."""
-    return FieldRow(
-        source=mask_text(row.source),
-        api=row.api,
-        value=mask_named(row.source, row.value),
-        resource=row.resource,
-        target=row.target,
-        before=mask_named(row.source, row.before),
-        after=mask_named(row.source, row.after),
-        change=row.change,
-        verdict=row.verdict,
-        reasons=tuple(map(_mask_reason, row.reasons)),
-        item_sid=row.item_sid,
-        step=row.step,
-        held_to=row.held_to,
-    )
+    source, reasons = mask_text(row.source), _mask_reasons(row.reasons)
+    value, before, after = (mask_named(row.source, each) for each in (row.value, row.before, row.after))
+    masked = (source, value, before, after, reasons)
+    # Most rows hold no secret, and a report on a large account reads a million of them.
+    if masked == (row.source, row.value, row.before, row.after, row.reasons):
+        return row
+    return replace(row, source=source, value=value, before=before, after=after, reasons=reasons)
+
+
+@lru_cache(REASONS_KEPT)
+def _mask_reasons(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    return tuple(map(_mask_reason, reasons))
 
 
 def _mask_reason(reason: Reason) -> Reason:

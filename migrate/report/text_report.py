@@ -147,6 +147,12 @@ class _Printer:
         """Break at blanks only: a SID, a URL or a name stays whole, so that it can be copied and found."""
         width = width or self.width
         line, room = " " * indent, width - indent
+        whole = "".join(span.text for span in spans)
+        if not self.color and columns(whole) <= room:
+            # Most lines fit as they are, and a report on a large account has a million of them.
+            if whole.strip():
+                yield line + whole
+            return
         for word in _words(spans):
             breadth = sum(columns(text) for text, _ in word)
             if breadth > room and line.strip():

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from migrate.model.rows import FieldRow, Json
 
@@ -53,9 +54,10 @@ def columns(text: str) -> int:
     """Return how many columns of a terminal a text takes: East Asian characters and emoji take two."""
     if text.isascii():
         return len(text)
-    return sum(_columns(character) for character in text)
+    return len(text) + sum(_columns(character) - 1 for character in text if not character.isascii())
 
 
+@lru_cache(4096)
 def _columns(character: str) -> int:
     if character == _JOINER or unicodedata.combining(character):
         return 0

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
 from migrate.api.gateway import Reader
@@ -17,7 +16,7 @@ from migrate.api.retry import Retrier
 from migrate.core.clock import as_text
 from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, Trouble
 from migrate.core.jsonable import to_json
-from migrate.core.progress import Bar, Progress
+from migrate.core.progress import Progress
 from migrate.core.together import in_order
 from migrate.kinds.base import Kind
 from migrate.kinds.registry import KINDS
@@ -33,6 +32,8 @@ PLACE_LOST = frozenset({400, *GONE_STATUSES})
 MOST_HOURS = 24
 """An inventory that was cut off longer ago is read anew."""
 SERVICE_KIND = "service"
+BATCH = 500
+"""So many items, of however many services, are stored with one commit."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class _LiveExport:
         self._request = request
         self._progress = progress
         self._warnings: list[str] = []
+        self._waiting: list[Item] = []
         self._snapshot_id = self._begin()
 
     def _begin(self) -> int:
@@ -157,8 +159,9 @@ class _LiveExport:
                     await self._items(kind, api, sid)
 
         with self._progress.bar("Reading services") as bar:
-            async for _ in in_order(read, sids, self._retrier.stop):
+            async for _ in in_order(read, sids, self._retrier.stop, self._calls.ahead):
                 bar.advance()
+        self._store_waiting()
 
     async def _items(self, kind: Kind, api: str, sid: str) -> None:
         found = kind.read_source(self._calls, api, sid)
@@ -166,11 +169,17 @@ class _LiveExport:
             return
         try:
             async for items in found:
-                snapshots.add_items(self._store, self._snapshot_id, self._account_sid, items)
+                self._waiting += items
+                if len(self._waiting) >= BATCH:
+                    self._store_waiting()
         except CallFailed as error:
             if error.failure.status != 404:
                 raise
             self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+
+    def _store_waiting(self) -> None:
+        snapshots.add_items(self._store, self._snapshot_id, self._account_sid, self._waiting)
+        self._waiting = []
 
     async def _inventory(self, answering: list[str]) -> None:
         """Read what is read on demand only, page by page, services side by side."""

@@ -31,7 +31,10 @@ Parameters = Mapping[str, Any]
 
 def to_json(value: object) -> str:
     """Return canonical JSON: sorted keys, no spaces, so that equal values are equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def storable(text: str) -> str:

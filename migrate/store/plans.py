@@ -52,6 +52,7 @@ __all__ = [
     "save_verified",
     "service",
     "services",
+    "services_elsewhere",
     "source_sids_to_change",
     "step",
     "step_count",
@@ -168,7 +169,7 @@ def finish(store: Store, number: int) -> Plan:
         verdicts.update(json.loads(row["verdicts"]))
         digest.update(f"{row['source_sid']} {row['target_sid']} {row['digest']}\n".encode())
     for each in steps(store, number):
-        digest.update(to_json(asdict(each)).encode())
+        digest.update(to_json(vars(each)).encode())
     changes = {
         **totals,
         "verdicts": to_json(verdicts),
@@ -237,6 +238,17 @@ def find_latest(store: Store, account_sid: str | None) -> Plan | None:
     if account_sid is None:
         return _find(store, "1", {})
     return _find(store, "account_sid = :account", {"account": account_sid})
+
+
+def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
+    """Yield the services of a plan that go to a service with another SID, which is known; likewise."""
+    for row in store.scan(
+        f"{SERVICES} AND s.target_sid != s.source_sid AND s.source_sid > :source_sid "
+        "ORDER BY s.source_sid LIMIT :limit",
+        {"plan": number},
+        after={"source_sid": ""},
+    ):
+        yield _planned_service(row)
 
 
 def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -> Iterator[PlannedService]:

@@ -66,7 +66,7 @@ def planned(number, **changes):
         "image": TargetImage(sid(number), True, {"settings": {"a": 1}}, "2026-11-20T21:00:00.000Z"),
         "counterparts": {},
         "refused": frozenset(),
-        "rows": (row(), row(source="b", change=True, verdict=Verdict.EXACT)),
+        "rows": (row(), row(source="b", change=True, held_to=True, verdict=Verdict.EXACT)),
     }
     return PlannedService(**{**facts, **changes})
 

@@ -141,6 +141,15 @@ def test_a_limit_prefers_what_was_never_worked_on(store, three, write):
     assert keys(Frontier(store, three, session, Scope(limit=2)).ready(10)) == ["1/0", "3/0", "1/1", "3/1"]
 
 
+def test_most_bounds_how_many_of_a_kind_are_worked_on(store):
+    """A session takes at most so many steps of that kind, and all of every other."""
+    steps = [(0, step(f"c{number}", kind="channels")) for number in range(5)] + [(1, step("other"))]
+    run = make_run(store, make_plan(store, steps))
+    ahead = Frontier(store, run, 1, Scope(most={"channels": 2}))
+    assert [*keys(ahead.ready(1)), *keys(ahead.ready(10))] == ["c0", "c1", "other"]
+    assert ahead.ready(10) == []
+
+
 def test_a_rollback_goes_backwards_through_what_was_written(store, write):
     """What was needed is undone after what needed it; what was not written is not touched."""
     steps = [
@@ -151,7 +160,7 @@ def test_a_rollback_goes_backwards_through_what_was_written(store, write):
     ]
     run = make_run(store, make_plan(store, steps))
     write(run, *(record(key, "intent", "verified") for key in ("create", "role", "configuration")))
-    write(run, record("refused", "intent", "failed"))
+    write(run, record("refused", "intent", "failed", decided=1))
     back = make_run(store, plans.by_number(store, run.plan), command="rollback", undoes=run)
     behind = Frontier(store, back, 1)
     given = []

@@ -9,11 +9,12 @@ import threading
 import pytest
 from stored import ACCOUNT, make_plan, make_run, record, sid, step, take_snapshot
 
+from migrate.core.clock import ticks
 from migrate.core.errors import LockLost, MigrateError
 from migrate.model.state import Counterpart, Entry, OwnWrite, State
 from migrate.model.step import Action
-from migrate.store import counterparts, lock, own_writes, runs
-from migrate.store.journal import Journal, elapsed
+from migrate.store import counterparts, lock, own_writes, refusals, runs
+from migrate.store.journal import Journal
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def run(store):
 
 def test_what_was_recorded_is_on_disk_at_return(store, run, write, path):
     """Another connection sees the lines in order, and the clock has not gone back since."""
-    before = elapsed()
+    before = ticks()
     at = write(run, record("a", "intent"), record("a", Entry(State.FAILED, "no", 400, 50077, "RQ1")))
     connection = sqlite3.connect(path)
     found = connection.execute(
@@ -32,14 +33,21 @@ def test_what_was_recorded_is_on_disk_at_return(store, run, write, path):
     ).fetchall()
     connection.close()
     assert found == [("a", "intent", None, None, None, ""), ("a", "failed", 400, 50077, "RQ1", "no")]
-    assert before <= at <= elapsed()
+    assert before <= at <= ticks()
     assert [entry.state for entry in runs.history_of(store, run.id, "a")] == [State.INTENT, State.FAILED]
 
 
 FOLLOWS = {
     "a success": (["intent", "applied", "verified"], ("verified", 1, 0, True)),
     "a value of Twilio's own": (["intent", "altered"], ("altered", 1, 0, True)),
-    "a refusal": (["intent", "failed"], ("failed", 1, 0, False)),
+    "a refusal": (["intent", "refused"], ("failed", 1, 0, False)),
+    "a failure that decides nothing": (["intent", "failed"], ("failed", 1, 1, True)),
+    "a refusal after a lost answer": (
+        ["intent", "unknown", "intent", "refused"],
+        ("failed", 2, 1, True),
+    ),
+    "two refusals": (["intent", "refused", "intent", "refused"], ("failed", 2, 0, False)),
+    "a success after a lost answer": (["intent", "unknown", "intent", "verified"], ("verified", 2, 0, True)),
     "a lost answer": (["intent", "unknown"], ("unknown", 1, 1, True)),
     "a kill": (["intent"], ("intent", 1, 1, True)),
     "two lost answers": (["intent", "unknown", "intent", "unknown"], ("unknown", 2, 2, True)),
@@ -47,42 +55,57 @@ FOLLOWS = {
     "found done at once": (["verified"], ("verified", 0, 0, False)),
     "someone's edit": (["drifted"], ("drifted", 0, 0, False)),
     "something else after a lost answer": (["intent", "unknown", "drifted"], ("drifted", 1, 0, True)),
-    "a refusal after a success": (["intent", "applied", "intent", "failed"], ("failed", 2, 0, True)),
+    "a refusal after a success": (["intent", "applied", "intent", "refused"], ("failed", 2, 0, True)),
     "no consent": (["skipped"], ("skipped", 0, 0, False)),
     "an undoing": (["intent", "rolled_back"], ("rolled_back", 1, 0, True)),
 }
 
 
+REFUSED = record("a", "failed", decided=1)
+"""Twilio has refused the last request: it had no effect."""
+
+
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(("states", "expected"), FOLLOWS.values(), ids=FOLLOWS)
 def test_the_state_follows_from_the_lines(store, run, write, states, expected, together):
-    """Attempts, undecided requests and effects are counted alike, in one record or in several."""
+    """Attempts, undecided requests and effects are counted alike, in one commit or in several."""
+    records = [REFUSED if each == "refused" else record("a", each) for each in states]
     if together:
-        write(run, record("a", *states))
+        write(run, *records)
     else:
-        for each in states:
-            write(run, record("a", each))
+        for each in records:
+            write(run, each)
     state = runs.state(store, run, "a")
     assert (state.last.state.value, state.attempts, state.undecided, state.wrote) == expected
     assert runs.state(store, run, "b") is None
 
 
-def test_what_was_seen_first_is_kept(store, run, write):
-    """A create's known SIDs and an update's overwritten values are those of the first intent."""
-    write(
-        run,
-        record("a", Entry(State.INTENT, seen={"known": ["IS8"]})),
-        record("b", Entry(State.INTENT, seen={"x": 1})),
-    )
-    write(
-        run,
-        record("a", Entry(State.INTENT, seen={"known": []})),
-        record("b", Entry(State.INTENT, seen={"x": 2})),
-    )
+def test_lines_of_one_record_are_counted_one_by_one(store, run, write):
+    """An intent and what came of it, recorded at once, lead where they lead one after the other."""
+    write(run, record("a", "intent", "failed", decided=1), record("b", "intent", "unknown"))
+    write(run, record("a", "intent", "verified"), record("b", "failed"))
+    first, second = runs.state(store, run, "a"), runs.state(store, run, "b")
+    assert (first.last.state, first.attempts, first.undecided, first.wrote) == (State.VERIFIED, 2, 0, True)
+    assert (second.last.state, second.attempts, second.undecided, second.wrote) == (State.FAILED, 1, 1, True)
+
+
+def test_the_sids_before_the_first_create_are_kept(store, run, write):
+    """A later intent, which may list what the first request has made, changes nothing about them."""
+    write(run, record("a", "intent", known=("IS8",)))
+    write(run, record("a", "intent", known=("IS8", "IS9")))
+    write(run, record("b", "intent", known=()))
     assert runs.state(store, run, "a").known == ("IS8",)
+    assert runs.state(store, run, "b").known == ()
+
+
+def test_what_is_overwritten_is_what_was_there_last(store, run, write):
+    """The values that the last announced request writes over count; a line that names none leaves them."""
+    write(run, record("b", "intent", overwritten={"x": 1}))
+    write(run, record("b", "intent", overwritten={"x": 2}))
+    write(run, record("b", "applied"), record("a", "intent"))
+    assert runs.state(store, run, "b").overwritten == {"x": 2}
     assert runs.state(store, run, "a").overwritten is None
-    assert runs.state(store, run, "b").overwritten == {"x": 1}
-    assert runs.state(store, run, "b").known is None
+    assert runs.state(store, run, "a").known is None
 
 
 def test_values_that_were_given_up_stay_given_up(store, run, write):
@@ -93,6 +116,8 @@ def test_values_that_were_given_up_stay_given_up(store, run, write):
     write(run, record("b", "applied"))
     assert runs.state(store, run, "b").given_up == ("onUserAdded",)
     assert runs.state(store, run, "b").session == 2
+    write(run, record("b", "intent", given_up=()))
+    assert runs.state(store, run, "b").given_up == ()
 
 
 def test_texts_that_sqlite_cannot_hold_are_spelled_out(store, run, write):
@@ -113,15 +138,33 @@ def test_all_that_waits_is_committed_together(store, run, write):
     records = [record("b", "intent") for _ in range(100)]
     write(run, record("a", "applied", counterpart=pair, own_write=own), *records)
     assert runs.state(store, run, "b").attempts == 100
-    assert (
-        counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1)]) == {}
-    )  # the plan's target is another one
-    assert counterparts.created_by(store, run, sid(1)) == "IS9"
+    # The plan's target is another one.
+    assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1)]) == {}
+    assert counterparts.of_run(store, run, sid(1)) == [pair]
     assert own_writes.own_write(store, ACCOUNT, "thing", "IS9") == own
     assert own_writes.own_writes(store, ACCOUNT, "IS9", [own.kind]) == [own]
     write(run, record("a", "rolled_back", removed="IS9"))
     assert counterparts.latest_created(store, ACCOUNT, sid(1)) is None
-    assert counterparts.created_by(store, run, sid(1)) == "IS9"
+    assert [(pair.target_sid, pair.how) for pair in counterparts.of_run(store, run, sid(1))] == [
+        ("IS9", "removed")
+    ]
+
+
+def test_refused_values_are_remembered_with_the_write_that_went_without_them(store, run, write):
+    """Nothing is remembered before the rest took effect, and nothing where the commit failed."""
+    own = OwnWrite("thing", "IS9", "IS9", {}, {"a": 2}, {"a": 2})
+    write(run, record("a", "intent", given_up=("onUserAdded",)))
+    assert refusals.refused(store, "IS9") == frozenset()
+    with pytest.raises(AssertionError):
+        write(
+            run,
+            record("a", "applied", own_write=own, given_up=("onUserAdded",)),
+            record("nowhere", "intent"),
+        )
+    assert refusals.refused(store, "IS9") == frozenset()
+    write(run, record("a", "applied", own_write=own, given_up=("onUserAdded", "onUserUpdated")))
+    write(run, record("b", "applied", own_write=own))
+    assert refusals.refused(store, "IS9") == frozenset({"onUserAdded", "onUserUpdated"})
 
 
 def in_journal(store, run, work):

@@ -53,6 +53,15 @@ def test_services_come_in_order_over_many_batches(store):
     assert found == [sid(number) for number in range(100, 450)]
 
 
+def test_services_that_go_elsewhere_are_found_without_the_others(store):
+    """Neither those in place nor those that are still to be created; in order, over many batches."""
+    moved = [planned(number, target_sid="IS9") for number in reversed(range(450))]
+    services = [*moved, planned(500), planned(501, target_sid=None)]
+    plan = make_plan(store, [], services=services)
+    found = [each.source_sid for each in plans.services_elsewhere(store, plan.number)]
+    assert found == [sid(number) for number in range(450)]
+
+
 def test_the_head_counts_what_is_in_it(store):
     """Services, changes, steps and verdicts are those that were added."""
     gone = planned(2, image=TargetImage(sid(2), False, {}, "2026"), rows=())

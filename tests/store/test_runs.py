@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from stored import ACCOUNT, OTHER, make_plan, make_run, planned, record, sid, st
 
 from mappings import Resource
 from migrate.core.errors import BadInput
-from migrate.model.state import Counterpart, Entry, State
+from migrate.model.state import Counterpart, Entry, Leftover, OwnWrite, State
 from migrate.model.step import Action
 from migrate.store import counterparts, plans, refusals, runs
 
@@ -75,7 +76,7 @@ def test_a_create_that_nobody_decided_is_found_again(store, plan, write):
 def test_only_what_may_have_written_is_to_be_undone(store, plan, write):
     """Neither a run that was refused everything nor one that a finished rollback has undone."""
     refused = make_run(store, plan)
-    write(refused, record("one", "intent", "failed"))
+    write(refused, record("one", "intent", "failed", decided=1))
     assert runs.find_latest_to_undo(store, ACCOUNT) is None
     run = make_run(store, plan)
     write(run, record("one", "intent"))
@@ -112,8 +113,61 @@ def test_states_are_read_by_service_and_by_key(store, plan, write):
     run = make_run(store, plan)
     write(run, record("create", "intent"), record("two", "intent"))
     assert set(runs.states(store, run, sid(1))) == {"create"}
-    assert set(runs.states_of(store, run, [sid(1), sid(2)])) == {"create", "two"}
+    assert set(runs.states(store, run, sid(2), kinds=["thing"])) == set()
+    assert set(runs.states(store, run, sid(2), kinds=["thing", "other"])) == {"two"}
     assert set(runs.states_by_key(store, run, ["one", "two"])) == {"two"}
+
+
+def test_items_are_counted_by_state_without_reading_them(store, plan, write):
+    """What nothing was done about is planned, of one kind of one service, before there is a run too."""
+    assert runs.item_counts(store, None, "thing", sid(1), 2) == {State.PLANNED: 2}
+    run = make_run(store, plan)
+    write(run, record("create", "intent", "verified"), record("two", "intent"))
+    assert runs.item_counts(store, run, "thing", sid(1), 2) == {State.PLANNED: 1, State.VERIFIED: 1}
+    write(run, record("one", "verified"))
+    assert runs.item_counts(store, run, "thing", sid(1), 2) == {State.VERIFIED: 2}
+    assert runs.item_counts(store, run, "thing", sid(2), 0) == {}
+
+
+def test_creates_that_may_have_left_something_are_found(store, plan, write):
+    """More than one announced request, or a lost answer, may have left something behind; an update leaves nothing."""
+    run = make_run(store, plan)
+    write(run, record("create", "intent", "verified"), record("one", "intent", "unknown"))
+    assert list(runs.lost_creates(store, run)) == []
+    write(run, record("create", "intent", "verified"))
+    assert [(each.key, state.attempts) for each, state in runs.lost_creates(store, run)] == [("create", 2)]
+    other = make_run(store, plan)
+    write(other, record("create", "intent"))
+    assert [(each.key, state.undecided) for each, state in runs.lost_creates(store, other)] == [("create", 1)]
+
+
+def test_leftovers_are_those_that_the_last_session_found(store, plan):
+    """A later look replaces what an earlier one noted, of that run alone."""
+    run, other = make_run(store, plan), make_run(store, plan)
+    one = Leftover("thing", "IS8", "", {"friendly_name": "Eight"})
+    two = Leftover("roles", "RL9", "IS9", {"friendly_name": "Nine", "permissions": ["a"]})
+    runs.note_leftovers(store, run, [two, one])
+    runs.note_leftovers(store, other, [one])
+    assert runs.leftovers(store, run) == [one, two]
+    runs.note_leftovers(store, run, [])
+    assert runs.leftovers(store, run) == []
+    assert runs.leftovers(store, other) == [one]
+
+
+def test_older_writes_stand_below_what_is_to_be_undone(store, plan, write):
+    """Earlier runs of the account that wrote and that nobody has undone, newest first."""
+    first, refused, third, last = (make_run(store, plan) for _ in range(4))
+    theirs = make_run(
+        store, make_plan(store, [(0, step("x"))], snapshot=take_snapshot(store, 1, account=OTHER))
+    )
+    write(first, record("one", "intent", "verified"))
+    write(refused, record("one", "intent", "failed", decided=1))
+    write(third, record("one", "intent"))
+    write(theirs, record("x", "intent", "verified"))
+    assert runs.older_writes(store, last) == (third.id, first.id)
+    assert runs.older_writes(store, first) == ()
+    runs.finish(store, make_run(store, plan, command="rollback", undoes=third))
+    assert runs.older_writes(store, last) == (first.id,)
 
 
 def test_troubles_are_told_newest_first(store, plan, write):
@@ -163,7 +217,16 @@ def test_a_run_looks_up_what_stands_for_what_in_its_own_target(store, plan):
     assert counterparts.lookup(store, OTHER, second, sid(1), wanted) == {}
     assert counterparts.latest_created(store, ACCOUNT, sid(1)) == "IS9"
     assert counterparts.is_claimed(store, ACCOUNT, ["IS8", "RL9", "IS7"]) == {"IS8", "RL9"}
-    assert sorted(counterparts.created(store, ACCOUNT)) == ["IS8", "IS9"]
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {sid(1): "IS8", "RL1": "RL8"}
+    assert counterparts.within(store, ACCOUNT, sid(2), "IS8") == {}
+    assert counterparts.of_run(store, first, sid(1)) == [
+        pair(sid(1), "IS8", "IS8"),
+        pair("RL1", "RL8", "IS8"),
+    ]
+    assert counterparts.of_run(store, second, sid(1)) == [
+        pair(sid(1), "IS9", "IS9"),
+        pair("RL1", "RL9", "IS9"),
+    ]
     assert {row["target_sid"] for row in counterparts.current(store, ACCOUNT)} == {"IS9", "RL9"}
     assert list(counterparts.current(store, OTHER)) == []
 
@@ -190,37 +253,64 @@ def test_a_service_that_is_removed_goes_with_all_that_is_in_it(store, plan, writ
     )
     write(run, record("create", "rolled_back", removed="IS8"))
     assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1), "RL1"]) == {}
-    assert counterparts.created_by(store, run, "RL1") == "RL8"
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {}
     assert counterparts.latest_created(store, ACCOUNT, "RL1") is None
     assert counterparts.latest_created(store, ACCOUNT, "RL2") == "RL9"
+    assert [counterparts.is_created(store, ACCOUNT, each) for each in ("RL8", "IS8", "RL9")] == [
+        False,
+        False,
+        True,
+    ]
+    assert counterparts.is_claimed(store, ACCOUNT, ["IS8", "RL8"]) == {"IS8", "RL8"}
+
+
+def test_what_was_removed_may_be_created_again(store, plan, write):
+    """A pair that a rollback has removed is told as created once a later run knows it as such."""
+    run = make_run(store, plan)
+    runs.known_pairs(store, run, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8")])
+    write(run, record("create", "rolled_back", removed="RL8"))
+    assert counterparts.of_run(store, run, sid(1))[1] == pair("RL1", "RL8", "IS8", how="removed")
+    runs.known_pairs(store, run, [pair("RL1", "RL8", "IS8", how="found")])
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {sid(1): "IS8", "RL1": "RL8"}
+    assert not counterparts.is_created(store, ACCOUNT, "RL8")
+    assert counterparts.is_created(store, ACCOUNT, "IS8")
+    assert not counterparts.is_created(store, OTHER, "IS8")
 
 
 def test_what_another_plan_has_created_since_is_found(store, plan):
-    """Only a create of the same source item, by a run of another plan, after that moment, counts."""
-    moment = "2000-01-01T00:00:00.000Z"
+    """Only a create of the same source item in the same account, by a run of another plan, since this plan, counts."""
     runs.known_pairs(store, make_run(store, plan), [pair(sid(1), "IS8", "IS8")])
-    assert counterparts.created_besides(store, ACCOUNT, plan.number, moment) is None
+    assert counterparts.created_besides(store, plan) is None
     other = make_plan(store, [], snapshot=take_snapshot(store, 1))
-    runs.known_pairs(store, make_run(store, other), [pair(sid(1), "IS9", "IS9"), pair(sid(2), "IS7", "IS7")])
-    assert counterparts.created_besides(store, ACCOUNT, plan.number, moment)["target_sid"] == "IS9"
-    assert counterparts.created_besides(store, ACCOUNT, plan.number, "9999") is None
-    assert counterparts.created_besides(store, OTHER, plan.number, moment) is None
+    runs.known_pairs(
+        store, make_run(store, other), [pair(sid(2), "IS7", "IS7"), pair(sid(1), "IS6", "IS6", "found")]
+    )
+    assert counterparts.created_besides(store, plan) is None
+    runs.known_pairs(store, make_run(store, other), [pair(sid(1), "IS9", "IS9")])
+    assert counterparts.created_besides(store, plan)["target_sid"] == "IS9"
+    assert counterparts.created_besides(store, replace(plan, created_at="9999")) is None
+    assert counterparts.created_besides(store, replace(plan, target_account_sid=OTHER)) is None
 
 
-def test_refusals_are_remembered_until_they_are_forgotten(store):
-    """Of each service its own, by kind."""
-    entry = Entry(State.FAILED, "no", 400, 50077)
-    refusals.remember(store, ACCOUNT, "IS1", "webhooks", ("a", "b"), entry)
-    refusals.remember(store, ACCOUNT, "IS2", "webhooks", ("a",), entry)
-    refusals.forget(store, "IS1", "webhooks", ("b",))
-    refusals.forget(store, "IS2", "other", ("a",))
-    assert refusals.refused(store, "IS1") == frozenset({"a"})
+def refuse(store, service, *values, kind="webhooks"):
+    """Remember that Twilio has refused values for a service."""
+    with store.writing() as db:
+        refusals.remember(db.conn, ACCOUNT, OwnWrite(kind, service, service, {}, {}, {}), values)
+
+
+def test_refusals_are_remembered_once_each(store):
+    """Of each service its own, however often Twilio says so."""
+    refuse(store, "IS1", "a", "b")
+    refuse(store, "IS1", "a")
+    refuse(store, "IS2", "a")
+    refuse(store, "IS2")
+    assert refusals.refused(store, "IS1") == frozenset({"a", "b"})
+    assert refusals.refused(store, "IS3") == frozenset()
     assert refusals.refused_many(store, ["IS1", "IS2", "IS3"]) == {
-        "IS1": frozenset({"a"}),
+        "IS1": frozenset({"a", "b"}),
         "IS2": frozenset({"a"}),
     }
-    assert refusals.count_since(store, ACCOUNT, "2000") == 2
-    assert refusals.count_since(store, OTHER, "2000") == 0
+    assert store.value("SELECT count(*) FROM refusals") == 3
 
 
 def test_no_kind_is_named():

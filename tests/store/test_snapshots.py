@@ -84,11 +84,16 @@ def test_what_no_view_could_show_is_not_examined(store):
     snapshot = begun(store)
     one, two = views(1)
     held = [
-        Item(one.kind, one.sid, None, one.payload, "v1", "main.tf", frozenset({"limits", "media"})),
-        Item(two.kind, two.sid, None, two.payload, "v2", "main.tf", frozenset({"limits"})),
+        Item(
+            one.kind, one.sid, None, one.payload, "v1", "main.tf", "Terraform", frozenset({"limits", "media"})
+        ),
+        Item(two.kind, two.sid, None, two.payload, "v2", "b.json", "Pulumi", frozenset({"limits"})),
     ]
     snapshots.add_items(store, snapshot, ACCOUNT, held)
-    assert snapshots.service(store, snapshot, sid(1)).not_examined == {"limits": "main.tf cannot show it"}
+    assert snapshots.service(store, snapshot, sid(1)).not_examined == {
+        "limits": "the Terraform and Pulumi file does not hold it",
+        "roles": "no file holds them",
+    }
     assert snapshots.stored_item(store, snapshot, "thing", sid(1), "v1") == held[0]
 
 

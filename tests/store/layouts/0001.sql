@@ -5,7 +5,7 @@ CREATE TABLE "_sqlite_migrations" (
    "name" TEXT,
    "applied_at" TEXT
 );
-INSERT INTO "_sqlite_migrations" VALUES(1,'chat-migrate','0001','2026-11-21 12:30:59.040166+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(1,'chat-migrate','0001','2026-11-21 12:41:11.823109+00:00');
 CREATE TABLE counterparts (
     id INTEGER PRIMARY KEY, account_sid TEXT NOT NULL, kind TEXT NOT NULL, how TEXT NOT NULL, name TEXT NOT NULL,
     source_sid TEXT NOT NULL, target_sid TEXT NOT NULL, source_service_sid TEXT NOT NULL,
@@ -28,20 +28,24 @@ CREATE TABLE inventory_progress (
 CREATE TABLE items (
     id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL REFERENCES snapshots, kind TEXT NOT NULL, sid TEXT NOT NULL,
     api TEXT NOT NULL, parent TEXT, account_sid TEXT NOT NULL, name TEXT NOT NULL, origin TEXT NOT NULL,
-    not_held TEXT NOT NULL, digest TEXT NOT NULL, payload TEXT NOT NULL,
+    shape TEXT NOT NULL, not_held TEXT NOT NULL, digest TEXT NOT NULL, payload TEXT NOT NULL,
     UNIQUE (snapshot, kind, sid, api)
 );
-INSERT INTO "items" VALUES(1,1,'thing','IS00000000000000000000000000000001','v1',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 1','GET /v1','[]','cb9e2bd346854350789f9edc74aa96df96829f7955d219077fbb1d977951ef83','{"sid": "IS00000000000000000000000000000001", "friendly_name": "Service 1"}');
-INSERT INTO "items" VALUES(2,1,'thing','IS00000000000000000000000000000001','v2',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 1','GET /v2','[]','cb9e2bd346854350789f9edc74aa96df96829f7955d219077fbb1d977951ef83','{"sid": "IS00000000000000000000000000000001", "friendly_name": "Service 1"}');
-INSERT INTO "items" VALUES(3,1,'roles','RL1','v2','IS00000000000000000000000000000001','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','','[]','de56e20cdb7b7e057c3da13b7548606c81d9485605697a6eb520a74321d20a87','{"sid": "RL1"}');
-INSERT INTO "items" VALUES(4,1,'thing','IS00000000000000000000000000000002','v1',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 2','GET /v1','[]','1d84099be59fc883d8c1b8f4d41961dffb27e13f8e72f5b340298c28cfb527da','{"sid": "IS00000000000000000000000000000002", "friendly_name": "Service 2"}');
-INSERT INTO "items" VALUES(5,1,'thing','IS00000000000000000000000000000002','v2',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 2','GET /v2','[]','1d84099be59fc883d8c1b8f4d41961dffb27e13f8e72f5b340298c28cfb527da','{"sid": "IS00000000000000000000000000000002", "friendly_name": "Service 2"}');
-INSERT INTO "items" VALUES(6,1,'roles','RL2','v2','IS00000000000000000000000000000002','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','','[]','8ec4d007d98fbdaf27fe88157d0e9a379d6d5df0f2c6474890ab6135904d8e6f','{"sid": "RL2"}');
+INSERT INTO "items" VALUES(1,1,'thing','IS00000000000000000000000000000001','v1',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 1','GET /v1','','[]','cb9e2bd346854350789f9edc74aa96df96829f7955d219077fbb1d977951ef83','{"sid": "IS00000000000000000000000000000001", "friendly_name": "Service 1"}');
+INSERT INTO "items" VALUES(2,1,'thing','IS00000000000000000000000000000001','v2',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 1','GET /v2','','[]','cb9e2bd346854350789f9edc74aa96df96829f7955d219077fbb1d977951ef83','{"sid": "IS00000000000000000000000000000001", "friendly_name": "Service 1"}');
+INSERT INTO "items" VALUES(3,1,'roles','RL1','v2','IS00000000000000000000000000000001','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','','','[]','de56e20cdb7b7e057c3da13b7548606c81d9485605697a6eb520a74321d20a87','{"sid": "RL1"}');
+INSERT INTO "items" VALUES(4,1,'thing','IS00000000000000000000000000000002','v1',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 2','GET /v1','','[]','1d84099be59fc883d8c1b8f4d41961dffb27e13f8e72f5b340298c28cfb527da','{"sid": "IS00000000000000000000000000000002", "friendly_name": "Service 2"}');
+INSERT INTO "items" VALUES(5,1,'thing','IS00000000000000000000000000000002','v2',NULL,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','Service 2','GET /v2','','[]','1d84099be59fc883d8c1b8f4d41961dffb27e13f8e72f5b340298c28cfb527da','{"sid": "IS00000000000000000000000000000002", "friendly_name": "Service 2"}');
+INSERT INTO "items" VALUES(6,1,'roles','RL2','v2','IS00000000000000000000000000000002','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','','','[]','8ec4d007d98fbdaf27fe88157d0e9a379d6d5df0f2c6474890ab6135904d8e6f','{"sid": "RL2"}');
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, account_sid TEXT NOT NULL, key TEXT NOT NULL,
     state TEXT NOT NULL, at TEXT NOT NULL, status INTEGER, code INTEGER, request_id TEXT, message TEXT NOT NULL,
     seen TEXT
 );
+CREATE TABLE leftovers (
+    run INTEGER NOT NULL REFERENCES runs, account_sid TEXT NOT NULL, kind TEXT NOT NULL, sid TEXT NOT NULL,
+    service_sid TEXT NOT NULL, "values" TEXT NOT NULL, PRIMARY KEY (run, sid)
+) WITHOUT ROWID;
 CREATE TABLE lock (
     account_sid TEXT PRIMARY KEY, nonce TEXT NOT NULL, id TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,
     namespace TEXT NOT NULL, pid INTEGER NOT NULL, process_started TEXT NOT NULL, command TEXT NOT NULL,
@@ -81,10 +85,10 @@ CREATE TABLE plans (
     services INTEGER, services_to_change INTEGER, services_missing INTEGER, changes INTEGER, steps INTEGER,
     verdicts TEXT
 );
-INSERT INTO "plans" VALUES(1,'6c1f5cdee00718c9e71b69eb910f52aeb3551e3320c81d8b63fd36ae66fc7574',1,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','same','1','{}',0,'2026-11-21T12:30:59.047Z','2026-11-21T12:30:59.051Z',1,1,0,1,2,'{"dropped":1,"exact":1}');
+INSERT INTO "plans" VALUES(1,'4bf434f3710784dd6cffbd9993f069beb28dbc3ebc12ad7dbed8e5b3a513f126',1,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','same','2','{}',0,'2026-11-21T12:41:11.827Z','2026-11-21T12:41:11.829Z',1,1,0,1,2,'{"dropped":1,"exact":1}');
 CREATE TABLE refusals (
-    account_sid TEXT NOT NULL, target_sid TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, code INTEGER,
-    message TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (target_sid, kind, value)
+    account_sid TEXT NOT NULL, target_sid TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (target_sid, kind, value)
 ) WITHOUT ROWID;
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, account_sid TEXT NOT NULL, target_account_sid TEXT NOT NULL, command TEXT NOT NULL,
@@ -95,7 +99,7 @@ CREATE TABLE snapshots (
     id INTEGER PRIMARY KEY, account_sid TEXT NOT NULL, source TEXT NOT NULL, taken_at TEXT NOT NULL,
     completed_at TEXT, services INTEGER, digest TEXT, examined TEXT
 );
-INSERT INTO "snapshots" VALUES(1,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','live','2026-11-21T12:30:59.043Z','2026-11-21T12:30:59.046Z',2,'25c908308ea44665201a0b96fd698e030201bd27131e9e7857f451c2b1a1b33b','{"apis":["v1","v2"],"channels":false,"files":[],"roles":true,"warnings":[]}');
+INSERT INTO "snapshots" VALUES(1,'ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','live','2026-11-21T12:41:11.824Z','2026-11-21T12:41:11.826Z',2,'25c908308ea44665201a0b96fd698e030201bd27131e9e7857f451c2b1a1b33b','{"apis":["v1","v2"],"channels":false,"files":[],"roles":true,"warnings":[]}');
 CREATE TABLE step_needs (
     plan INTEGER NOT NULL REFERENCES plans, key TEXT NOT NULL, need TEXT NOT NULL, PRIMARY KEY (plan, key, need)
 ) WITHOUT ROWID;
