@@ -34,7 +34,7 @@ from migrate.cli.options import (
     settle_option,
     yes_option,
 )
-from migrate.cli.rehearsals import demo, simulator
+from migrate.cli.rehearsals import demo, rehearse, simulator
 from migrate.cli.shell import output_of, present_run, tool
 from migrate.core.errors import Declined, MigrateError
 
@@ -492,6 +492,7 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
+cli.add_command(rehearse)
 cli.add_command(simulator)
 cli.add_command(demo)
 

@@ -22,6 +22,7 @@ from migrate.report.model import (
     AlteredValue,
     ItemsReport,
     PlanInfo,
+    Rehearsed,
     Report,
     ReportKind,
     ServiceReport,
@@ -80,6 +81,11 @@ def diff_report(store: Store, plan: Plan) -> Report:
 def run_report(store: Store, plan: Plan, run: Run) -> Report:
     """Report what a run has done, and what is left."""
     return _report(store, plan, ReportKind.RUN, run)
+
+
+def rehearsal_report(store: Store, plan: Plan, run: Run, rehearsed: Rehearsed) -> Report:
+    """Report what came of a plan in a rehearsal; `store` is the copy in which it was executed."""
+    return replace(_report(store, plan, ReportKind.REHEARSAL, run), rehearsed=rehearsed)
 
 
 def verify_report(store: Store, plan: Plan) -> Report:

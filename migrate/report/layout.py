@@ -24,6 +24,7 @@ from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, S
 from migrate.report.model import Report, ReportKind, StepError
 from migrate.report.outcome import facts, outcome, totals, written
 from migrate.report.receivers import handlers
+from migrate.report.rehearsal import rehearsal
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
 from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
@@ -70,12 +71,14 @@ class Page:
     def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
         """Yield a summary; each of its lists has at most so many rows."""
         yield from self._head()
+        yield from self._rehearsed(most=rows)
         yield from self._troubles(groups=min(rows, 3))
         yield from self._altered(groups=min(rows, 2))
         yield from self._missing()
-        yield from self._changes()
-        if not (self.report.kind is ReportKind.RUN and self.found.troubles):
-            yield from self._needs_table(rows)
+        if self.report.rehearsed is None:
+            yield from self._changes()
+            if not (self.report.kind is ReportKind.RUN and self.found.troubles):
+                yield from self._needs_table(rows)
         yield from self._irreversible()
         yield from self._left(groups=rows)
         if KINDS[self.report.kind].receivers and self.found.handlers:
@@ -87,11 +90,12 @@ class Page:
     def whole(self, *, drawn: bool = False) -> Iterator[Block]:
         """Yield everything; reads the services once. `drawn`: the medium can show a picture and filter."""
         yield from self._head()
+        yield from self._rehearsed()
         yield from self._troubles()
         yield from self._altered()
         yield from self._missing()
         yield from (Filter(),) if drawn else ()
-        yield from self._needs()
+        yield from self._needs() if self.report.rehearsed is None else ()
         yield from self._picture() if drawn else ()
         yield from self._irreversible()
         yield from self._left()
@@ -100,6 +104,10 @@ class Page:
         yield from self._services()
         yield from self._next()
         yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True, whole=True)
+
+    def _rehearsed(self, most: int | None = None) -> Iterator[Block]:
+        if self.report.rehearsed is not None:
+            yield from rehearsal(self.report.rehearsed, most)
 
     def _services(self) -> Iterator[ServiceBlock]:
         for number, service in enumerate(self.report.services):
