@@ -171,6 +171,9 @@ def _told(
 
 def _estimate(options: RehearseOptions, phases: tuple[Phase, ...], done: Performance) -> Estimate:
     asked = options.disturbances
+    # What a new service is born with needs no write, which only the rehearsal can tell.
+    *others, last = phases
+    phases = (*others, replace(last, writes=min(last.writes, done.seen.requests - done.seen.reads)))
     limits = [limit for limit in (asked.max_concurrent, options.concurrency) if limit is not None]
     conditions = Conditions(
         latency=asked.latency or ASSUMED_LATENCY,

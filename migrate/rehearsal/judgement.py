@@ -121,7 +121,7 @@ def _of_created(
 def _items(planned: PlannedService, roles: Roles, service: Json) -> dict[str, str]:
     """Return Chat SID → SID in the target, for the roles of a service; those that were created go by their names."""
     named = {_key(role): role["sid"] for role in service["roles"]}
-    by_name: dict[str, str] = {role["sid"]: named.get(_key(role), role["sid"]) for role in roles}
+    by_name = {str(role["sid"]): str(named.get(_key(role), role["sid"])) for role in roles}
     return {**by_name, **planned.counterparts}
 
 

@@ -15,7 +15,7 @@ LONGEST_VALUE = 60
 
 def rehearsal(told: Rehearsed, most: int | None) -> Iterator[Block]:
     """Yield what came of a rehearsal; each list has at most `most` items, or all."""
-    yield Heading(_text("What was tried"), anchor="rehearsal")
+    yield Heading(_text("The rehearsal"), anchor="rehearsal")
     yield Facts([(label, _text(fact)) for label, fact in _facts(told)])
     lists = (
         (
@@ -37,7 +37,7 @@ def _facts(told: Rehearsed) -> Iterator[tuple[str, str]]:
         f"{told.reads + told.writes:,}: {count(told.reads, 'read')}, {count(told.writes, 'write')}",
     )
     faults = ", ".join(
-        f"{number:,} {visible(kind).replace('_', ' ')}" for kind, number in told.faults.items()
+        f"{number:,} times {visible(kind).replace('_', ' ')}" for kind, number in told.faults.items()
     )
     survived = f"{count(sum(told.faults.values()), 'fault')}" + (f" ({faults})" if faults else "")
     yield "survived", f"{survived}; {count(told.kills, 'kill')}; {count(told.resumes, 'resume')} needed"
