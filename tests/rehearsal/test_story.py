@@ -19,9 +19,9 @@ from migrate.store import open_store, plans
 
 @pytest.fixture(scope="module", params=["same", "new"])
 def original(request, tmp_path_factory):
-    """A database with a plan for six services."""
+    """A database with a plan for four services."""
     folder = tmp_path_factory.mktemp("original")
-    with Simulator(services=6, seed=7) as simulator:
+    with Simulator(services=4, seed=7) as simulator:
         driver = drive(folder, simulator)
         driver.export()
         driver.diff(target=request.param)
@@ -39,7 +39,7 @@ def story_of(original, folder, seed):
     environ = clean_environ(os.environ)
     with Stage(folder, disturbances, environ) as stage:
         performer = Performer(db, plan, stage, environ, Pacing(1.0, 1), StopToken())
-        done = performer.perform(disturbances, 30, lambda _requests: None)
+        done = performer.perform(disturbances, 20, lambda _requests: None)
     assert done.finished
     return (folder / STORY).read_text().splitlines()
 
