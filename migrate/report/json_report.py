@@ -90,6 +90,7 @@ def _field(row: FieldRow) -> dict[str, Json]:
     # which is the order of the contract; asdict would copy every value, 80 times per service.
     members = dict(row.__dict__)
     reasons = members.pop("reasons")
+    del members["held_to"]
     members |= {"reason": row.reason, "reason_ids": [reason.id for reason in reasons]}
     return members
 

@@ -61,11 +61,11 @@ def test_the_plan_can_be_applied_afterwards(planned, simulator):
 
 
 def refused_permission(world):
-    """Let Chat have what Conversations refuses: a service role that sends messages."""
+    """Let a service role send messages, which Conversations refuses as soon as the role is written."""
     service = next(iter(world.first.services.values()))
     role = service.role_named("service user")
     role.permissions.append("sendMessage")
-    role.untranslated.append("sendMessage")
+    role.untranslated.append("editOwnUserInfo")
 
 
 def test_a_permission_that_the_type_of_a_role_refuses_is_found(planned, simulator):
@@ -85,7 +85,7 @@ def test_a_permission_that_the_type_of_a_role_refuses_is_found(planned, simulato
     assert failed[0]["error"]["status"] == 400
     text = stalls.rehearse().out
     assert "The plan would not end well" in text
-    assert "would be createConversation, joinConversation" in text
+    assert "would be createConversation, joinConversation, sendMessage instead of" in " ".join(text.split())
     assert text.count(sid) >= 2
 
 
