@@ -174,16 +174,19 @@ def _estimate(options: RehearseOptions, phases: tuple[Phase, ...], done: Perform
     # What a new service is born with needs no write, which only the rehearsal can tell.
     *others, last = phases
     phases = (*others, replace(last, writes=min(last.writes, done.seen.requests - done.seen.reads)))
-    limits = [limit for limit in (asked.max_concurrent, options.concurrency) if limit is not None]
     conditions = Conditions(
         latency=asked.latency or ASSUMED_LATENCY,
-        at_once=min(limits, default=None),
-        start_seconds=done.start_seconds,
+        concurrency=options.concurrency,
+        max_concurrent=asked.max_concurrent,
+        idle_seconds=done.idle_seconds,
         request_seconds=done.request_seconds,
     )
     return Estimate(
         seconds=seconds_of(phases, conditions),
         reads=sum(phase.reads for phase in phases),
         writes=sum(phase.writes for phase in phases),
-        **vars(conditions),
+        latency=conditions.latency,
+        at_once=min((limit for limit in (asked.max_concurrent, options.concurrency) if limit), default=None),
+        idle_seconds=done.idle_seconds,
+        request_seconds=done.request_seconds,
     )

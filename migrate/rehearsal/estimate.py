@@ -14,6 +14,8 @@ from migrate.model.plan import Plan
 from migrate.model.step import Action, Step
 from migrate.store import Store, plans
 
+USED_SHARE = 0.92
+"""Of a limit that the pace finds out by itself."""
 LIST_PAGE = 50
 """Items on a page of what a target holds (Twilio's OpenAPI documents, the smallest maximum)."""
 
@@ -44,15 +46,23 @@ class Conditions:
 
     Attributes:
         latency: of one request.
-        at_once: how many requests are let in at once; None: as many as come.
-        start_seconds: until the first request.
+        concurrency: how many requests the program sends at once at most; None: as many as are let in.
+        max_concurrent: how many requests are let in at once; None: as many as come.
+        idle_seconds: before the first request and after the last one.
         request_seconds: how long the processor works for one request.
     """
 
     latency: float
-    at_once: int | None
-    start_seconds: float = 0.0
+    concurrency: int | None = None
+    max_concurrent: int | None = None
+    idle_seconds: float = 0.0
     request_seconds: float = 0.0
+
+    @property
+    def at_once(self) -> float:
+        """How many requests are under way in the long run: a limit that has to be found out is not quite used."""
+        let_in = math.inf if self.max_concurrent is None else max(1.0, self.max_concurrent * USED_SHARE)
+        return min(let_in, self.concurrency or math.inf)
 
 
 def phases_of(store: Store, plan: Plan) -> tuple[Phase, ...]:
@@ -98,8 +108,8 @@ def seconds_of(phases: tuple[Phase, ...], conditions: Conditions) -> float:
     limit is reached. One processor can't do more than it can.
     """
     round_trip = conditions.latency + conditions.request_seconds
-    most = conditions.at_once or math.inf
-    allowed, total = float(min(FIRST_LIMIT, most)), conditions.start_seconds
+    most = conditions.at_once
+    allowed, total = float(min(FIRST_LIMIT, most)), conditions.idle_seconds
     for phase in phases:
         rounds, left = 0.0, float(phase.requests)
         while left > 0:

@@ -50,14 +50,14 @@ class Session:
         code: its exit code, or the negative number of the signal that ended it.
         complaint: the last line on its standard error.
         seconds: from its start to its end.
-        start_seconds: from its start to its first request; None if it sent none.
+        idle_seconds: from its start to its first request, and from its last request to its end.
         cpu_seconds: how long a processor worked for it.
     """
 
     code: int
     complaint: str
     seconds: float
-    start_seconds: float | None
+    idle_seconds: float
     cpu_seconds: float
 
 
@@ -69,7 +69,7 @@ class Performance:
         seen: what the simulator saw.
         resumes: how many sessions followed the first one and did something.
         seconds: how long the sessions took together.
-        start_seconds: how long a process takes until its first request.
+        idle_seconds: how long a process takes before its first request and after its last one.
         request_seconds: how long a processor works for one request.
         finished: whether nothing is left of the run.
     """
@@ -77,7 +77,7 @@ class Performance:
     seen: Seen
     resumes: int
     seconds: float
-    start_seconds: float
+    idle_seconds: float
     request_seconds: float
     finished: bool
 
@@ -158,7 +158,7 @@ class Performer:
     ) -> Session:
         command = ["resume"] if reached.counts is not None else self._apply()
         complaints = self._db.with_name("complaints.txt")
-        cpu, began, began_at = _cpu_seconds(), time.monotonic(), time.time()
+        cpu, began = _cpu_seconds(), time.monotonic()
         with complaints.open("w+", encoding="utf-8") as errors:
             child = subprocess.Popen(  # noqa: S603 - our own words
                 [sys.executable, "-m", "migrate", "--db", str(self._db), *command, *self._options()],
@@ -173,13 +173,14 @@ class Performer:
             if kill is not None:
                 self._stage.kill_at(*kill)
             self._wait(child, tell)
-        first = self._stage.seen().first_at
+        seconds, seen = time.monotonic() - began, self._stage.seen()
+        asking = seen.last_at - seen.first_at if seen.first_at and seen.last_at else 0.0
         lines = complaints.read_text(encoding="utf-8").split("\n")
         return Session(
             code=child.returncode,
             complaint=next((line for line in reversed(lines) if line), f"It exited with {child.returncode}."),
-            seconds=time.monotonic() - began,
-            start_seconds=first - began_at if first is not None else None,
+            seconds=seconds,
+            idle_seconds=max(0.0, seconds - asking),
             cpu_seconds=_cpu_seconds() - cpu,
         )
 
@@ -238,14 +239,13 @@ def _cpu_seconds() -> float:
 
 
 def _summed(sessions: list[Session], seen: Seen, finished: bool, fruitless: int) -> Performance:
-    starts = sorted(each.start_seconds for each in sessions if each.start_seconds is not None)
-    start = starts[len(starts) // 2] if starts else 0.0
-    worked = sum(each.cpu_seconds for each in sessions) - start * len(sessions)
+    worked = sum(max(0.0, each.cpu_seconds - each.idle_seconds) for each in sessions)
     return Performance(
         seen=seen,
         resumes=max(0, len(sessions) - 1 - fruitless),
         seconds=sum(each.seconds for each in sessions),
-        start_seconds=start,
+        # Only the last one was not killed, so that it has come to its end.
+        idle_seconds=sessions[-1].idle_seconds,
         request_seconds=max(LEAST_REQUEST_SECONDS, worked / max(1, seen.requests)),
         finished=finished,
     )

@@ -66,6 +66,7 @@ class Seen:
         faults: kind of fault → how many requests it has struck.
         kills: how often the program was killed.
         first_at: when the first request of the present process arrived, seconds since the epoch; None: none did.
+        last_at: when its last request arrived, likewise.
     """
 
     requests: int
@@ -73,6 +74,7 @@ class Seen:
     faults: Mapping[str, int]
     kills: int
     first_at: float | None
+    last_at: float | None
 
 
 class Stage:
@@ -152,6 +154,7 @@ class Story(list[RecordedRequest]):
         self.faults: Counter[str] = Counter()
         self.reads = self.requests = self.kills = 0
         self.first_at: float | None = None
+        self.last_at: float | None = None
         self.process_id = 0
         self._killed = False
 
@@ -165,7 +168,7 @@ class Story(list[RecordedRequest]):
         """Write a line on a request and forget it."""
         self.requests += 1
         self.reads += request.method == "GET"
-        self.first_at = self.first_at or request.time
+        self.first_at, self.last_at = self.first_at or request.time, request.time
         fault = request.fault or ""
         if self._killed:
             fault = "killed" if request.processed else "killed, lost"
@@ -214,10 +217,10 @@ def _simulator(world: World, disturbances: Disturbances) -> Simulator:
 
 def _answer(simulator: Simulator, story: Story, asked: Json) -> None:
     if "process" in asked:
-        story.process_id, story.first_at = asked["process"], None
+        story.process_id, story.first_at, story.last_at = asked["process"], None, None
     if "kill_at" in asked:
         simulator.inject(Fault(asked["how"], nth=asked["kill_at"], edit=story.kill))
-    seen = Seen(story.requests, story.reads, dict(story.faults), story.kills, story.first_at)
+    seen = Seen(story.requests, story.reads, dict(story.faults), story.kills, story.first_at, story.last_at)
     _say(asdict(seen))
 
 

@@ -222,7 +222,7 @@ class Estimate:
         writes: requests that write.
         latency: of one request.
         at_once: requests let in at once; None: as many as come.
-        start_seconds: until the first request, as measured in the rehearsal.
+        idle_seconds: before the first request and after the last one, as measured in the rehearsal.
         request_seconds: of a processor for one request, as measured in the rehearsal.
     """
 
@@ -231,7 +231,7 @@ class Estimate:
     writes: int
     latency: float
     at_once: int | None
-    start_seconds: float
+    idle_seconds: float
     request_seconds: float
 
 

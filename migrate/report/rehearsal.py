@@ -59,8 +59,8 @@ def _estimate(estimate: Estimate) -> str:
     return (
         f"about {_duration(estimate.seconds)}, if {estimate.reads:,} reads and {estimate.writes:,} writes take "
         f"{estimate.latency * 1000:,.0f} ms each, {limit} may be under way at once, nothing has to be tried "
-        f"again, and this machine starts the program in {estimate.start_seconds:.1f} s and works "
-        f"{estimate.request_seconds * 1000:.1f} ms on a request, as it did now"
+        f"again, and the program needs {estimate.idle_seconds:.1f} s before and after them and "
+        f"{estimate.request_seconds * 1000:.1f} ms of a processor for each, as it did now"
     )
 
 

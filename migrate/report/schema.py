@@ -191,7 +191,7 @@ _REHEARSAL = _object(
         writes=_COUNT,
         latency=_SECONDS,
         at_once=_nullable(_COUNT),
-        start_seconds=_SECONDS,
+        idle_seconds=_SECONDS,
         request_seconds=_SECONDS,
     ),
 )

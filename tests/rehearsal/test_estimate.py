@@ -14,16 +14,20 @@ HUNDRED = (Phase(100, 0, 1),)
 @pytest.mark.parametrize(
     ("phases", "conditions", "seconds"),
     [
-        (HUNDRED, Conditions(latency=0.1, at_once=1), 10.0),
+        (HUNDRED, Conditions(latency=0.1, concurrency=1), 10.0),
         # 8 at once first; the other 92 in 9.2 rounds of 10.
-        (HUNDRED, Conditions(latency=0.1, at_once=10), 1.02),
+        (HUNDRED, Conditions(latency=0.1, concurrency=10), 1.02),
         # Rounds of 8, 16, 32, and 44 of 64.
-        (HUNDRED, Conditions(latency=0.1, at_once=None), 0.36875),
-        (HUNDRED, Conditions(latency=0.1, at_once=10, start_seconds=2.0), 3.02),
+        (HUNDRED, Conditions(latency=0.1, concurrency=None), 0.36875),
+        # A limit of 100 that has to be found out: rounds of 8, 16, 32, and 44 of 64.
+        (HUNDRED, Conditions(latency=0.1, max_concurrent=100), 0.36875),
+        # A limit of 10, of which 9.2 are used: 8 at once first, the others in 10 rounds.
+        (HUNDRED, Conditions(latency=0.1, max_concurrent=10), 1.1),
+        (HUNDRED, Conditions(latency=0.1, concurrency=10, idle_seconds=2.0), 3.02),
         # The processor needs longer than the network.
-        (HUNDRED, Conditions(latency=0.0, at_once=None, request_seconds=0.05), 5.0),
+        (HUNDRED, Conditions(latency=0.0, concurrency=None, request_seconds=0.05), 5.0),
         # What follows one another can't be made side by side.
-        ((Phase(4, 4, 8),), Conditions(latency=0.5, at_once=100), 4.0),
+        ((Phase(4, 4, 8),), Conditions(latency=0.5, concurrency=100), 4.0),
     ],
 )
 def test_seconds(phases, conditions, seconds):
