@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrate.commands.apply import find_plan
 from migrate.commands.context import Context
 from migrate.commands.ending import DONE, INCOMPLETE, code_of_run
-from migrate.core.errors import BadInput, SafetyRefusal
+from migrate.core.errors import SafetyRefusal
 from migrate.execute.guards import check_fresh, check_plan
 from migrate.model.plan import Plan
 from migrate.rehearsal.estimate import Conditions, Phase, phases_of, seconds_of
@@ -25,6 +22,7 @@ from migrate.rehearsal.stage import ACCOUNTS, AFTER, BEFORE, Disturbances, Stage
 from migrate.report.assembly import rehearsal_report
 from migrate.report.model import Estimate, Rehearsed, Report
 from migrate.store import Store, open_store, runs
+from migrate.store.copying import copy_database
 
 ASSUMED_LATENCY = 0.1
 """Seconds: what the estimate assumes of a request where no latency is given."""
@@ -68,7 +66,7 @@ def rehearse(context: Context, options: RehearseOptions, present: Callable[[Repo
     with tempfile.TemporaryDirectory(prefix="chat-migrate-rehearsal-") as name:
         folder = Path(name)
         db = folder / "rehearsal.db"
-        _copy(context.db, db)
+        copy_database(context.db, db)
         with open_store(db, must_exist=True) as store:
             plan = _plan(context, store, options)
             (folder / ACCOUNTS).write_text(json.dumps(accounts_of(store, plan)), encoding="utf-8")
@@ -87,27 +85,6 @@ def rehearse(context: Context, options: RehearseOptions, present: Callable[[Repo
             told = _told(options, phases, done, verdict)
             present(rehearsal_report(store, plan, run, replace(told, held=code == DONE)))
     return DONE if code == DONE else INCOMPLETE
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Copy a database as it is at one moment, without writing to it."""
-    if not path.exists():
-        raise BadInput(
-            f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db."
-        )
-    os.close(os.open(copy, os.O_RDWR | os.O_CREAT, 0o600))
-    # Who only reads leaves SQLite's companions behind; who may write removes them, but would empty a log that is there.
-    mode = "ro" if path.with_name(path.name + "-wal").exists() else "rw"
-    try:
-        with (
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-    except sqlite3.Error as error:
-        raise BadInput(
-            f"{path} cannot be read as a chat-migrate database: {error}. Choose another file with --db."
-        ) from error
 
 
 def _plan(context: Context, store: Store, options: RehearseOptions) -> Plan:
