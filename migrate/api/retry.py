@@ -6,9 +6,11 @@ promise that such a request "was never processed". What has no row here is never
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -143,6 +145,8 @@ class Retrier:
         patience: the bounds of every call.
         stop: set it to end all waits; a call that would try again raises `Interrupted` instead.
         on_retry: told of every failure that will be retried, and of the seconds until then.
+        in_turn: let one call begin when the one before has ended, its retries included, so that chance has no say in
+            the order of requests.
     """
 
     def __init__(
@@ -151,10 +155,12 @@ class Retrier:
         *,
         stop: StopToken | None = None,
         on_retry: Callable[[Failure, float], None] | None = None,
+        in_turn: bool = False,
     ) -> None:
         self.patience = patience or Patience()
         self.stop = stop or StopToken()
         self._on_retry = on_retry
+        self._turn = asyncio.Lock() if in_turn else nullcontext()
 
     async def call(self, function: Callable[[], Awaitable[Result]]) -> Result:
         """Call `function` until it returns, or until the table or the bounds say to give up.
@@ -166,7 +172,8 @@ class Retrier:
         """
 
         try:
-            return await self._call(function)
+            async with self._turn:
+                return await self._call(function)
         except CallFailed as error:
             if error.failure.status != 401:
                 raise

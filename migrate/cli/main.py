@@ -44,7 +44,7 @@ from migrate.cli.options import (
     settle_option,
     yes_option,
 )
-from migrate.cli.rehearsals import demo, simulator
+from migrate.cli.rehearsals import demo, rehearse, simulator
 from migrate.cli.shell import output_of, present_run, told_at_outage, tool
 from migrate.core.errors import Declined, MigrateError
 
@@ -409,7 +409,7 @@ def rollback(  # noqa: PLR0913, PLR0917 - one parameter per option
     sys.exit(code)
 
 
-for command in (unlock, sids, mappings, schema, simulator, demo):
+for command in (unlock, sids, mappings, schema, rehearse, simulator, demo):
     cli.add_command(command)
 
 

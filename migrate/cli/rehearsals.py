@@ -1,17 +1,28 @@
-"""The commands that need no account: the simulator and the demo."""
+"""The commands that need no account: rehearsals, the simulator and the demo."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrate.cli.options import ReportChoice, ToolCommand
+from migrate.cli.options import (
+    REPORT,
+    ReportChoice,
+    ToolCommand,
+    account_option,
+    choices,
+    concurrency_option,
+    options,
+)
 from migrate.cli.shell import output_of, tool
 
 if TYPE_CHECKING:
     from migrate.commands.demo import Stage
+    from migrate.commands.rehearse import RehearseOptions
 
 
 @click.command(cls=ToolCommand, short_help="Serve an embedded Twilio for rehearsals.")
@@ -97,6 +108,93 @@ def simulator(lag: float, **settings: Any) -> None:
     from migrate.commands.simulator import serve_forever
 
     serve_forever(settings, lag, click.echo)
+
+
+@dataclass(frozen=True)
+class RehearsalChoice:
+    """What was typed of `rehearse`'s options."""
+
+    plan_id: str | None = None
+    fault_rate: float = 0.0
+    kills: int = 0
+    lag: float = 0.0
+    latency_ms: float = 0.0
+    max_concurrent: int | None = None
+    seed: int = 0
+    concurrency: int | None = None
+
+    def options(self) -> RehearseOptions:
+        """Return the command's options."""
+        from migrate.commands.rehearse import RehearseOptions
+        from migrate.rehearsal.stage import Disturbances
+
+        disturbances = Disturbances(
+            fault_rate=self.fault_rate,
+            kills=self.kills,
+            lag=self.lag,
+            latency=self.latency_ms / 1000,
+            max_concurrent=self.max_concurrent,
+            seed=self.seed,
+        )
+        return RehearseOptions(self.plan_id, disturbances, self.concurrency)
+
+
+@click.command(cls=ToolCommand, short_help="Try a plan out in the simulator.")
+@click.option(
+    "--plan", "plan_id", metavar="ID", help="Rehearse this plan.  [default: the newest of the account]"
+)
+@click.option(
+    "--fault-rate",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Let this share of requests go wrong.",
+)
+@click.option(
+    "--kills", metavar="N", type=click.IntRange(0), default=0, help="Kill the program this many times."
+)
+@click.option(
+    "--lag",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Let reads and lists lag this far behind writes; the settle time is three times as long.",
+)
+@click.option(
+    "--latency",
+    "latency_ms",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="MS",
+    help="Let each request take this long, and estimate with it.  [default: none; estimate with 100]",
+)
+@click.option(
+    "--max-concurrent", metavar="N", type=click.IntRange(1), help="Answer 429/20429 above this many at once."
+)
+@click.option(
+    "--seed", metavar="N", type=int, default=0, help="Choose the faults and the moments of the kills."
+)
+@options(concurrency_option, *REPORT, account_option)
+@choices(RehearsalChoice, ReportChoice)
+def rehearse(
+    context: click.Context, choice: RehearsalChoice, report: ReportChoice, account: str | None
+) -> None:
+    """Execute a copy of a plan in the embedded simulator, and tell whether it would end well.
+
+    Sends nothing to Twilio, needs no credentials, and leaves the database, the plan and its state as they are. Exits
+    with 4 if the plan would not end well.
+
+    \b
+    chat-migrate rehearse
+    chat-migrate rehearse --fault-rate 0.1 --kills 4 --lag 2
+    chat-migrate rehearse --latency 80 --max-concurrent 20 -o rehearsal.html
+    """
+    from migrate.commands.rehearse import rehearse
+
+    output = output_of(context, report)
+    with tool(context, account=account) as made:
+        code = rehearse(made, choice.options(), output.write)
+    sys.exit(code)
 
 
 @click.command(cls=ToolCommand, short_help="The whole job on the simulator, no account needed.")

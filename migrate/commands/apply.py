@@ -142,7 +142,7 @@ def _applied_before(store: Store, run: Run) -> Run:
 
 async def _check_targets(context: Context, store: Store, plan: Plan, bounds: Bounds) -> None:
     async with context.target_reader(bounds.concurrency) as reader:
-        retrier = context.retrier()
+        retrier = context.retrier(bounds.concurrency)
         await prove_account(reader, retrier)
         await check_targets(store, Patient(reader, retrier), plan, context.settle(), bounds.only)
 
@@ -167,9 +167,8 @@ async def execute(
         Journal(store, run, lock) as journal,
     ):
         await prove_account(writer, context.retrier())
-        work = Work(
-            store, journal, writer, context.retrier(), context.settle(), plan, run, session, bounds, read_at
-        )
+        retrier, settle = context.retrier(bounds.concurrency), context.settle()
+        work = Work(store, journal, writer, retrier, settle, plan, run, session, bounds, read_at)
         with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
             await ending_well(Execution(work, frontier, bar.advance).run())
         leftovers = await look_for_leftovers(work)

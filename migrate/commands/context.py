@@ -53,9 +53,10 @@ class Context:
     paces: dict[str, Pace] = field(default_factory=dict)
     shared: bool = False
 
-    def retrier(self) -> Retrier:
-        """Return the retry layer that the stop token ends."""
-        return Retrier(self.patience, stop=self.stop, on_retry=self._tell_of_retry)
+    def retrier(self, concurrency: int | None = None) -> Retrier:
+        """Return the retry layer that the stop token ends; with one request at once, one call at once too."""
+        in_turn = concurrency == 1
+        return Retrier(self.patience, stop=self.stop, on_retry=self._tell_of_retry, in_turn=in_turn)
 
     def settle(self) -> Settle:
         """Return the settle time.

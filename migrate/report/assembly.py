@@ -23,6 +23,7 @@ from migrate.report.model import (
     AlteredValue,
     ItemsReport,
     PlanInfo,
+    Rehearsed,
     Report,
     ReportKind,
     ServiceReport,
@@ -134,6 +135,11 @@ def run_report(store: Store, plan: Plan, run: Run) -> Report:
         return report
     told = _counted(report)
     return replace(report, summary=replace(report.summary, changes=told.changes, verdicts=told.verdicts))
+
+
+def rehearsal_report(store: Store, plan: Plan, run: Run, rehearsed: Rehearsed) -> Report:
+    """Report what came of a plan in a rehearsal; `store` is the copy in which it was executed."""
+    return replace(_report(store, plan, ReportKind.REHEARSAL, run), rehearsed=rehearsed)
 
 
 def verify_report(store: Store, plan: Plan) -> Report:

@@ -44,6 +44,7 @@ def _write_service(service: ServiceReport, target: str, stream: TextIO) -> None:
 
 def _head(report: Report) -> dict[str, Json]:
     summary = report.summary
+    rehearsed = {"rehearsal": asdict(report.rehearsed)} if report.rehearsed is not None else {}
     return {
         "format": 1,
         "kind": report.kind.value,
@@ -60,6 +61,7 @@ def _head(report: Report) -> dict[str, Json]:
             "steps_by_state": _by_state(summary.steps_by_state),
             "verdicts": {verdict.value: summary.verdicts.get(verdict.value, 0) for verdict in Verdict},
         },
+        **rehearsed,
     }
 
 

@@ -26,6 +26,7 @@ from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, S
 from migrate.report.model import Report, ReportKind, StepError
 from migrate.report.outcome import facts, outcome, totals, written
 from migrate.report.receivers import handlers
+from migrate.report.rehearsal import rehearsal
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
 from migrate.report.view import View
@@ -58,11 +59,13 @@ class Page:
     def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
         """Yield a summary; what needs a person has at most so many rows. Below 0, fewer failures are shown, too."""
         yield from self._head()
+        yield from self._rehearsed(most=max(rows, 1))
         yield from self._troubles(groups=3, most=FEW + 2 * min(rows, 0))
         yield from self._altered(groups=2)
         yield from self._missing()
-        yield from self._changes()
-        yield from self._needs_table(rows) if rows > 0 else ()
+        if self.report.rehearsed is None:
+            yield from self._changes()
+            yield from self._needs_table(rows) if rows > 0 else ()
         yield from self._irreversible()
         yield from self._left(groups=max(rows, 1))
         if KINDS[self.report.kind].receivers and self.found.handlers:
@@ -74,11 +77,12 @@ class Page:
     def whole(self, *, drawn: bool = False) -> Iterator[Block]:
         """Yield everything; reads the services once. `drawn`: the medium can show a picture and filter."""
         yield from self._head()
+        yield from self._rehearsed()
         yield from self._troubles()
         yield from self._altered()
         yield from self._missing()
         yield from (Filter(),) if drawn else ()
-        yield from self._needs()
+        yield from self._needs() if self.report.rehearsed is None else ()
         yield from self._picture() if drawn else ()
         yield from self._irreversible()
         yield from self._left()
@@ -87,6 +91,10 @@ class Page:
         yield from self._services()
         yield from self._next()
         yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True, whole=True)
+
+    def _rehearsed(self, most: int | None = None) -> Iterator[Block]:
+        if self.report.rehearsed is not None:
+            yield from rehearsal(self.report.rehearsed, most)
 
     def _services(self) -> Iterator[ServiceBlock]:
         for number, service in enumerate(self.report.services):

@@ -15,7 +15,7 @@ from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
 from migrate.model.rows import FieldRow
-from migrate.report.model import AlteredValue, Report, ServiceReport, StepRow
+from migrate.report.model import AlteredValue, Difference, Rehearsed, Report, ServiceReport, StepRow
 
 Thing = TypeVar("Thing")
 REASONS_KEPT = 8192
@@ -27,7 +27,28 @@ def mask_report(report: Report) -> Report:
     examined = report.snapshot.examined
     warnings = tuple(map(mask_text, examined.warnings))
     snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
-    return replace(report, snapshot=snapshot, services=_Masked(report.services, _mask_service))
+    rehearsed = report.rehearsed and _mask_rehearsed(report.rehearsed)
+    services = _Masked(report.services, _mask_service)
+    return replace(report, snapshot=snapshot, services=services, rehearsed=rehearsed)
+
+
+def _mask_rehearsed(rehearsed: Rehearsed) -> Rehearsed:
+    return replace(
+        rehearsed,
+        differences=tuple(map(_mask_difference, rehearsed.differences)),
+        doubles=tuple(map(mask_text, rehearsed.doubles)),
+        warnings=tuple(map(mask_text, rehearsed.warnings)),
+    )
+
+
+def _mask_difference(one: Difference) -> Difference:
+    return replace(
+        one,
+        friendly_name=mask_text(one.friendly_name),
+        source=mask_text(one.source),
+        wanted=mask_named(one.path, one.wanted),
+        held=mask_named(one.path, one.held),
+    )
 
 
 @dataclass(frozen=True)

@@ -194,11 +194,90 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A field that a rehearsed account holds otherwise than the plan said.
+
+    Attributes:
+        source_sid: the Chat Service.
+        friendly_name: its name.
+        resource: the name of a kind.
+        path: dotted path in that resource.
+        wanted: what the plan said.
+        held: what the simulated account holds.
+        source: dotted path in the Chat Service, or "" where the plan does not change the field.
+    """
+
+    source_sid: str
+    friendly_name: str
+    resource: str
+    path: str
+    wanted: Json
+    held: Json
+    source: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long an undisturbed `apply` may take. Times are seconds.
+
+    Attributes:
+        seconds: how long.
+        reads: requests that only read.
+        writes: requests that write.
+        latency: of one request.
+        at_once: requests let in at once; None: as many as come.
+        idle_seconds: before the first request and after the last one, as measured in the rehearsal.
+        request_seconds: of a processor for one request, as measured in the rehearsal.
+    """
+
+    seconds: float
+    reads: int
+    writes: int
+    latency: float
+    at_once: int | None
+    idle_seconds: float
+    request_seconds: float
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of a rehearsal. Times are seconds.
+
+    Attributes:
+        held: whether the plan would end well.
+        differences: fields that the accounts hold otherwise than the plan said.
+        doubles: whole sentences on what stands twice.
+        warnings: whole sentences on what Twilio's documents leave open.
+        reads: requests that only read.
+        writes: requests that write.
+        faults: kind of fault → how many requests it struck.
+        kills: how often the program was killed.
+        resumes: how many times `resume` went on.
+        seconds: how long it took.
+        options: what it was asked for: option → value, those that were not given as they count.
+        estimate: how long the real run may take.
+    """
+
+    held: bool
+    differences: tuple[Difference, ...]
+    doubles: tuple[str, ...]
+    warnings: tuple[str, ...]
+    reads: int
+    writes: int
+    faults: Mapping[str, int]
+    kills: int
+    resumes: int
+    seconds: float
+    options: Mapping[str, float | None]
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
 class Report:
     """A whole report; `services` can be iterated again and again.
 
     `planned_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was when the plan was made;
-    JSON does without it.
+    JSON does without it. A rehearsal says in `rehearsed` what came of it.
     """
 
     kind: ReportKind
@@ -209,3 +288,4 @@ class Report:
     summary: Summary
     services: Iterable[ServiceReport]
     planned_at: str | None = None
+    rehearsed: Rehearsed | None = None

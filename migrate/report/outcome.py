@@ -54,6 +54,12 @@ def _run(report: Report, found: Digest) -> str:
     return " ".join(told)
 
 
+def _rehearsal(report: Report, found: Digest) -> str:
+    ends_well = report.rehearsed is not None and report.rehearsed.held
+    verdict = "The plan would end well" if ends_well else "The plan would not end well"
+    return f"{verdict}: {_run(report, found)}"
+
+
 def written(found: Digest) -> int:
     """Return how many fields a run has written."""
     return sum(group.count for group in found.written.values())
@@ -90,7 +96,7 @@ _OUTCOMES = {
     ReportKind.RUN: _run,
     ReportKind.VERIFY: _verify,
     ReportKind.ROLLBACK: _rollback,
-    ReportKind.REHEARSAL: _run,
+    ReportKind.REHEARSAL: _rehearsal,
 }
 
 

@@ -15,7 +15,7 @@ def json_schema() -> dict[str, Json]:
     """Return the schema, JSON Schema draft 2020-12, that every rendered JSON report fulfils."""
     return {
         **_title("report"),
-        **_object(
+        **_with_optional(_object(
             format={"const": 1},
             kind=_values(ReportKind),
             account_sid=_SID,
@@ -26,7 +26,7 @@ def json_schema() -> dict[str, Json]:
             plan=_object(id=_TEXT, target={"enum": list(TARGETS)}),
             summary=_SUMMARY,
             services=_array(_SERVICE),
-        ),
+        ), rehearsal=_REHEARSAL),
     }  # fmt: skip
 
 
@@ -163,6 +163,41 @@ _SERVICE = _with_optional(
         "same Service, or nothing is known.",
         "additionalProperties": _SID,
     },
+)
+
+_SECONDS = {"type": "number", "minimum": 0}
+
+_REHEARSAL = _object(
+    held={"type": "boolean", "description": "Whether the plan would end well."},
+    differences=_array(
+        _object(
+            source_sid=_SID,
+            friendly_name=_TEXT,
+            resource=_RESOURCE,
+            path=_TEXT,
+            wanted=_ANY,
+            held=_ANY,
+            source=_TEXT,
+        )
+    ),
+    doubles=_array(_TEXT),
+    warnings=_array(_TEXT),
+    reads=_COUNT,
+    writes=_COUNT,
+    faults={"type": "object", "additionalProperties": _COUNT},
+    kills=_COUNT,
+    resumes=_COUNT,
+    seconds=_SECONDS,
+    options={"type": "object", "additionalProperties": _nullable({"type": "number"})},
+    estimate=_object(
+        seconds=_SECONDS,
+        reads=_COUNT,
+        writes=_COUNT,
+        latency=_SECONDS,
+        at_once=_nullable(_COUNT),
+        idle_seconds=_SECONDS,
+        request_seconds=_SECONDS,
+    ),
 )
 
 _HISTORY_ENTRY = _object(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from migrate.api.gateway import Reader
@@ -16,7 +17,7 @@ from migrate.api.retry import Retrier
 from migrate.core.clock import as_text
 from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, Trouble
 from migrate.core.jsonable import to_json
-from migrate.core.progress import Progress
+from migrate.core.progress import Bar, Progress
 from migrate.core.together import in_order
 from migrate.kinds.base import Kind
 from migrate.kinds.registry import KINDS

@@ -438,3 +438,28 @@ def test_what_is_no_failed_call_is_not_retried(error):
     with pytest.raises(type(error)):
         call(impatient(), fails)
     assert len(calls) == 1
+
+
+def test_calls_in_turn_do_not_overtake_one_another():
+    """Where calls go in turn, one that has to be tried again is tried again before the next one begins."""
+    story = []
+
+    def told(name, *errors):
+        inner = failing(*errors)
+
+        async def function():
+            story.append(name)
+            return await inner()
+
+        return function
+
+    async def both(retrier):
+        await asyncio.gather(
+            retrier.call(told("first", failed(status=429, code=20429))), retrier.call(told("second"))
+        )
+
+    asyncio.run(both(Retrier(Patience(throttled_wait=0), in_turn=True)))
+    assert story == ["first", "first", "second"]
+    story.clear()
+    asyncio.run(both(Retrier(Patience(throttled_wait=0))))
+    assert story == ["first", "second", "first"]

@@ -123,7 +123,6 @@ def test_a_second_hand(open_sim):
     [
         lambda: Fault("nonsense"),
         lambda: Fault("edit"),
-        lambda: Fault("429", edit=print),
         lambda: FaultPlan(rate=1.5),
         lambda: FaultPlan(kinds=("edit",)),
     ],

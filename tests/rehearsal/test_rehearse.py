@@ -1,0 +1,172 @@
+"""`rehearse`: the plan, tried out in the simulator by the real program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from jsonschema import validate
+
+from migrate.report.schema import json_schema
+from migrate.simulator import Simulator
+
+LONG = bool(os.environ.get("CHAT_MIGRATE_LONG"))
+SERVICES, KILLS = (200, 20) if LONG else (20, 4)
+
+
+@pytest.mark.parametrize("target", ["same", "new"])
+def test_a_disturbed_plan_ends_well(planned, target):
+    """Under faults, kills and lists that lag, the accounts end as planned, nothing stands twice, and it exits 0."""
+    with Simulator(services=SERVICES, seed=7) as simulator:
+        stalls = planned(simulator, target=target)
+    done = stalls.rehearse(
+        "--fault-rate", 0.1, "--kills", KILLS, "--lag", 0.3, "--seed", 3, "--format", "json"
+    )
+    assert done.code == 0, done.err
+    validate(done.json, json_schema())
+    told = done.json["rehearsal"]
+    assert told["held"] is True
+    assert (told["differences"], told["doubles"], told["warnings"]) == ([], [], [])
+    assert told["kills"] == KILLS
+    assert told["resumes"] >= KILLS
+    assert sum(told["faults"].values()) >= 5
+    assert set(done.json["summary"]["steps_by_state"]) == {"verified"}
+
+
+def test_it_touches_neither_twilio_nor_the_database(planned, simulator):
+    """With credentials at hand nothing is sent there; the database's bytes stay, and no file is left anywhere."""
+    stalls = planned(simulator)
+    folder, before, sent = stalls.tool.folder, stalls.tool.db.read_bytes(), len(simulator.requests)
+    files = sorted(path.name for path in folder.iterdir())
+    done = stalls.rehearse("--kills", 1, **simulator.environment())
+    assert done.code == 0, done.err
+    assert len(simulator.requests) == sent
+    assert stalls.tool.db.read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == files
+    assert list(stalls.temporary.iterdir()) == []
+
+
+def test_the_plan_can_be_applied_afterwards(planned, simulator):
+    """After a rehearsal the plan is still the newest one, nothing of it is done, and `apply` executes it."""
+    stalls = planned(simulator)
+    assert stalls.rehearse().code == 0
+    applied = stalls.tool("apply", "--yes", "--format", "json", environ=simulator.environment())
+    assert applied.code == 0, applied.err
+    assert applied.json["summary"]["steps_by_state"] == {"verified": 15}
+
+
+def refused_permission(world):
+    """Let a service role send messages, which Conversations refuses as soon as the role is written."""
+    service = next(iter(world.first.services.values()))
+    role = service.role_named("service user")
+    role.permissions.append("sendMessage")
+    role.untranslated.append("editOwnUserInfo")
+
+
+def test_a_permission_that_the_type_of_a_role_refuses_is_found(planned, simulator):
+    """A refused value is named with its service, field and Twilio's message, and it exits with 4."""
+    stalls = planned(simulator, edit=refused_permission)
+    sid = next(iter(simulator.world.first.services))
+    done = stalls.rehearse("--format", "json")
+    assert done.code == 4
+    told = done.json["rehearsal"]
+    assert told["held"] is False
+    assert [(one["source_sid"], one["source"]) for one in told["differences"]] == [
+        (sid, "roles.service user.permissions")
+    ]
+    service = next(one for one in done.json["services"] if one["source_sid"] == sid)
+    failed = [step for step in service["steps"] if step["state"] == "failed"]
+    assert [step["resource"] for step in failed] == ["roles"]
+    assert failed[0]["error"]["status"] == 400
+    text = stalls.rehearse().out
+    assert "The plan would not end well" in text
+    assert "would be createConversation, joinConversation, sendMessage instead of" in " ".join(text.split())
+    assert text.count(sid) >= 2
+
+
+def test_a_service_that_conversations_lacks_is_found(planned, simulator):
+    """A service that is not in Conversations is named, and it exits with 4."""
+    sid = next(iter(simulator.world.first.services))
+    stalls = planned(simulator, edit=lambda world: world.first.chat_only.append(sid))
+    done = stalls.rehearse()
+    assert done.code == 4
+    assert "1 of 12 services was not found in Conversations. The plan would not end well" in " ".join(
+        done.out.split()
+    )
+    assert "Not found in Conversations: 1 service" in done.out
+    assert sid in done.out
+
+
+def test_a_long_template_is_a_warning(planned, simulator):
+    """What the documents leave open is told with the limit that is assumed, and is no reason to exit with 4."""
+
+    def lengthen(world):
+        service = next(iter(world.first.services.values()))
+        service.chat["notifications"]["new_message"]["template"] = "x" * 200
+
+    done = planned(simulator, edit=lengthen).rehearse("--format", "json")
+    assert done.code == 0, done.err
+    (warning,) = done.json["rehearsal"]["warnings"]
+    assert "notifications.new_message.template would have 200 characters" in warning
+    assert "a limit of 178 characters is assumed" in warning
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json", "html"])
+def test_every_format_tells_it(planned, simulator, format_):
+    """Each format of the report says that it was a rehearsal, and how to repeat it."""
+    stalls = planned(simulator)
+    file = stalls.tool.folder / "rehearsal.out"
+    assert stalls.rehearse("--seed", 8, "--format", format_, "-o", file).code == 0
+    told = file.read_text()
+    if format_ == "json":
+        assert json.loads(told)["kind"] == "rehearsal"
+        assert json.loads(told)["rehearsal"]["options"]["seed"] == 8
+    else:
+        assert "The plan would end well" in told
+        assert "--seed 8 --fault-rate 0" in told.replace("\\-", "-")
+
+
+def test_a_plan_made_offline_is_refused(planned, simulator):
+    """What `apply` would refuse is refused by a rehearsal, with the same exit code."""
+    done = planned(simulator, offline=True).rehearse()
+    assert done.code == 6
+    assert "was made offline" in done.err
+
+
+def test_a_plan_that_was_executed_is_refused(planned, simulator):
+    """A plan with a run has nothing left to rehearse."""
+    stalls = planned(simulator)
+    assert stalls.tool("apply", "--yes", environ=simulator.environment()).code == 0
+    done = stalls.rehearse()
+    assert done.code == 6
+    assert "Run 1 has executed plan" in done.err
+
+
+def test_without_a_database(lonely_tool):
+    """Where there is no database, it says what to run first, and makes none."""
+    done = lonely_tool("rehearse")
+    assert done.code == 2
+    assert "Run `chat-migrate export` first" in done.err
+    assert list(lonely_tool.folder.iterdir()) == []
+
+
+def test_an_interrupted_rehearsal_leaves_nothing(planned, simulator):
+    """Ctrl-C ends it with 130, along with the processes that it has started and its temporary files."""
+    stalls = planned(simulator)
+    command = [sys.executable, "-m", "migrate", "rehearse", "--latency", "2000"]
+    with subprocess.Popen(
+        command, cwd=stalls.tool.folder, env=stalls.tool.environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not list(stalls.temporary.glob("*/complaints.txt")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Nothing was sent to Twilio" in complaint
+    assert list(stalls.temporary.iterdir()) == []
