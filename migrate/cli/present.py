@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from migrate.core.errors import BadInput, Declined
+from migrate.core.whole_file import replacing
 
 if TYPE_CHECKING:
     from migrate.model.plan import Plan
@@ -106,21 +106,8 @@ class Output:
             with self.file.open("w", encoding="utf-8") as stream:
                 yield stream
         else:
-            with _replacing(self.file) as stream:
+            with replacing(self.file) as stream:
                 yield stream
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[TextIO]:
-    target = file.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".chat-migrate-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            yield stream
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _is_same(file: Path, other: Path) -> bool:
