@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from migrate.cli.fleet import fleet
 from migrate.cli.options import (
     APPLY,
     EXPORT,
@@ -479,21 +480,25 @@ def mappings(format_: str) -> None:
 
 
 @cli.command(short_help="The JSON Schema of the reports.")
-def schema() -> None:
-    """Print the JSON Schema of the reports that `--format json` prints.
+@click.argument("name", type=click.Choice(["report", "history", "fleet"]), default="report")
+def schema(name: str) -> None:
+    """Print the JSON Schema of what `--format json` prints: of a report, of the history, or of a fleet's report.
 
     \b
     chat-migrate schema > report.schema.json
+    chat-migrate schema fleet
     """
     import json
 
-    from migrate.report.schema import json_schema
+    from migrate.report.schema import fleet_schema, history_schema, json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    made = {"report": json_schema, "history": history_schema, "fleet": fleet_schema}[name]()
+    click.echo(json.dumps(made, indent=2))
 
 
 cli.add_command(simulator)
 cli.add_command(demo)
+cli.add_command(fleet)
 
 
 def main() -> NoReturn:

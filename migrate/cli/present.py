@@ -168,7 +168,7 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
             "`chat-migrate rollback` restores the earlier values.",
             err=True,
         )
-        _confirm("Write them?")
+        confirm("Write them?")
     for name, (consent, count) in counts.items():
         if consent is not None and consent in consents:
             click.echo(
@@ -176,7 +176,7 @@ def ask(store: Store, plan: Plan, consents: frozenset[str], *, yes: bool) -> Non
                 "This can't be undone: there is no way back.",
                 err=True,
             )
-            _confirm(f"Convert {'it' if count == 1 else f'all {count}'}?")
+            confirm(f"Convert {'it' if count == 1 else f'all {count}'}?")
 
 
 def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
@@ -192,10 +192,15 @@ def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
         width = width_of(shutil.get_terminal_size((100, 24)).columns)
         click.echo(rollback_question(undoing, width), err=True)
     if not yes:
-        _confirm("Roll back?")
+        confirm("Roll back?")
 
 
-def _confirm(question: str) -> None:
+def confirm(question: str) -> None:
+    """Ask a question until it is answered.
+
+    Raises:
+        Declined: the answer was no.
+    """
     # While a person is asked, nothing is in flight: Ctrl-C ends the command at once, as anywhere.
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -21,7 +21,8 @@ from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accou
 from migrate.fleet.credentials import settings
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
 from migrate.fleet.record import FIRST_DEEDS, Order, Record
-from migrate.fleet.summary import summed
+from migrate.fleet.report import FleetReport
+from migrate.fleet.summary import Standing
 from migrate.fleet.task import LOCK_WAIT_SECONDS, Deed, Outcome, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
@@ -178,6 +179,35 @@ def code_of_fleet(record: Record, *, interrupted: bool) -> int:
     return worst(codes)
 
 
+def report_of_fleet(record: Record, found: Sequence[Standing] | None = None) -> FleetReport:
+    """Return the report on a fleet.
+
+    Args:
+        record: of the fleet.
+        found: where each account stands; None: as it was recorded.
+    """
+    if found is None:
+        found = [Standing(account, record.outcomes.get(account.account_sid)) for account in record.accounts]
+    return FleetReport(
+        record.order.command, record.workspace, record.order.at, found, _next_command(record, found)
+    )
+
+
+def _next_command(record: Record, found: Sequence[Standing]) -> str:
+    where = f" --workspace {record.workspace}"
+    if any(standing.now for standing in found):
+        return f"chat-migrate fleet status{where}"
+    ended = [standing.outcome for standing in found if standing.outcome is not None]
+    if len(ended) < len(found) or any(not outcome.ended_well or _waits(outcome) for outcome in ended):
+        return f"chat-migrate fleet resume{where}"
+    if record.order.command == "diff" and not any(outcome.left for outcome in ended):
+        return "nothing: everything is as it should be"
+    following = {"export": "diff", "diff": "apply", "run": "verify", "apply": "verify"}.get(
+        record.order.command
+    )
+    return f"chat-migrate fleet {following}{where}" if following else "nothing: everything was looked at"
+
+
 def _waits(outcome: Outcome) -> bool:
     """Whether there is a plan that was not begun."""
     return outcome.deed in FIRST_DEEDS and outcome.left > 0
@@ -302,11 +332,10 @@ class _Fleet:
             )
 
     def _question(self, fresh: Sequence[Outcome]) -> FleetQuestion:
-        summary = summed((outcome.account_sid, outcome) for outcome in self._record.outcomes.values())
         return FleetQuestion(
             accounts=len(fresh),
             of=len(self._record.accounts),
-            failing=summary.failing,
+            failing=sum(not outcome.ended_well for outcome in self._record.outcomes.values()),
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
             steps=sum(outcome.steps for outcome in fresh),

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrate.commands.context import Context
 from migrate.commands.ending import DONE, code_of_run, notes_on
 from migrate.commands.status import PHASES, Status, status
 from migrate.core.errors import MigrateError
 from migrate.core.masking import mask_text
-from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.record import Record
+from migrate.fleet.summary import Standing
 from migrate.fleet.task import Deed, Outcome
 from migrate.report.words import count, spoken
 from migrate.store import Store
 
 _FLEETS = re.compile(r"`chat-migrate (?=(?:export|diff|apply|resume|run|verify)\b)")
+NAMED = ", or name it with --db"
+"""How a message on a missing database ends, which is of no use in a fleet."""
 _OWN = re.compile(r"`chat-migrate (?=(?:unlock|rollback|history|status)\b)")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where one account stands.
-
-    Attributes:
-        account: which.
-        outcome: how it ended; None if nothing was begun.
-        now: what is being done to it at this moment, or "".
-    """
-
-    account: FleetAccount
-    outcome: Outcome | None
-    now: str = ""
 
 
 def told(outcome: Outcome, found: Status | None, store: Store | None = None) -> Outcome:
@@ -50,7 +37,7 @@ def told(outcome: Outcome, found: Status | None, store: Store | None = None) -> 
 
 def _in_fleet(text: str, db: str) -> str:
     text = _FLEETS.sub("`chat-migrate fleet ", mask_text(text))
-    return _OWN.sub(lambda _found: f"`chat-migrate --db {db} ", text) if db else text
+    return _OWN.sub(lambda _found: f"`chat-migrate --db {db} ", text) if db else text.replace(NAMED, "")
 
 
 def mark_of(found: Status) -> str:

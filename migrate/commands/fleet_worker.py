@@ -218,8 +218,8 @@ def _agreed(_store: Store, _plan: Plan, _consents: frozenset[str]) -> None:
     """Ask nobody: the fleet has asked, once for all accounts."""
 
 
-def _verify(context: Context, _task: Task, _options: RunOptions) -> int:
-    found = verify(context, VerifyOptions())
+def _verify(context: Context, _task: Task, options: RunOptions) -> int:
+    found = verify(context, VerifyOptions(None, options.apply.bounds.concurrency))
     return code_of_verification(found.plan, found.differences)
 
 

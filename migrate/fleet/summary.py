@@ -7,12 +7,28 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.task import GOOD, Outcome
 
 NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 MESSAGE_LENGTH = 2000
 _PARTICULAR = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b|\b[0-9a-f]{8,64}\b|\d+|[^\s`]*/[^\s`]*")
 """What differs between accounts with one cause: SIDs, ids, numbers, paths."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one account stands.
+
+    Attributes:
+        account: which.
+        outcome: how it ended; None if nothing was begun.
+        now: what is being done to it at this moment, or "".
+    """
+
+    account: FleetAccount
+    outcome: Outcome | None
+    now: str = ""
 
 
 @dataclass
@@ -81,19 +97,20 @@ class FleetSummary:
         """Return the causes, the most frequent first."""
         return sorted(self.causes.values(), key=lambda cause: (-len(cause.accounts), cause.code))
 
-    def add(self, account_sid: str, outcome: Outcome | None, *, is_under_way: bool = False) -> None:
+    def add(self, standing: Standing) -> None:
         """Count one account."""
         self.accounts += 1
+        outcome = standing.outcome
         if outcome is not None:
             self._add_counts(outcome)
-        if is_under_way:
+        if standing.now:
             self.under_way += 1
         elif outcome is None:
             self.not_begun += 1
         else:
             self.codes[outcome.code] += 1
             if not outcome.ended_well:
-                self._add_cause(account_sid, outcome)
+                self._add_cause(outcome)
 
     def _add_counts(self, outcome: Outcome) -> None:
         self.services += outcome.services
@@ -104,15 +121,15 @@ class FleetSummary:
         self.verdicts.update(outcome.verdicts)
         self.needy += any(outcome.verdicts.get(name) for name in NEEDS_A_PERSON)
 
-    def _add_cause(self, account_sid: str, outcome: Outcome) -> None:
+    def _add_cause(self, outcome: Outcome) -> None:
         text = outcome.message[:MESSAGE_LENGTH]
         key = (outcome.code, _PARTICULAR.sub("…", text))
-        self.causes.setdefault(key, CauseOfMany(outcome.code, text)).accounts.append(account_sid)
+        self.causes.setdefault(key, CauseOfMany(outcome.code, text)).accounts.append(outcome.account_sid)
 
 
-def summed(pairs: Iterable[tuple[str, Outcome | None]]) -> FleetSummary:
-    """Return the summary of accounts of which nothing is under way."""
+def summed(standings: Iterable[Standing]) -> FleetSummary:
+    """Return the summary of accounts."""
     summary = FleetSummary()
-    for account_sid, outcome in pairs:
-        summary.add(account_sid, outcome)
+    for standing in standings:
+        summary.add(standing)
     return summary
