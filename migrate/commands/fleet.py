@@ -255,9 +255,7 @@ def _check_credentials(context: Context, crew: Crew, accounts: Sequence[FleetAcc
 
 
 def _engine(context: Context, crew: Crew) -> Engine:
-    return engine(
-        crew.executor, crew.at_once, work, partial(work, environ=context.environ, stop=context.stop)
-    )
+    return engine(crew.executor, crew.at_once, work, partial(work, environ=context.environ))
 
 
 class _Fleet:

@@ -65,16 +65,15 @@ class _Notes(Progress):
             self.kept.append(mask_text(text))
 
 
-def work(task: Task, environ: Mapping[str, str] | None = None, stop: StopToken | None = None) -> Outcome:
+def work(task: Task, environ: Mapping[str, str] | None = None) -> Outcome:
     """Do what a task asks for; whatever goes wrong is in the outcome.
 
     Args:
         task: what to do, for which account.
         environ: the environment variables; None: this process's.
-        stop: ends the work gently; None: the task's stop file does.
     """
     notes = _Notes()
-    with _heard(task.stop_file, stop) as token:
+    with _heard(task.stop_file) as token:
         context = Context(
             db=task.db,
             environ={**(os.environ if environ is None else environ), **dict(task.settings)},
@@ -115,11 +114,11 @@ def _with_facts(context: Context, task: Task, outcome: Outcome) -> Outcome:
 
 
 @contextmanager
-def _heard(stop_file: Path, stop: StopToken | None) -> Iterator[StopToken]:
-    """Make a stop token that a file sets, or the end of the process that started this one."""
-    if stop is not None:
-        yield stop
-        return
+def _heard(stop_file: Path) -> Iterator[StopToken]:
+    """Make a stop token that a file sets, or the end of the process that started this one.
+
+    A command also sets its token by itself when it fails, so that no two accounts may share one.
+    """
     token, done = StopToken(), threading.Event()
     parent = multiprocessing.parent_process()
 
