@@ -20,10 +20,10 @@ from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accounts, read_accounts
 from migrate.fleet.credentials import settings
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.record import FIRST_DEEDS, Order, Record
+from migrate.fleet.record import Order, Record
 from migrate.fleet.report import FleetReport
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import LOCK_WAIT_SECONDS, Deed, Outcome, Task
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, Deed, Outcome, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
 
@@ -172,7 +172,7 @@ def code_of_fleet(record: Record, *, interrupted: bool) -> int:
     codes = [Interrupted.exit_code] if interrupted else []
     for account in record.accounts:
         outcome = record.outcomes.get(account.account_sid)
-        if outcome is None or not outcome.ended_well or _waits(outcome):
+        if outcome is None or not outcome.ended_well or outcome.waits:
             codes.append(INCOMPLETE)
         else:
             codes.append(outcome.code)
@@ -198,7 +198,7 @@ def _next_command(record: Record, found: Sequence[Standing]) -> str:
     if any(standing.now for standing in found):
         return f"chat-migrate fleet status{where}"
     ended = [standing.outcome for standing in found if standing.outcome is not None]
-    if len(ended) < len(found) or any(not outcome.ended_well or _waits(outcome) for outcome in ended):
+    if len(ended) < len(found) or any(not outcome.ended_well or outcome.waits for outcome in ended):
         return f"chat-migrate fleet resume{where}"
     if record.order.command == "diff" and not any(outcome.left for outcome in ended):
         return "nothing: everything is as it should be"
@@ -206,11 +206,6 @@ def _next_command(record: Record, found: Sequence[Standing]) -> str:
         record.order.command
     )
     return f"chat-migrate fleet {following}{where}" if following else "nothing: everything was looked at"
-
-
-def _waits(outcome: Outcome) -> bool:
-    """Whether there is a plan that was not begun."""
-    return outcome.deed in FIRST_DEEDS and outcome.left > 0
 
 
 def _accounts(context: Context, crew: Crew, chosen: Chosen) -> Sequence[FleetAccount]:
@@ -314,7 +309,7 @@ class _Fleet:
     def _is_to_apply(self, outcome: Outcome) -> bool:
         if outcome.deed is Deed.APPLY:
             return outcome.left > 0 or (not outcome.ended_well and outcome.code != REFUSED)
-        return outcome.ended_well and _waits(outcome)
+        return outcome.waits
 
     def _check_total(self) -> None:
         bound = self._record.order.max_changes_total

@@ -15,6 +15,7 @@ from migrate.api.retry import Retrier
 from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
+from migrate.report.words import count
 
 ACTIVE = Listing(Surface.ACCOUNTS, "/2010-04-01/Accounts.json", "accounts", 1000, {"Status": "active"})
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
@@ -106,7 +107,9 @@ def _columns(path: Path, head: Sequence[str]) -> list[str]:
 
 def _account(path: Path, line: int, columns: Sequence[str], values: Sequence[str]) -> FleetAccount:
     if len(values) != len(columns):
-        raise BadInput(f"{path}, line {line}: {len(values)} values, but there are {len(columns)} columns.")
+        raise BadInput(
+            f"{path}, line {line}: {count(len(values), 'value')}, but {count(len(columns), 'column')}."
+        )
     told = {name: value.strip() for name, value in zip(columns, values, strict=True)}
     for name, value in told.items():
         if name.endswith("_env"):

@@ -17,12 +17,10 @@ from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import Deed, Outcome
+from migrate.fleet.task import FIRST_DEEDS, Deed, Outcome
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
-FIRST_DEEDS = frozenset({Deed.PLAN, Deed.REVIEW})
-"""After these, somebody has to agree."""
 
 
 @dataclass(frozen=True)

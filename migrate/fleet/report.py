@@ -84,6 +84,7 @@ def outcome_line(summary: FleetSummary) -> str:
     parts += [f"{summary.failing:,} did not end well"] if summary.failing else []
     parts += [f"{summary.differing:,} with differences"] if summary.differing else []
     parts += [f"{summary.under_way:,} under way"] if summary.under_way else []
+    parts += [f"{summary.waiting:,} planned, not written"] if summary.waiting else []
     parts += [f"{summary.not_begun:,} not begun"] if summary.not_begun else []
     return f"{count(summary.accounts, 'account')}: {', '.join(parts)}."
 
@@ -170,12 +171,18 @@ def _row(report: FleetReport, standing: Standing) -> tuple[Inline, ...]:
 
 
 def _state(standing: Standing) -> str:
-    if standing.now:
-        return standing.now
-    if standing.outcome is None:
-        return "not begun"
+    if standing.now or standing.outcome is None:
+        return standing.now or "not begun"
+    if standing.outcome.waits:
+        return "planned"
     code = standing.outcome.code
     return {0: "well", 3: "differences (3)"}.get(code, f"exit code {code}")
+
+
+def _stage(standing: Standing) -> str:
+    if standing.now or standing.outcome is None:
+        return "under way" if standing.now else "not begun"
+    return "planned" if standing.outcome.waits else "ended"
 
 
 def _render_json(report: FleetReport, stream: TextIO) -> None:
@@ -201,6 +208,7 @@ def _summary(summary: FleetSummary) -> dict[str, Json]:
         "accounts": summary.accounts,
         "accounts_by_code": {str(code): number for code, number in sorted(summary.codes.items())},
         "under_way": summary.under_way,
+        "planned": summary.waiting,
         "not_begun": summary.not_begun,
         "services": summary.services,
         "services_to_change": summary.services_to_change,
@@ -221,7 +229,7 @@ def _account(report: FleetReport, standing: Standing) -> dict[str, Json]:
     return {
         "account_sid": account.account_sid,
         "target_account_sid": account.receiver,
-        "state": "under way" if standing.now else "not begun" if outcome is None else "ended",
+        "state": _stage(standing),
         "code": None if outcome is None or standing.now else outcome.code,
         "message": known.message,
         "notes": list(known.notes),

@@ -55,6 +55,7 @@ class FleetSummary:
         codes: exit code → how many ended with it.
         not_begun: how many nothing was done for.
         under_way: how many are being worked on.
+        waiting: how many are planned, and not written yet.
         services: Chat Services examined.
         services_to_change: how many of them have a change.
         changes: fields that change.
@@ -69,6 +70,7 @@ class FleetSummary:
     codes: Counter[int] = field(default_factory=Counter)
     not_begun: int = 0
     under_way: int = 0
+    waiting: int = 0
     services: int = 0
     services_to_change: int = 0
     changes: int = 0
@@ -107,6 +109,8 @@ class FleetSummary:
             self.under_way += 1
         elif outcome is None:
             self.not_begun += 1
+        elif outcome.waits:
+            self.waiting += 1
         else:
             self.codes[outcome.code] += 1
             if not outcome.ended_well:

@@ -32,6 +32,11 @@ class Deed(str, Enum):
     """Read the targets again."""
 
 
+GOOD = frozenset({0, 3})
+FIRST_DEEDS = frozenset({Deed.PLAN, Deed.REVIEW})
+"""After these, somebody has to agree."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One deed for one account.
@@ -116,5 +121,7 @@ class Outcome:
         """Whether it is a result that no `resume` would change; differences are one too."""
         return self.code in GOOD
 
-
-GOOD = frozenset({0, 3})
+    @property
+    def waits(self) -> bool:
+        """Whether it is planned, and nothing of the plan was begun."""
+        return self.deed in FIRST_DEEDS and self.ended_well and self.left > 0

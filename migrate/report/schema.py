@@ -198,6 +198,7 @@ _FLEET_SUMMARY = _object(
     accounts=_COUNT,
     accounts_by_code={"type": "object", "additionalProperties": _COUNT},
     under_way=_COUNT,
+    planned={**_COUNT, "description": "Accounts that are planned, and not written yet."},
     not_begun=_COUNT,
     **_FLEET_COUNTS,
     verdicts=_object(**{verdict.value: _COUNT for verdict in Verdict}),
@@ -206,7 +207,7 @@ _FLEET_SUMMARY = _object(
 _FLEET_ACCOUNT = _object(
     account_sid=_SID,
     target_account_sid=_SID,
-    state={"enum": ["ended", "under way", "not begun"]},
+    state={"enum": ["ended", "under way", "planned", "not begun"]},
     code={**_nullable(_COUNT), "description": "The exit code that the command would have had for it alone."},
     message={"type": "string", "description": "What went wrong, and what to do."},
     notes=_array(_TEXT),

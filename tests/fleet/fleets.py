@@ -148,15 +148,23 @@ class Program:
 
     def __call__(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            self._command(arguments), timeout=timeout, check=False, text=True, **self._settings
-        )
+        return subprocess.run(self._command(arguments), timeout=timeout, check=False, **self.settings)
+
+    def begun(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(self._command(arguments), **self.settings)
+
+    def wait_for_writes(self, simulator: Simulator, number: int, timeout: float = 60) -> None:
+        """Wait until so many writes have arrived."""
+        until = time.monotonic() + timeout
+        while len(posts(simulator)) < number:
+            assert time.monotonic() < until, f"{number} writes never arrived"
+            time.sleep(0.002)
 
     def killed(self, simulator: Simulator, at_write: int, *arguments: object) -> bool:
         """Run a command and kill it as soon as so many more writes have arrived; whether it came so far."""
         already = len(posts(simulator))
-        process = subprocess.Popen(self._command(arguments), **self._settings)
-        with process:
+        with self.begun(*arguments) as process:
             while process.poll() is None and len(posts(simulator)) - already < at_write:
                 time.sleep(0.002)
             came = process.poll() is None
@@ -168,11 +176,13 @@ class Program:
         return [sys.executable, "-m", "migrate", "fleet", *map(str, arguments)]
 
     @property
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Of a process: where it runs, and with what."""
         return {
             "cwd": self.folder,
             "env": {**CLEAN, **self.environ},
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
+            "text": True,
         }
