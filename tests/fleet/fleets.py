@@ -150,6 +150,11 @@ class Program:
         """Run a command to its end."""
         return subprocess.run(self._command(arguments), timeout=timeout, check=False, **self.settings)
 
+    def alone(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command for one account."""
+        command = [part for part in self._command(arguments) if part != "fleet"]
+        return subprocess.run(command, timeout=60, check=False, **self.settings)
+
     def begun(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command."""
         return subprocess.Popen(self._command(arguments), **self.settings)

@@ -27,7 +27,7 @@ class Cluster:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._folder = folder
-        self._environ = {**CLEAN, **environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__WORKER__PRELOAD": ""}
+        self._environ = {**CLEAN, **environ, "PYTHONPATH": str(ROOT)}
         self.log = folder / "dask.log"
         self.workers: list[subprocess.Popen[bytes]] = []
         self.start_scheduler()
