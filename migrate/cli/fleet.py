@@ -129,13 +129,21 @@ class FleetChoice:
 
         return Chosen(self.accounts, self.sub_accounts, self.include_parent)
 
-    def options(self, *choices: ExportChoice | TargetChoice | ApplyChoice) -> FleetOptions:
+    def options(
+        self,
+        exported: ExportChoice | None = None,
+        target: TargetChoice | None = None,
+        choice: ApplyChoice | None = None,
+    ) -> FleetOptions:
         """Return the command's options, with those of the commands that it is made of."""
         from migrate.commands.fleet import FleetOptions
         from migrate.commands.run import RunOptions
 
-        names = {ExportChoice: "export", TargetChoice: "diff", ApplyChoice: "apply"}
-        run = RunOptions(**{names[type(choice)]: choice.options() for choice in choices})  # type: ignore[arg-type]
+        run = RunOptions(
+            (exported or ExportChoice()).options(),
+            (target or TargetChoice()).options(),
+            (choice or ApplyChoice()).options(),
+        )
         return FleetOptions(run, self.exit_code, self.verify, self.max_changes_total)
 
 
@@ -167,7 +175,7 @@ def export(
     \b
     chat-migrate fleet export --sub-accounts
     """
-    _do(context, "export", wanted, report, exported)
+    _do(context, "export", wanted, report, wanted.options(exported=exported))
 
 
 @fleet.command(short_help="The dry run for all accounts.")
@@ -186,7 +194,7 @@ def diff(
     chat-migrate fleet diff
     chat-migrate fleet diff -o fleet/dry-run.html
     """
-    _do(context, "diff", wanted, report, target)
+    _do(context, "diff", wanted, report, wanted.options(target=target))
 
 
 @fleet.command(short_help="Execute the plans of all accounts, as reviewed.")
@@ -204,7 +212,7 @@ def apply(
     chat-migrate fleet apply
     chat-migrate fleet apply --yes --max-changes-total 500
     """
-    _do(context, "apply", wanted, report, choice)
+    _do(context, "apply", wanted, report, wanted.options(choice=choice), yes=choice.yes)
 
 
 @fleet.command(short_help="Take up the accounts that did not end well.")
@@ -246,7 +254,8 @@ def run(
     chat-migrate fleet run --sub-accounts
     chat-migrate fleet run --accounts accounts.csv --target new --yes
     """
-    _do(context, "run", wanted, report, exported, target, choice)
+    task = wanted.options(exported, target, choice)
+    _do(context, "run", wanted, report, task, yes=choice.yes)
 
 
 @fleet.command(short_help="Read the targets of all accounts again and compare.")
@@ -263,7 +272,7 @@ def verify(
     \b
     chat-migrate fleet verify
     """
-    _do(context, "verify", wanted, report, choice)
+    _do(context, "verify", wanted, report, wanted.options(choice=choice))
 
 
 @fleet.command(short_help="How far the fleet is, also while it runs.")
@@ -297,19 +306,25 @@ def _do(
     command: str,
     wanted: FleetChoice,
     report: ReportChoice,
-    *choices: ExportChoice | TargetChoice | ApplyChoice,
+    task: FleetOptions,
+    *,
+    yes: bool | None = None,
 ) -> None:
+    """Do a command; `yes` is None where nothing is written."""
     from migrate.cli.present import require_consent
     from migrate.commands.fleet import fleet
 
     output = _output(context, wanted, report)
-    yes = any(choice.yes for choice in choices if isinstance(choice, ApplyChoice))
-    if command in {"run", "apply"}:
+    if yes is not None:
         require_consent(yes=yes)
-    task = wanted.options(*choices)
     with tool(context, settle=wanted.settle) as made:
         record = fleet(
-            made, command, wanted.crew(), wanted.chosen(), task, lambda question: _ask(question, yes=yes)
+            made,
+            command,
+            wanted.crew(),
+            wanted.chosen(),
+            task,
+            lambda question: _ask(question, yes=bool(yes)),
         )
         code = _present(record, output, interrupted=made.stop.is_set())
     sys.exit(code)

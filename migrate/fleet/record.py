@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,12 @@ class Record:
     def begin(cls, workspace: Path, order: Order, accounts: Sequence[FleetAccount]) -> Record:
         """Begin the next file of a workspace."""
         numbers = [int(path.stem.removeprefix("fleet-")) for path in workspace.glob(PATTERN)]
-        made = cls(workspace / f"fleet-{max(numbers, default=0) + 1:04d}.jsonl", order, accounts)
-        made.path.touch(0o600, exist_ok=False)
+        for number in count(max(numbers, default=0) + 1):
+            made = cls(workspace / f"fleet-{number:04d}.jsonl", order, accounts)
+            # Another fleet may begin at this moment.
+            with suppress(FileExistsError):
+                made.path.touch(0o600, exist_ok=False)
+                break
         made._append([{"order": to_json(order)}, *({"account": _told(each)} for each in accounts)])
         return made
 

@@ -51,6 +51,7 @@ class Fleet:
     asked: list[FleetQuestion] = field(default_factory=list)
     stop: StopToken = field(default_factory=StopToken)
     lock_wait_seconds: float = 30.0
+    shared: bool = False
 
     @property
     def context(self) -> Context:
@@ -67,7 +68,9 @@ class Fleet:
     @property
     def crew(self) -> Crew:
         """Where and on what."""
-        return Crew(self.workspace, self.executor, lock_wait_seconds=self.lock_wait_seconds)
+        return Crew(
+            self.workspace, self.executor, shared=self.shared, lock_wait_seconds=self.lock_wait_seconds
+        )
 
     def __call__(
         self, command: str = "run", accounts: Path | None = None, target: str = "same", **options: Any

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from fleets import LONG, Program, before, differences, many, not_recreated_once, outcome_of
@@ -210,3 +213,28 @@ def test_nothing_twice_after_kills(tmp_path):
                 break
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert not_recreated_once(fleet, held, pairs) == []
+
+
+def test_a_shared_workspace_uses_the_rollback_journal(tmp_path):
+    """Where several hosts may open a database, it has no write-ahead log, and the end state is the same."""
+    with many(tmp_path, 2) as fleet:
+        held = before(fleet)
+        fleet.shared = True
+        assert fleet.code(fleet()) == 0
+        assert differences(fleet, held) == []
+        for sid in fleet.sub_accounts:
+            with closing(sqlite3.connect(fleet.workspace / f"{sid}.db")) as connection:
+                assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_two_fleets_in_one_workspace(tmp_path):
+    """Two fleets at the same time do everything once: what one works on, the other waits for."""
+    with many(tmp_path, 4, latency_ms=10) as fleet:
+        held = before(fleet)
+        with ThreadPoolExecutor(2) as pool:
+            records = list(pool.map(lambda _each: fleet(), range(2)))
+        assert differences(fleet, held) == []
+        sent = [(request.path, tuple(request.form)) for request in posts(fleet.simulator)]
+        assert len(sent) == len(set(sent))
+        assert {fleet.code(record) for record in records} <= {0, 4}
+        assert fleet.code(fleet.resume()) == 0
