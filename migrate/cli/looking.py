@@ -138,14 +138,17 @@ def mappings(format_: str) -> None:
 
 
 @click.command(cls=ToolCommand, short_help="The JSON Schema of the reports.")
-def schema() -> None:
-    """Print the JSON Schema of the reports that `--format json` prints.
+@click.argument("name", type=click.Choice(["report", "history", "fleet"]), default="report")
+def schema(name: str) -> None:
+    """Print the JSON Schema of what `--format json` prints: of a report, of the history, or of a fleet's report.
 
     \b
     chat-migrate schema > report.schema.json
+    chat-migrate schema fleet
     """
     import json
 
-    from migrate.report.schema import json_schema
+    from migrate.report.schema import fleet_schema, history_schema, json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    made = {"report": json_schema, "history": history_schema, "fleet": fleet_schema}[name]()
+    click.echo(json.dumps(made, indent=2))

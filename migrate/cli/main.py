@@ -23,6 +23,7 @@ from migrate.cli.channels import (
     limit_channels_option,
     run_option,
 )
+from migrate.cli.fleet import fleet
 from migrate.cli.looking import history, mappings, schema, sids, status, unlock
 from migrate.cli.options import (
     APPLY,
@@ -411,6 +412,7 @@ def rollback(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 for command in (unlock, sids, mappings, schema, rehearse, simulator, demo):
     cli.add_command(command)
+cli.add_command(fleet)
 
 
 def main() -> NoReturn:

@@ -66,15 +66,22 @@ limit_option = click.option(
 drift_option = click.option(
     "--allow-drift", is_flag=True, help="Overwrite values that changed since the plan was made."
 )
+api_option = click.option(
+    "--api",
+    type=click.Choice(["both", "v1", "v2"]),
+    default="both",
+    show_default=True,
+    help="Read this Chat API version. Only v1 shows the per-event webhooks, only v2 the newer settings.",
+)
+again_option = click.option(
+    "--again", is_flag=True, help="With --target new: create a fresh set, whatever was created before."
+)
+clear_option = click.option(
+    "--clear", is_flag=True, help="Empty what only Conversations has, and Chat holds empty."
+)
 
 EXPORT = (
-    click.option(
-        "--api",
-        type=click.Choice(["both", "v1", "v2"]),
-        default="both",
-        show_default=True,
-        help="Read this Chat API version. Only v1 shows the per-event webhooks, only v2 the newer settings.",
-    ),
+    api_option,
     click.option(
         "--from-file",
         "files",
@@ -97,10 +104,8 @@ TARGET = (
         type=click.Path(path_type=Path),
         help="Read the targets from this file, by its columns source_sid and target_sid; means --target map.",
     ),
-    click.option(
-        "--again", is_flag=True, help="With --target new: create a fresh set, whatever was created before."
-    ),
-    click.option("--clear", is_flag=True, help="Empty what only Conversations has, and Chat holds empty."),
+    again_option,
+    clear_option,
 )
 APPLY = (
     yes_option,

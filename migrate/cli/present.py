@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from migrate.core.errors import BadInput, Declined, NobodyToAsk
+from migrate.core.whole_file import replacing
 from migrate.report.words import count
 
 if TYPE_CHECKING:
@@ -108,21 +108,8 @@ class Output:
             with self.file.open("w", encoding="utf-8") as stream:
                 yield stream
         else:
-            with _replacing(self.file) as stream:
+            with replacing(self.file) as stream:
                 yield stream
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[TextIO]:
-    target = file.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".chat-migrate-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            yield stream
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _is_same(file: Path, other: Path) -> bool:
@@ -183,7 +170,7 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
             "`chat-migrate rollback` restores the earlier values.",
             err=True,
         )
-        _confirm("Write them?")
+        confirm("Write them?")
     for name, (consent, steps) in counts.items():
         if consent is not None and consent in bounds.consents:
             asked_for = min(steps, bounds.limits.get(name, steps))
@@ -192,7 +179,7 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
                 f"{plan.target_account_sid}. This can't be undone: there is no way back.",
                 err=True,
             )
-            _confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
+            confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
 
 
 def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
@@ -208,10 +195,15 @@ def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
         width = width_of(shutil.get_terminal_size((100, 24)).columns)
         click.echo(rollback_question(undoing, width), err=True)
     if not yes:
-        _confirm("Roll back?")
+        confirm("Roll back?")
 
 
-def _confirm(question: str) -> None:
+def confirm(question: str) -> None:
+    """Ask a question until it is answered.
+
+    Raises:
+        Declined: the answer was no.
+    """
     # While a person is asked, nothing is in flight: Ctrl-C ends the command at once, as anywhere.
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

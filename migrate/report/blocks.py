@@ -13,12 +13,13 @@ class Span:
     """A piece of text in one style.
 
     `style` is `""`, `code`, `strong`, `quiet`, `del`, `ins`, or a name that has a colour: a verdict or a state.
-    `service` is the number of the service that it names, for a link.
+    `service` is the number of the service that it names, for a link; `link` is a file beside the report.
     """
 
     text: str
     style: str = ""
     service: int | None = None
+    link: str = ""
 
 
 Inline = tuple[Span, ...]

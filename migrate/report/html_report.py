@@ -25,16 +25,21 @@ _MARKS = {level.name: level.mark for level in LEVELS}
 
 def render_html(report: Report, parts: Iterable[Block], stream: TextIO) -> None:
     """Write the blocks of a report; every level-2 heading begins a section."""
+    services = count(report.summary.services, "service")
+    title = f"{KINDS[report.kind].title}, {services}, plan {report.plan.id[:12]}"
+    render_page(title, "services", parts, stream)
+
+
+def render_page(title: str, subject: str, parts: Iterable[Block], stream: TextIO) -> None:
+    """Write blocks as a page; `subject` is the anchor of its main part, and what that is about."""
     style, script = (
         files("migrate.report").joinpath("templates", name).read_text("utf-8")
         for name in ("report.css", "report.js")
     )
-    title = (
-        f"{KINDS[report.kind].title}, {count(report.summary.services, 'service')}, plan {report.plan.id[:12]}"
-    )
     stream.write(
         _HEAD.format(
             title=escape(visible(title)),
+            subject=subject,
             style=style,
             style_digest=_digest(style),
             script_digest=_digest(script),
@@ -71,7 +76,7 @@ script-src '{script_digest}'; img-src data:; base-uri 'none'; form-action 'none'
 <style>{style}</style>
 </head>
 <body>
-<a class="skip" href="#services">Skip to the services</a>
+<a class="skip" href="#{subject}">Skip to the {subject}</a>
 <main>
 <header>
 """
@@ -87,6 +92,8 @@ _TAGS = {"code": "code", "strong": "strong", "quiet": "small", "del": "del", "in
 
 def _span(span: Span) -> str:
     shown = escape(visible(span.text))
+    if span.link:
+        return f'<a href="{escape(span.link)}">{shown}</a>'
     if span.service is not None:
         return f'<a href="#s{span.service}">{shown}</a>'
     if not span.style or not shown.strip():

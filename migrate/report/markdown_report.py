@@ -70,6 +70,8 @@ def inline(spans: Inline) -> str:
 
 
 def _styled(span: Span) -> str:
+    if span.link:
+        return f"[{_inner(visible(span.text))}]({span.link})"
     core = span.text.strip()
     if not core or span.style in {"", "quiet"}:
         return _inner(visible(span.text))

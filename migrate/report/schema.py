@@ -35,6 +35,22 @@ def history_schema() -> dict[str, Json]:
     return {**_title("history"), "type": "array", "items": _HISTORY_ENTRY}
 
 
+def fleet_schema() -> dict[str, Json]:
+    """Return the schema of `fleet report --format json`, and of what the other `fleet` commands print with it."""
+    return {
+        **_title("fleet report"),
+        **_object(
+            format={"const": 1},
+            kind={"const": "fleet"},
+            command={"enum": ["export", "diff", "apply", "run", "verify"]},
+            begun_at=_TEXT,
+            summary=_FLEET_SUMMARY,
+            causes=_array(_object(code=_COUNT, text=_TEXT, accounts=_array(_SID))),
+            accounts=_array(_FLEET_ACCOUNT),
+        ),
+    }
+
+
 def _title(name: str) -> dict[str, Json]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -207,4 +223,34 @@ _HISTORY_ENTRY = _object(
     at=_TEXT,
     counts={"type": "object", "additionalProperties": _COUNT},
     state=_TEXT,
+)
+
+_FLEET_COUNTS = {
+    "services": _COUNT,
+    "services_to_change": _COUNT,
+    "changes": {**_COUNT, "description": "Fields that change."},
+    "steps": {**_COUNT, "description": "Requests that write."},
+    "steps_by_state": _BY_STATE,
+}
+
+_FLEET_SUMMARY = _object(
+    accounts=_COUNT,
+    accounts_by_code={"type": "object", "additionalProperties": _COUNT},
+    under_way=_COUNT,
+    planned={**_COUNT, "description": "Accounts that are planned, and not written yet."},
+    not_begun=_COUNT,
+    **_FLEET_COUNTS,
+    verdicts=_object(**{verdict.value: _COUNT for verdict in Verdict}),
+)
+
+_FLEET_ACCOUNT = _object(
+    account_sid=_SID,
+    target_account_sid=_SID,
+    state={"enum": ["ended", "under way", "planned", "not begun"]},
+    code={**_nullable(_COUNT), "description": "The exit code that the command would have had for it alone."},
+    message={"type": "string", "description": "What went wrong, and what to do."},
+    notes=_array(_TEXT),
+    **_FLEET_COUNTS,
+    left={**_COUNT, "description": "Steps that are not settled."},
+    report={**_nullable(_TEXT), "description": "Where the account's own report is, beside this one."},
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 MACHINE_ID = Path("/etc/machine-id")
+ENDED = (["Z"], ["X"])
+"""States of a process that has ended and that its parent has not asked about yet."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,14 @@ def this_process() -> Process:
 
 def started(pid: int) -> str:
     """Return when a process of this namespace started, in ticks since the boot; "" if that can't be told."""
-    # The name of the program, in brackets, may hold anything: count from behind it.
-    fields = _text(PROC / str(pid) / "stat").rpartition(")")[2].split()
+    fields = _facts(pid)
     return fields[19] if len(fields) > 19 else ""
+
+
+def _facts(pid: int) -> list[str]:
+    """Return what the kernel says of a process, from its state on (proc(5), "stat"); empty if it says nothing."""
+    # The name of the program, in brackets, may hold anything: count from behind it.
+    return _text(PROC / str(pid) / "stat").rpartition(")")[2].split()
 
 
 def is_alive(process: Process, here: Process) -> bool | None:
@@ -70,6 +77,8 @@ def _runs(process: Process) -> bool:
         return False
     except PermissionError:
         pass
+    if _facts(process.pid)[:1] in ENDED:
+        return False
     now_started = started(process.pid)
     return not now_started or not process.started or now_started == process.started
 

@@ -106,6 +106,19 @@ def test_a_dead_process_here_is_not(store, stop, dead_pid):
     assert take(store, stop) == "run"
 
 
+@pytest.mark.skipif(not processes.PROC.is_dir(), reason="the system doesn't tell")
+def test_a_process_that_has_ended_is_dead_before_its_parent_asks():
+    """A killed holder counts as dead, also as long as nobody has taken its exit code."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        holder = replace(HERE, pid=process.pid, started=processes.started(process.pid))
+        assert processes.is_alive(holder, HERE) is True
+        process.kill()
+        until = time.monotonic() + 10
+        while processes.is_alive(holder, HERE) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert processes.is_alive(holder, HERE) is False
+
+
 def test_a_process_id_that_another_program_has_now_does_not_hold_it(store, stop):
     """A process that started at another time than the holder is not the holder."""
     put(store, started="12345")

@@ -117,12 +117,6 @@ def import_everything() -> None:
     import twilio.rest.chat.v2
     import twilio.rest.conversations.v1  # noqa: F401
 
-    import migrate.cli.main
-    import migrate.cli.present
-    import migrate.commands.run
-    import migrate.report
-    import migrate.report.reporting  # noqa: F401
-
 
 def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:
     """Be the command: same arguments, variables, folder and streams as a process of its own."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from migrate.model.target import TargetState
 
 from mappings import ChatService, Resource
 from migrate.model.step import SETTINGS, Action, Finding, Step
-from migrate.model.target import TargetState
 from migrate.plan.planner import Destination, fitting_roles, plan_service
 from migrate.simulator.world import new_chat_settings, new_conversations_notifications
 

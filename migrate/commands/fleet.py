@@ -1,0 +1,379 @@
+"""`fleet`: the commands for many accounts, side by side, with one summary, one question and one report."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from migrate.commands.context import Context
+from migrate.commands.ending import INCOMPLETE, REFUSED, worst
+from migrate.commands.fleet_standing import standings
+from migrate.commands.fleet_worker import work
+from migrate.commands.run import RunOptions
+from migrate.core import config
+from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
+from migrate.core.jsonable import from_json, to_json
+from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accounts, read_accounts
+from migrate.fleet.credentials import settings
+from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
+from migrate.fleet.record import Order, Record
+from migrate.fleet.report import FleetReport
+from migrate.fleet.summary import Standing
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, Deed, Outcome, Task
+from migrate.plan.destinations import NEW
+from migrate.report.words import count
+
+DEEDS: Mapping[str, tuple[Deed, ...]] = {
+    "export": (Deed.EXPORT,),
+    "diff": (Deed.DIFF,),
+    "verify": (Deed.VERIFY,),
+    "run": (Deed.PLAN, Deed.APPLY),
+    "apply": (Deed.REVIEW, Deed.APPLY),
+}
+"""What each command does for an account; between two deeds, somebody has to agree."""
+WORDS = {
+    Deed.EXPORT: "Reading accounts",
+    Deed.DIFF: "Planning accounts",
+    Deed.PLAN: "Reading and planning accounts",
+    Deed.REVIEW: "Looking at plans",
+    Deed.APPLY: "Writing accounts",
+    Deed.VERIFY: "Verifying accounts",
+}
+ConfirmFleet = Callable[["FleetQuestion"], None]
+"""Asks a person whether to go on; raises to refuse."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Where a fleet keeps its files, and what it works on.
+
+    Attributes:
+        workspace: the folder of databases and reports.
+        executor: `threads`, `processes` or `dask://HOST:PORT`.
+        at_once: accounts under way; None: what suits the executor.
+        shared: the workspace is on a network file system, even if it doesn't look so.
+        lock_wait_seconds: how long an account waits for another run that holds its lock.
+    """
+
+    workspace: Path
+    executor: str = "threads"
+    at_once: int | None = None
+    shared: bool = False
+    lock_wait_seconds: float = LOCK_WAIT_SECONDS
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which accounts; with neither, those of the workspace's last fleet."""
+
+    file: Path | None = None
+    sub_accounts: bool = False
+    include_parent: bool = False
+
+
+@dataclass(frozen=True)
+class FleetOptions:
+    """What to do for each account, and how far to go.
+
+    Attributes:
+        run: the options of the commands.
+        exit_code: whether a `diff` with pending changes ends with 3.
+        verify: whether all targets are read again after an `apply`.
+        max_changes_total: the most fields that may change in all accounts together.
+    """
+
+    run: RunOptions = field(default_factory=RunOptions)
+    exit_code: bool = False
+    verify: bool = False
+    max_changes_total: int | None = None
+
+
+@dataclass(frozen=True)
+class FleetQuestion:
+    """What is about to be written.
+
+    Attributes:
+        accounts: accounts with changes.
+        of: accounts in the fleet.
+        failing: accounts that could not be planned and are left out.
+        services: services with changes.
+        changes: fields.
+        steps: requests that write.
+        target: `same` or `new`.
+    """
+
+    accounts: int
+    of: int
+    failing: int
+    services: int
+    changes: int
+    steps: int
+    target: str
+
+
+def fleet(
+    context: Context, command: str, crew: Crew, chosen: Chosen, options: FleetOptions, confirm: ConfirmFleet
+) -> Record:
+    """Do a command for many accounts; return the record of what came of each.
+
+    Args:
+        context: with the parent's credentials; its database is not used.
+        command: `export`, `diff`, `apply`, `run` or `verify`.
+        crew: where and on what.
+        chosen: which accounts.
+        options: of the command.
+        confirm: asks a person, once for all accounts.
+
+    Raises:
+        BadInput: the accounts or the executor can't be used.
+        SafetyRefusal: all accounts together change more than was allowed; nothing was sent.
+        CredentialsRefused: Twilio refuses the parent's credentials.
+        Declined: the answer was no.
+    """
+    accounts = _accounts(context, crew, chosen)
+    if options.run.diff.target == NEW:
+        check_receivers(accounts)
+    _check_credentials(context, crew, accounts)
+    made = _engine(context, crew)
+    order = Order(
+        command,
+        to_json(options.run),
+        options.exit_code,
+        options.verify,
+        options.max_changes_total,
+        context.settle_seconds,
+    )
+    record = Record.begin(crew.workspace, order, accounts)
+    return _Fleet(context, crew, record, made, confirm).go()
+
+
+def resume_fleet(context: Context, crew: Crew, confirm: ConfirmFleet) -> Record:
+    """Take up the accounts of the workspace's last fleet that did not end well; return its record.
+
+    Raises:
+        MigrateError: see `fleet`.
+    """
+    record = Record.latest(crew.workspace)
+    record.outcomes = {
+        standing.account.account_sid: standing.outcome
+        for standing in standings(replace(context, shared=crew.shared), record)
+        if standing.outcome is not None
+    }
+    _check_credentials(context, crew, record.accounts)
+    return _Fleet(context, crew, record, _engine(context, crew), confirm, resumes=True).go()
+
+
+def code_of_fleet(record: Record, *, interrupted: bool) -> int:
+    """Return the exit code of a fleet: 4 if any account did not end well, 3 if there are differences only."""
+    codes = [Interrupted.exit_code] if interrupted else []
+    for account in record.accounts:
+        outcome = record.outcomes.get(account.account_sid)
+        if outcome is None or not outcome.ended_well or outcome.waits:
+            codes.append(INCOMPLETE)
+        else:
+            codes.append(outcome.code)
+    return worst(codes)
+
+
+def report_of_fleet(record: Record, found: Sequence[Standing] | None = None) -> FleetReport:
+    """Return the report on a fleet.
+
+    Args:
+        record: of the fleet.
+        found: where each account stands; None: as it was recorded.
+    """
+    if found is None:
+        found = [Standing(account, record.outcomes.get(account.account_sid)) for account in record.accounts]
+    return FleetReport(
+        record.order.command, record.workspace, record.order.at, found, _next_command(record, found)
+    )
+
+
+def _next_command(record: Record, found: Sequence[Standing]) -> str:
+    where = f" --workspace {record.workspace}"
+    if any(standing.now for standing in found):
+        return f"chat-migrate fleet status{where}"
+    ended = [standing.outcome for standing in found if standing.outcome is not None]
+    if len(ended) < len(found) or any(not outcome.ended_well or outcome.waits for outcome in ended):
+        return f"chat-migrate fleet resume{where}"
+    if record.order.command == "diff" and not any(outcome.left for outcome in ended):
+        return "nothing: everything is as it should be"
+    following = {"export": "diff", "diff": "apply", "run": "verify", "apply": "verify"}.get(
+        record.order.command
+    )
+    return f"chat-migrate fleet {following}{where}" if following else "nothing: everything was looked at"
+
+
+def _accounts(context: Context, crew: Crew, chosen: Chosen) -> Sequence[FleetAccount]:
+    if chosen.file is not None and chosen.sub_accounts:
+        raise BadInput("--accounts and --sub-accounts exclude each other.")
+    if chosen.include_parent and not chosen.sub_accounts:
+        raise BadInput("--include-parent goes with --sub-accounts only.")
+    if chosen.file is not None:
+        accounts: Sequence[FleetAccount] = read_accounts(chosen.file)
+    elif chosen.sub_accounts:
+        accounts = list_sub_accounts(context.environ, context.retrier(), include_parent=chosen.include_parent)
+    elif crew.workspace.is_dir():
+        accounts = Record.latest(crew.workspace).accounts
+    else:
+        raise BadInput("Which accounts? Add --accounts FILE, or --sub-accounts.")
+    try:
+        crew.workspace.mkdir(0o700, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"The workspace {crew.workspace} cannot be made: {error.strerror}.") from error
+    return accounts
+
+
+def _check_credentials(context: Context, crew: Crew, accounts: Sequence[FleetAccount]) -> None:
+    """Refuse at once what each account would have to refuse."""
+    target = context.environ.get("TWILIO_TARGET_ACCOUNT_SID")
+    if target and all(account.target_account_sid != target for account in accounts):
+        raise BadInput(
+            f"TWILIO_TARGET_ACCOUNT_SID is {target}, but no account of the fleet is written there. A fleet takes "
+            "target accounts from the column target_account_sid of --accounts FILE. Remove the variable, or add the "
+            "column."
+        )
+    if all(account.names_credentials for account in accounts) or crew.executor.startswith("dask:"):
+        return
+    parent = config.source_credentials(context.environ)
+    if parent.username != parent.account_sid and any(
+        not account.names_credentials and account.account_sid != parent.account_sid for account in accounts
+    ):
+        raise BadInput(
+            f"The auth tokens of other accounts can be looked up with the auth token of {parent.account_sid} only: API "
+            "keys don't show them. Set TWILIO_AUTH_TOKEN, or name variables in the accounts file."
+        )
+
+
+def _engine(context: Context, crew: Crew) -> Engine:
+    return engine(crew.executor, crew.at_once, work, partial(work, environ=context.environ))
+
+
+class _Fleet:
+    """One command for many accounts: a deed for each, or two with one question between them."""
+
+    def __init__(
+        self,
+        context: Context,
+        crew: Crew,
+        record: Record,
+        engine: Engine,
+        confirm: ConfirmFleet,
+        resumes: bool = False,
+    ) -> None:
+        self._context = context
+        self._crew = crew
+        self._record = record
+        self._engine = engine
+        self._confirm = confirm
+        self._resumes = resumes
+        self._options = from_json(RunOptions, record.order.options)
+
+    def go(self) -> Record:
+        first, *second = DEEDS[self._record.order.command]
+        try:
+            self._do(
+                first, [account for account in self._record.accounts if self._is_to_begin(account, first)]
+            )
+            if second and not self._context.stop.is_set():
+                self._apply()
+        except EngineLost as error:
+            self._context.progress.warn(str(error))
+        return self._record
+
+    def _is_to_begin(self, account: FleetAccount, first: Deed) -> bool:
+        outcome = self._record.outcomes.get(account.account_sid)
+        if outcome is None:
+            return True
+        # What a guard has refused is planned anew, and asked for again.
+        is_ours = outcome.deed is first or (outcome.code == REFUSED and first in FIRST_DEEDS)
+        return is_ours and not outcome.ended_well
+
+    def _apply(self) -> None:
+        left = {
+            account: outcome
+            for account in self._record.accounts
+            if (outcome := self._record.outcomes.get(account.account_sid)) and self._is_to_apply(outcome)
+        }
+        fresh = [outcome for outcome in left.values() if outcome.account_sid not in self._record.agreed]
+        if fresh:
+            self._check_total()
+            self._confirm(self._question(fresh))
+            self._record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
+        self._do(Deed.APPLY, list(left))
+
+    def _is_to_apply(self, outcome: Outcome) -> bool:
+        if outcome.deed is Deed.APPLY:
+            return outcome.left > 0 or (not outcome.ended_well and outcome.code != REFUSED)
+        return outcome.waits
+
+    def _check_total(self) -> None:
+        bound = self._record.order.max_changes_total
+        changes = sum(
+            outcome.changes
+            for outcome in self._record.outcomes.values()
+            if outcome.deed is Deed.APPLY or self._is_to_apply(outcome)
+        )
+        if bound is not None and changes > bound:
+            raise SafetyRefusal(
+                f"All accounts together change {count(changes, 'field')}, more than --max-changes-total {bound}; "
+                "nothing was sent. Raise the bound if all of them are intended."
+            )
+
+    def _question(self, fresh: Sequence[Outcome]) -> FleetQuestion:
+        return FleetQuestion(
+            accounts=len(fresh),
+            of=len(self._record.accounts),
+            failing=sum(not outcome.ended_well for outcome in self._record.outcomes.values()),
+            services=sum(outcome.services_to_change for outcome in fresh),
+            changes=sum(outcome.changes for outcome in fresh),
+            steps=sum(outcome.steps for outcome in fresh),
+            target=self._options.diff.target,
+        )
+
+    def _do(self, deed: Deed, accounts: Sequence[FleetAccount]) -> None:
+        """Do one deed for some accounts; each outcome is recorded as it comes."""
+        if not accounts:
+            return
+        tasks = (self._task(deed, account) for account in accounts)
+        # One file for all that work here: a second fleet in this workspace has another one.
+        stop_file = self._stop_file
+        failing: Counter[int] = Counter()
+        with self._context.progress.bar(WORDS[deed], total=len(accounts), unit="account") as bar:
+            for outcome in outcomes(self._engine, tasks, self._context.stop, stop_file):
+                self._record.add(outcome)
+                bar.advance()
+                if not outcome.ended_well:
+                    failing[outcome.code] += 1
+                    bar.describe(f"{failing.total()} failing")
+
+    @property
+    def _stop_file(self) -> Path:
+        return self._crew.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
+
+    def _task(self, deed: Deed, account: FleetAccount) -> Task:
+        order, folder = self._record.order, self._crew.workspace.absolute()
+        return Task(
+            account=account,
+            deed=deed,
+            options=order.options,
+            db=folder / f"{account.account_sid}.db",
+            report=folder / f"{account.account_sid}.html",
+            parent_sid=self._context.environ.get("TWILIO_ACCOUNT_SID", ""),
+            settings=settings(self._context.environ),
+            stop_file=self._stop_file,
+            shared=self._crew.shared,
+            plan_id=self._record.agreed.get(account.account_sid),
+            resumes=self._resumes,
+            exit_code=order.exit_code,
+            verify=order.verify,
+            settle_seconds=order.settle_seconds
+            if self._context.settle_seconds is None
+            else self._context.settle_seconds,
+            patience=self._context.patience,
+            lock_wait_seconds=self._crew.lock_wait_seconds,
+        )

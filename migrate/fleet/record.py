@@ -1,0 +1,149 @@
+"""What a fleet was asked for and how each account ended: one file a fleet in the workspace, a JSON object a line.
+
+An account's database tells what was done to it. This file tells the rest: which accounts there are, and what became of
+those that have no database because they were refused before. A line that a crash has cut off is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from migrate.core.clock import now
+from migrate.core.errors import BadInput
+from migrate.core.jsonable import from_json, to_json
+from migrate.fleet.accounts import FleetAccount
+from migrate.fleet.task import FIRST_DEEDS, Deed, Outcome
+
+Json = Any
+PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a fleet was asked for.
+
+    Attributes:
+        command: `export`, `diff`, `apply`, `run` or `verify`.
+        options: `RunOptions` as JSON.
+        exit_code: whether a `diff` with pending changes ends with 3.
+        verify: whether all targets are read again after an `apply`.
+        max_changes_total: the most fields that may change in all accounts together.
+        settle_seconds: the settle time, or None.
+        at: when, ISO 8601, UTC.
+    """
+
+    command: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+    exit_code: bool = False
+    verify: bool = False
+    max_changes_total: int | None = None
+    settle_seconds: float | None = None
+    at: str = field(default_factory=now)
+
+
+class Record:
+    """One fleet's file.
+
+    Args:
+        path: the file.
+        order: what was asked for.
+        accounts: about which accounts.
+
+    Attributes:
+        outcomes: account SID → its last outcome.
+        agreed: account SID → the plan that somebody has agreed to.
+    """
+
+    def __init__(self, path: Path, order: Order, accounts: Sequence[FleetAccount]) -> None:
+        self.path = path
+        self.order = order
+        self.accounts = accounts
+        self.outcomes: dict[str, Outcome] = {}
+        self.agreed: dict[str, str] = {}
+
+    @property
+    def workspace(self) -> Path:
+        """The folder of the databases."""
+        return self.path.parent
+
+    def add(self, outcome: Outcome) -> None:
+        """Note how an account ended."""
+        self._note(outcome)
+        self._append([{"outcome": to_json(outcome)}])
+
+    def agree(self, plans: Mapping[str, str]) -> None:
+        """Note that somebody has agreed to these plans: account SID → plan id."""
+        self.agreed |= plans
+        self._append([{"agreed": dict(plans)}])
+
+    def _note(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.account_sid] = outcome
+        if outcome.deed in FIRST_DEEDS:
+            self.agreed.pop(outcome.account_sid, None)
+
+    def _append(self, lines: Sequence[Json]) -> None:
+        # The line end comes first, so that a line that was cut off spoils no other.
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join("\n" + json.dumps(line) for line in lines))
+
+    @classmethod
+    def begin(cls, workspace: Path, order: Order, accounts: Sequence[FleetAccount]) -> Record:
+        """Begin the next file of a workspace."""
+        numbers = [int(path.stem.removeprefix("fleet-")) for path in workspace.glob(PATTERN)]
+        for number in count(max(numbers, default=0) + 1):
+            made = cls(workspace / f"fleet-{number:04d}.jsonl", order, accounts)
+            # Another fleet may begin at this moment.
+            with suppress(FileExistsError):
+                made.path.touch(0o600, exist_ok=False)
+                break
+        made._append([{"order": to_json(order)}, *({"account": _told(each)} for each in accounts)])
+        return made
+
+    @classmethod
+    def latest(cls, workspace: Path) -> Record:
+        """Read the newest file of a workspace.
+
+        Raises:
+            BadInput: there is none, or it is not one.
+        """
+        path = max(workspace.glob(PATTERN), default=None)
+        if path is None:
+            raise BadInput(f"There is no fleet in {workspace}. Begin with `chat-migrate fleet diff`.")
+        try:
+            lines = _lines(path)
+            made = cls(path, from_json(Order, next(lines)["order"]), [])
+            accounts = []
+            for line in lines:
+                if "account" in line:
+                    accounts.append(FleetAccount(**line["account"]))
+                elif "outcome" in line:
+                    made._note(_outcome(line["outcome"]))
+                else:
+                    made.agreed |= line["agreed"]
+        except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:
+            raise BadInput(
+                f"{path} cannot be read as the record of a fleet. Remove it to begin anew."
+            ) from error
+        made.accounts = accounts
+        return made
+
+
+def _told(account: FleetAccount) -> dict[str, str]:
+    return {name: value for name, value in vars(account).items() if value}
+
+
+def _outcome(told: Mapping[str, Json]) -> Outcome:
+    return Outcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
+
+
+def _lines(path: Path) -> Iterator[dict[str, Json]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
