@@ -348,7 +348,7 @@ EVENT_METHOD_REPLACED = Cause(
 )
 EVENT_METHOD_NOT_MERGED = Cause(
     "event_method_not_merged",
-    "Per-event webhooks that need an endpoint of their own",
+    "Methods of per-event webhooks, which go with their URLs",
     "Goes with the URL of the same event, which is not merged. Let the endpoint that routes on EventType "
     "call it with {method}.",
 )

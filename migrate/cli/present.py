@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -163,23 +164,27 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     counts = {name: (KINDS[name].consent, steps) for name, steps in plans.steps_by_kind(store, plan).items()}
     reversible = sum(steps for consent, steps in counts.values() if consent is None)
     if reversible:
-        click.echo(
+        _tell(
             f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
             f"{WHERE[plan.target]} account {plan.target_account_sid}: "
             f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
-            "`chat-migrate rollback` restores the earlier values.",
-            err=True,
+            "`chat-migrate rollback` restores the earlier values."
         )
         confirm("Write them?")
     for name, (consent, steps) in counts.items():
         if consent is not None and consent in bounds.consents:
             asked_for = min(steps, bounds.limits.get(name, steps))
-            click.echo(
+            _tell(
                 f"About to {KINDS[name].does.format(count(asked_for, name.removesuffix('s')))} in account "
-                f"{plan.target_account_sid}. This can't be undone: there is no way back.",
-                err=True,
+                f"{plan.target_account_sid}. This can't be undone: there is no way back."
             )
             confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
+
+
+def _tell(text: str) -> None:
+    """Print a sentence on stderr, in lines that the terminal need not break within a word."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False), err=True)
 
 
 def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
