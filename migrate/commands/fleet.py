@@ -23,7 +23,7 @@ from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
 from migrate.fleet.record import Order, Record
 from migrate.fleet.report import FleetReport
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, Deed, Outcome, Task
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, Deed, DeedOutcome, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
 
@@ -306,7 +306,7 @@ class _Fleet:
             self._record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
         self._do(Deed.APPLY, list(left))
 
-    def _is_to_apply(self, outcome: Outcome) -> bool:
+    def _is_to_apply(self, outcome: DeedOutcome) -> bool:
         if outcome.deed is Deed.APPLY:
             return outcome.left > 0 or (not outcome.ended_well and outcome.code != REFUSED)
         return outcome.waits
@@ -324,7 +324,7 @@ class _Fleet:
                 "nothing was sent. Raise the bound if all of them are intended."
             )
 
-    def _question(self, fresh: Sequence[Outcome]) -> FleetQuestion:
+    def _question(self, fresh: Sequence[DeedOutcome]) -> FleetQuestion:
         return FleetQuestion(
             accounts=len(fresh),
             of=len(self._record.accounts),

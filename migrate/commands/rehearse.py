@@ -14,8 +14,8 @@ from migrate.commands.ending import DONE, INCOMPLETE, code_of_run
 from migrate.core.errors import SafetyRefusal
 from migrate.execute.guards import check_fresh, check_plan
 from migrate.model.plan import Plan
-from migrate.rehearsal.estimate import Conditions, Phase, phases_of, seconds_of
-from migrate.rehearsal.judgement import Verdict, judge
+from migrate.rehearsal.estimate import Conditions, Wave, phases_of, seconds_of
+from migrate.rehearsal.judgement import Judgement, judge
 from migrate.rehearsal.performance import Pacing, Performance, Performer, clean_environ
 from migrate.rehearsal.scene import accounts_of
 from migrate.rehearsal.stage import ACCOUNTS, AFTER, BEFORE, Disturbances, Stage
@@ -119,7 +119,7 @@ def _perform(context: Context, options: RehearseOptions, db: Path, plan: Plan, e
 
 
 def _told(
-    options: RehearseOptions, phases: tuple[Phase, ...], done: Performance, verdict: Verdict
+    options: RehearseOptions, phases: tuple[Wave, ...], done: Performance, verdict: Judgement
 ) -> Rehearsed:
     asked = options.disturbances
     return Rehearsed(
@@ -146,7 +146,7 @@ def _told(
     )
 
 
-def _estimate(options: RehearseOptions, phases: tuple[Phase, ...], done: Performance) -> Estimate:
+def _estimate(options: RehearseOptions, phases: tuple[Wave, ...], done: Performance) -> Estimate:
     asked = options.disturbances
     # What a new service is born with needs no write, which only the rehearsal can tell.
     *others, last = phases

@@ -18,7 +18,7 @@ from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import FIRST_DEEDS, Deed, Outcome
+from migrate.fleet.task import FIRST_DEEDS, Deed, DeedOutcome
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
@@ -64,7 +64,7 @@ class Record:
         self.path = path
         self.order = order
         self.accounts = accounts
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, DeedOutcome] = {}
         self.agreed: dict[str, str] = {}
 
     @property
@@ -72,7 +72,7 @@ class Record:
         """The folder of the databases."""
         return self.path.parent
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: DeedOutcome) -> None:
         """Note how an account ended."""
         self._note(outcome)
         self._append([{"outcome": to_json(outcome)}])
@@ -82,7 +82,7 @@ class Record:
         self.agreed |= plans
         self._append([{"agreed": dict(plans)}])
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: DeedOutcome) -> None:
         self.outcomes[outcome.account_sid] = outcome
         if outcome.deed in FIRST_DEEDS:
             self.agreed.pop(outcome.account_sid, None)
@@ -138,8 +138,8 @@ def _told(account: FleetAccount) -> dict[str, str]:
     return {name: value for name, value in vars(account).items() if value}
 
 
-def _outcome(told: Mapping[str, Json]) -> Outcome:
-    return Outcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
+def _outcome(told: Mapping[str, Json]) -> DeedOutcome:
+    return DeedOutcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Json]]:

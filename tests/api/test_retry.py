@@ -89,12 +89,13 @@ def configure(simulator):
     return lambda client: client.send(request)
 
 
-ONCE = [kind for kind in KINDS if kind not in {"edit", "slow"}]
+REFUSALS = {"400", "410"}
+ONCE = [kind for kind in KINDS if kind not in {"edit", "slow"} | REFUSALS]
 
 
 @pytest.mark.parametrize("kind", ONCE)
 def test_one_fault_of_any_kind_is_got_over_by_a_read(simulator, kind):
-    """A read struck once by any fault is sent once more, and succeeds."""
+    """A read struck once by any fault but a definite refusal is sent once more, and succeeds."""
     simulator.inject(Fault(kind, seconds=0.3, retry_after=0))
     items, _ = ask(impatient(), reader_of(simulator, **SHORT), list_services)
     assert len(items) == 12

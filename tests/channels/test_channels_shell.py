@@ -92,7 +92,7 @@ def test_the_question_names_the_count(tmp_path, monkeypatch, capsys, bounds, ask
         driver.export(inventory=frozenset({"channels"}))
         driver.diff(kinds={"channels": {}})
     questions = []
-    monkeypatch.setattr(present, "_confirm", questions.append)
+    monkeypatch.setattr(present, "confirm", questions.append)
     monkeypatch.setattr(present, "require_consent", lambda **_asked: None)
     with open_store(driver.db) as store:
         present.ask(store, plans.latest(store, simulator.account_sid), bounds, yes=False)

@@ -33,7 +33,7 @@ from migrate.commands.run import RunOptions
 from migrate.core.progress import Progress
 from migrate.core.stop import StopToken
 from migrate.fleet.record import Record
-from migrate.fleet.task import Outcome
+from migrate.fleet.task import DeedOutcome
 from migrate.simulator import Service, Simulator
 
 LONG = os.environ.get("CHAT_MIGRATE_LONG") == "1"
@@ -137,7 +137,7 @@ def not_recreated_once(fleet: Fleet, sources: dict[str, list[Service]], pairs: d
     return found
 
 
-def outcome_of(record: Record, account_sid: str) -> Outcome:
+def outcome_of(record: Record, account_sid: str) -> DeedOutcome:
     """How one account ended."""
     return record.outcomes[account_sid]
 

@@ -105,7 +105,7 @@ def test_a_rollback_removes_what_was_created(simulator, tmp_path):
     source = next(iter(simulator.world.first.services))
     (items,) = about(done, source).items
     assert {state.value: number for state, number in items.steps_by_state.items()} == {"rolled_back": 30}
-    assert driver.code() == 0
+    assert done.code == 0
 
 
 def command(name, folder, simulator):

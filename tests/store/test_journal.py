@@ -89,12 +89,13 @@ def test_lines_of_one_record_are_counted_one_by_one(store, run, write):
     assert (second.last.state, second.attempts, second.undecided, second.wrote) == (State.FAILED, 1, 1, True)
 
 
-def test_the_sids_before_the_first_create_are_kept(store, run, write):
-    """A later intent, which may list what the first request has made, changes nothing about them."""
+def test_the_sids_before_the_last_announced_create_are_kept(store, run, write):
+    """Those that the last intent names count; a line that names none leaves them."""
     write(run, record("a", "intent", known=("IS8",)))
     write(run, record("a", "intent", known=("IS8", "IS9")))
+    write(run, record("a", "unknown"))
     write(run, record("b", "intent", known=()))
-    assert runs.state(store, run, "a").known == ("IS8",)
+    assert runs.state(store, run, "a").known == ("IS8", "IS9")
     assert runs.state(store, run, "b").known == ()
 
 
@@ -140,12 +141,12 @@ def test_all_that_waits_is_committed_together(store, run, write):
     assert runs.state(store, run, "b").attempts == 100
     # The plan's target is another one.
     assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1)]) == {}
-    assert counterparts.of_run(store, run, sid(1)) == [pair]
+    assert counterparts.of_run(store, run, sid(1), ["thing"]) == [pair]
     assert own_writes.own_write(store, ACCOUNT, "thing", "IS9") == own
     assert own_writes.own_writes(store, ACCOUNT, "IS9", [own.kind]) == [own]
     write(run, record("a", "rolled_back", removed="IS9"))
     assert counterparts.latest_created(store, ACCOUNT, sid(1)) is None
-    assert [(pair.target_sid, pair.how) for pair in counterparts.of_run(store, run, sid(1))] == [
+    assert [(pair.target_sid, pair.how) for pair in counterparts.of_run(store, run, sid(1), ["thing"])] == [
         ("IS9", "removed")
     ]
 

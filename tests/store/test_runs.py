@@ -90,7 +90,10 @@ def test_only_what_may_have_written_is_to_be_undone(store, plan, write):
 
 
 def test_steps_are_counted_by_state_and_kind(store, plan, write):
-    """What nothing was done about is planned; a service is done when all of its steps are settled."""
+    """What nothing was done about is planned; a service is done when all of its steps are settled.
+
+    A rollback is about those steps alone of which its run has written something.
+    """
     run = make_run(store, plan)
     assert runs.counts(store, run) == {"planned": 3}
     assert runs.services_done(store, run) == (0, 2)
@@ -105,7 +108,8 @@ def test_steps_are_counted_by_state_and_kind(store, plan, write):
     assert runs.services_done(store, run) == (1, 2)
     back = make_run(store, plan, command="rollback", undoes=run)
     write(back, *(record(key, state) for key, state in (("create", "rolled_back"), ("two", "drifted"))))
-    assert runs.services_done(store, back) == (1, 2)
+    assert runs.counts(store, back) == {"drifted": 1, "rolled_back": 1}
+    assert runs.services_done(store, back) == (2, 2)
 
 
 def test_states_are_read_by_service_and_by_key(store, plan, write):
@@ -217,13 +221,13 @@ def test_a_run_looks_up_what_stands_for_what_in_its_own_target(store, plan):
     assert counterparts.lookup(store, OTHER, second, sid(1), wanted) == {}
     assert counterparts.latest_created(store, ACCOUNT, sid(1)) == "IS9"
     assert counterparts.is_claimed(store, ACCOUNT, ["IS8", "RL9", "IS7"]) == {"IS8", "RL9"}
-    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {sid(1): "IS8", "RL1": "RL8"}
-    assert counterparts.within(store, ACCOUNT, sid(2), "IS8") == {}
-    assert counterparts.of_run(store, first, sid(1)) == [
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8", ["thing"]) == {sid(1): "IS8", "RL1": "RL8"}
+    assert counterparts.within(store, ACCOUNT, sid(2), "IS8", ["thing"]) == {}
+    assert counterparts.of_run(store, first, sid(1), ["thing"]) == [
         pair(sid(1), "IS8", "IS8"),
         pair("RL1", "RL8", "IS8"),
     ]
-    assert counterparts.of_run(store, second, sid(1)) == [
+    assert counterparts.of_run(store, second, sid(1), ["thing"]) == [
         pair(sid(1), "IS9", "IS9"),
         pair("RL1", "RL9", "IS9"),
     ]
@@ -253,7 +257,7 @@ def test_a_service_that_is_removed_goes_with_all_that_is_in_it(store, plan, writ
     )
     write(run, record("create", "rolled_back", removed="IS8"))
     assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1), "RL1"]) == {}
-    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {}
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8", ["thing"]) == {}
     assert counterparts.latest_created(store, ACCOUNT, "RL1") is None
     assert counterparts.latest_created(store, ACCOUNT, "RL2") == "RL9"
     assert [counterparts.is_created(store, ACCOUNT, each) for each in ("RL8", "IS8", "RL9")] == [
@@ -269,9 +273,9 @@ def test_what_was_removed_may_be_created_again(store, plan, write):
     run = make_run(store, plan)
     runs.known_pairs(store, run, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8")])
     write(run, record("create", "rolled_back", removed="RL8"))
-    assert counterparts.of_run(store, run, sid(1))[1] == pair("RL1", "RL8", "IS8", how="removed")
+    assert counterparts.of_run(store, run, sid(1), ["thing"])[1] == pair("RL1", "RL8", "IS8", how="removed")
     runs.known_pairs(store, run, [pair("RL1", "RL8", "IS8", how="found")])
-    assert counterparts.within(store, ACCOUNT, sid(1), "IS8") == {sid(1): "IS8", "RL1": "RL8"}
+    assert counterparts.within(store, ACCOUNT, sid(1), "IS8", ["thing"]) == {sid(1): "IS8", "RL1": "RL8"}
     assert not counterparts.is_created(store, ACCOUNT, "RL8")
     assert counterparts.is_created(store, ACCOUNT, "IS8")
     assert not counterparts.is_created(store, OTHER, "IS8")
