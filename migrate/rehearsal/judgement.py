@@ -29,7 +29,7 @@ LIMITED = ("template", "sound")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What a comparison has found.
 
     Attributes:
@@ -51,7 +51,7 @@ class _Accounts:
     after: Mapping[str, Json]
 
 
-def judge(store: Store, plan: Plan, before: Json, after: Json) -> Verdict:
+def judge(store: Store, plan: Plan, before: Json, after: Json) -> Judgement:
     """Compare the accounts with a plan.
 
     Args:
@@ -75,7 +75,7 @@ def judge(store: Store, plan: Plan, before: Json, after: Json) -> Verdict:
             differences += _of_created(planned, roles, accounts, made)
         differences += _of_items(store, plan, planned, accounts)
     doubles = [*_services_too_many(accounts, made), *_roles_twice(accounts)]
-    return Verdict(tuple(differences), tuple(doubles), tuple(warnings))
+    return Judgement(tuple(differences), tuple(doubles), tuple(warnings))
 
 
 def _services(world: Json) -> dict[str, Json]:
