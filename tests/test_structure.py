@@ -20,10 +20,9 @@ SOURCES = sorted(
 )
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 450
-TOO_LONG_YET = {"migrate.execute.attempts": 460}
 AT_THE_ROOT = {"__init__.py", "__main__.py"}
 
-EXCEPTIONS = {"noqa": 24, "type: ignore": 3, "pragma: no cover": 0}
+EXCEPTIONS = {"noqa": 26, "type: ignore": 1, "pragma: no cover": 0}
 """How often a rule is set aside. A new one needs a reason that convinces a reviewer, and this number."""
 
 
@@ -101,6 +100,7 @@ DOORS = {
     ("twilio", "http.client", "urllib3", "requests"): {"migrate.api.gateway"},
     ("aiohttp", "yarl", "multidict"): {"migrate.api.connection"},
     ("tenacity",): {"migrate.api.retry"},
+    ("distributed", "dask"): {"migrate.fleet.engines"},
     ("tqdm",): {"migrate.core.progress"},
     ("logging",): set(),
 }
@@ -131,14 +131,14 @@ RANKS = {
     "__main__": 6,
     "cli": 6,
     "commands": 5,
-    **dict.fromkeys(("execute", "plan", "source", "report"), 4),
+    **dict.fromkeys(("execute", "plan", "source", "report", "fleet", "rehearsal"), 4),
     "kinds": 3,
     **dict.fromkeys(("store", "api"), 2),
     "model": 1,
     "core": 0,
 }
 """The rooms of migrate/: arrows run downwards, or between rooms of one rank without ever leading back."""
-KNOWS_MAPPINGS = {"commands", "execute", "kinds", "model", "plan", "report", "store"}
+KNOWS_MAPPINGS = {"commands", "execute", "fleet", "kinds", "model", "plan", "rehearsal", "report", "store"}
 """Rooms that may import mappings: what they work with are its outcomes."""
 SERVES_THE_SIMULATOR = {"migrate.commands.simulator", "migrate.commands.demo"}
 """Commands that start the simulator. A rehearsal does too."""
@@ -214,8 +214,7 @@ def test_functions_are_short(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_modules_are_short(path):
     """A module is read in one sitting."""
-    longest = TOO_LONG_YET.get(name_of(path), LONGEST_MODULE)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
 
 
 def test_the_root_of_the_program_holds_rooms():
@@ -249,6 +248,10 @@ ALLOWED_NAMES = {
     "migrate.report.words": {"webhooks", "notifications"},  # headings for fields of the Chat Service
     "migrate.cli.options": {"channels"},  # an option
     "migrate.cli.rehearsals": {"channels"},  # likewise
+    "migrate.cli.channels": {"channels"},  # the options of that kind
+    "migrate.rehearsal.scene": {"roles"},  # a key of what the simulator is told
+    # what the simulator's own state holds, which is judged without the program that is judged
+    "migrate.rehearsal.judgement": {"configuration", "service", "roles", "webhooks", "notifications"},
 }
 """Where a word that is also a kind's name means something else; `service` as a noun to count with is not looked at."""
 COUNTED = ("migrate.report", "migrate.cli", "migrate.commands", "migrate.core", "migrate.store.plans")
@@ -290,8 +293,9 @@ def test_the_packages_ship_their_types(package):
 
 
 EXITS = {
-    "migrate.cli.main": {"sys.exit"},
+    **{f"migrate.cli.{name}": {"sys.exit"} for name in ("main", "afterwards", "fleet", "rehearsals")},
     "migrate.cli.shell": {"os._exit"},  # the second Ctrl-C
+    "migrate.commands.fleet_worker": {"os._exit"},  # a worker whose parent is gone
     "migrate.store.files": {"os._exit"},  # a child that tries whether locks work
 }
 
@@ -321,15 +325,20 @@ def test_nothing_is_left_to_be_done(path):
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text)
 
 
+KEEPS_GOING = {"migrate.commands.fleet_worker", "migrate.fleet.engines"}
+"""Where whatever goes wrong with one account is told in its outcome, and the other accounts go on."""
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_bare_except_and_no_silent_one(path):
-    """An error is named where it is caught; catching everything is the shell's last resort alone."""
+    """An error is named where it is caught; only the shell and a fleet catch everything, and they tell it."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None
             broad = ast.unparse(node.type) in {"Exception", "BaseException"}
             reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-            assert not broad or reraises, name_of(path)
+            told = f"{{{node.name}}}" in "".join(map(ast.unparse, node.body))
+            assert not broad or reraises or (told and name_of(path) in KEEPS_GOING), name_of(path)
 
 
 def test_every_retry_loop_is_bounded():

@@ -33,8 +33,8 @@ from migrate.core.errors import BadInput
 
 if TYPE_CHECKING:
     from migrate.cli.present import Output
-    from migrate.commands.fleet import Chosen, Crew, FleetOptions, FleetQuestion
-    from migrate.fleet.record import Record
+    from migrate.commands.fleet import Chosen, FleetOptions, FleetQuestion, Workplace
+    from migrate.fleet.record import FleetRecord
     from migrate.fleet.report import FleetReport
 
 workspace_option = click.option(
@@ -117,11 +117,11 @@ class FleetChoice:
     max_changes_total: int | None = None
     settle: float | None = None
 
-    def crew(self) -> Crew:
+    def workplace(self) -> Workplace:
         """Return where the fleet keeps its files, and what it works on."""
-        from migrate.commands.fleet import Crew
+        from migrate.commands.fleet import Workplace
 
-        return Crew(self.workspace, self.executor, self.at_once, self.shared)
+        return Workplace(self.workspace, self.executor, self.at_once, self.shared)
 
     def chosen(self) -> Chosen:
         """Return which accounts are meant."""
@@ -231,7 +231,7 @@ def resume(context: click.Context, wanted: FleetChoice, report: ReportChoice, ye
 
     output = _output(context, wanted, report)
     with tool(context, settle=wanted.settle) as made:
-        record = resume_fleet(made, wanted.crew(), lambda question: _ask(question, yes=yes))
+        record = resume_fleet(made, wanted.workplace(), lambda question: _ask(question, yes=yes))
         code = _present(record, output, interrupted=made.stop.is_set())
     sys.exit(code)
 
@@ -321,7 +321,7 @@ def _do(
         record = fleet(
             made,
             command,
-            wanted.crew(),
+            wanted.workplace(),
             wanted.chosen(),
             task,
             lambda question: _ask(question, yes=bool(yes)),
@@ -363,7 +363,7 @@ def _output(context: click.Context, wanted: FleetChoice, choice: ReportChoice) -
     return output_of(context, choice)
 
 
-def _present(record: Record, output: Output, *, interrupted: bool) -> int:
+def _present(record: FleetRecord, output: Output, *, interrupted: bool) -> int:
     """Print the report, leave it in the workspace too, and return the exit code."""
     from migrate.commands.fleet import code_of_fleet, report_of_fleet
     from migrate.core.whole_file import replacing
@@ -379,11 +379,11 @@ def _present(record: Record, output: Output, *, interrupted: bool) -> int:
 def _look(context: click.Context, wanted: FleetChoice, choice: ReportChoice, *, is_brief: bool) -> None:
     from migrate.commands.fleet import report_of_fleet
     from migrate.commands.fleet_standing import standings
-    from migrate.fleet.record import Record
+    from migrate.fleet.record import FleetRecord
 
     output = _output(context, wanted, choice)
     with tool(context) as made:
-        record = Record.latest(wanted.workspace)
+        record = FleetRecord.latest(wanted.workspace)
         report = report_of_fleet(record, list(standings(made, record)))
     _print(report, output, is_brief=is_brief)
 

@@ -21,7 +21,7 @@ from migrate.cli.options import (
 from migrate.cli.shell import output_of, tool
 
 if TYPE_CHECKING:
-    from migrate.commands.demo import DemoPart
+    from migrate.commands.demo import Act
     from migrate.commands.rehearse import RehearseOptions
 
 
@@ -213,10 +213,10 @@ def demo(context: click.Context) -> None:
     text = output_of(context, ReportChoice())
     page = output_of(context, ReportChoice(output=Path("demo.html")))
 
-    def show(stage: DemoPart) -> None:
-        click.secho(f"\n== {stage.title}", bold=True)
-        if stage.report is not None:
-            text.write(stage.report)
+    def show(act: Act) -> None:
+        click.secho(f"\n== {act.title}", bold=True)
+        if act.report is not None:
+            text.write(act.report)
 
     with tool(context) as made:
         demo(made, show, page.write)

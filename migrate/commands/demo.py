@@ -23,19 +23,19 @@ LATENCY_MS = 20
 
 
 @dataclass(frozen=True)
-class DemoPart:
+class Act:
     """One part of the demo: what it shows, and the report to print, if it has one."""
 
     title: str
     report: Report | None = None
 
 
-def demo(context: Context, show: Callable[[DemoPart], None], finish: Callable[[Report], None]) -> None:
+def demo(context: Context, show: Callable[[Act], None], finish: Callable[[Report], None]) -> None:
     """Migrate a made-up account on a simulator in this process.
 
     Args:
         context: its database path is where the demo leaves its own.
-        show: presents each stage.
+        show: presents each act.
         finish: receives the report of the run, to be written as HTML.
 
     Raises:
@@ -48,22 +48,22 @@ def demo(context: Context, show: Callable[[DemoPart], None], finish: Callable[[R
 
 
 def _tell(
-    context: Context, simulator: Simulator, show: Callable[[DemoPart], None], finish: Callable[[Report], None]
+    context: Context, simulator: Simulator, show: Callable[[Act], None], finish: Callable[[Report], None]
 ) -> None:
     def present(store: Store, plan: Plan) -> None:
-        show(DemoPart("The dry run: what would change, and what needs a person", diff_report(store, plan)))
+        show(Act("The dry run: what would change, and what needs a person", diff_report(store, plan)))
 
     done = run(context, RunOptions(), _agree, present)
     reads, writes = _counted(simulator.requests)
-    show(DemoPart(f"Applied with {writes} writes and {reads} reads for {SERVICES} services"))
+    show(Act(f"Applied with {writes} writes and {reads} reads for {SERVICES} services"))
     verified = verify(context, VerifyOptions())
     with context.opened() as store:
         finish(run_report(store, plans.by_number(store, done.plan or 0), done))
-        show(DemoPart("Verified: every target read again", verify_report(store, verified.plan)))
+        show(Act("Verified: every target read again", verify_report(store, verified.plan)))
     before = len(simulator.requests)
     run(context, RunOptions(), _agree, lambda _store, _plan: None)
     _, more = _counted(simulator.requests[before:])
-    show(DemoPart(f"A second run: {more} writes"))
+    show(Act(f"A second run: {more} writes"))
 
 
 def _agree(_store: Store, _plan: Plan, _bounds: Bounds) -> None:

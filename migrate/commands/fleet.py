@@ -20,10 +20,10 @@ from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accounts, read_accounts
 from migrate.fleet.credentials import settings
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.record import Order, Record
+from migrate.fleet.record import FleetRecord, Order
 from migrate.fleet.report import FleetReport
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, Deed, DeedOutcome, Task
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, AccountOutcome, Deed, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
 
@@ -48,7 +48,7 @@ ConfirmFleet = Callable[["FleetQuestion"], None]
 
 
 @dataclass(frozen=True)
-class Crew:
+class Workplace:
     """Where a fleet keeps its files, and what it works on.
 
     Attributes:
@@ -116,14 +116,19 @@ class FleetQuestion:
 
 
 def fleet(
-    context: Context, command: str, crew: Crew, chosen: Chosen, options: FleetOptions, confirm: ConfirmFleet
-) -> Record:
+    context: Context,
+    command: str,
+    workplace: Workplace,
+    chosen: Chosen,
+    options: FleetOptions,
+    confirm: ConfirmFleet,
+) -> FleetRecord:
     """Do a command for many accounts; return the record of what came of each.
 
     Args:
         context: with the parent's credentials; its database is not used.
         command: `export`, `diff`, `apply`, `run` or `verify`.
-        crew: where and on what.
+        workplace: where and on what.
         chosen: which accounts.
         options: of the command.
         confirm: asks a person, once for all accounts.
@@ -134,11 +139,11 @@ def fleet(
         CredentialsRefused: Twilio refuses the parent's credentials.
         Declined: the answer was no.
     """
-    accounts = _accounts(context, crew, chosen)
+    accounts = _accounts(context, workplace, chosen)
     if options.run.diff.target == NEW:
         check_receivers(accounts)
-    _check_credentials(context, crew, accounts)
-    made = _engine(context, crew)
+    _check_credentials(context, workplace, accounts)
+    made = _engine(context, workplace)
     order = Order(
         command,
         to_json(options.run),
@@ -147,27 +152,27 @@ def fleet(
         options.max_changes_total,
         context.settle_seconds,
     )
-    record = Record.begin(crew.workspace, order, accounts)
-    return _Fleet(context, crew, record, made, confirm).go()
+    record = FleetRecord.begin(workplace.workspace, order, accounts)
+    return _Fleet(context, workplace, record, made, confirm).go()
 
 
-def resume_fleet(context: Context, crew: Crew, confirm: ConfirmFleet) -> Record:
+def resume_fleet(context: Context, workplace: Workplace, confirm: ConfirmFleet) -> FleetRecord:
     """Take up the accounts of the workspace's last fleet that did not end well; return its record.
 
     Raises:
         MigrateError: see `fleet`.
     """
-    record = Record.latest(crew.workspace)
+    record = FleetRecord.latest(workplace.workspace)
     record.outcomes = {
         standing.account.account_sid: standing.outcome
-        for standing in standings(replace(context, shared=crew.shared), record)
+        for standing in standings(replace(context, shared=workplace.shared), record)
         if standing.outcome is not None
     }
-    _check_credentials(context, crew, record.accounts)
-    return _Fleet(context, crew, record, _engine(context, crew), confirm, resumes=True).go()
+    _check_credentials(context, workplace, record.accounts)
+    return _Fleet(context, workplace, record, _engine(context, workplace), confirm, resumes=True).go()
 
 
-def code_of_fleet(record: Record, *, interrupted: bool) -> int:
+def code_of_fleet(record: FleetRecord, *, interrupted: bool) -> int:
     """Return the exit code of a fleet: 4 if any account did not end well, 3 if there are differences only."""
     codes = [Interrupted.exit_code] if interrupted else []
     for account in record.accounts:
@@ -179,7 +184,7 @@ def code_of_fleet(record: Record, *, interrupted: bool) -> int:
     return worst(codes)
 
 
-def report_of_fleet(record: Record, found: Sequence[Standing] | None = None) -> FleetReport:
+def report_of_fleet(record: FleetRecord, found: Sequence[Standing] | None = None) -> FleetReport:
     """Return the report on a fleet.
 
     Args:
@@ -193,7 +198,7 @@ def report_of_fleet(record: Record, found: Sequence[Standing] | None = None) -> 
     )
 
 
-def _next_command(record: Record, found: Sequence[Standing]) -> str:
+def _next_command(record: FleetRecord, found: Sequence[Standing]) -> str:
     where = f" --workspace {record.workspace}"
     if any(standing.now for standing in found):
         return f"chat-migrate fleet status{where}"
@@ -208,7 +213,7 @@ def _next_command(record: Record, found: Sequence[Standing]) -> str:
     return f"chat-migrate fleet {following}{where}" if following else "nothing: everything was looked at"
 
 
-def _accounts(context: Context, crew: Crew, chosen: Chosen) -> Sequence[FleetAccount]:
+def _accounts(context: Context, workplace: Workplace, chosen: Chosen) -> Sequence[FleetAccount]:
     if chosen.file is not None and chosen.sub_accounts:
         raise BadInput("--accounts and --sub-accounts exclude each other.")
     if chosen.include_parent and not chosen.sub_accounts:
@@ -217,18 +222,18 @@ def _accounts(context: Context, crew: Crew, chosen: Chosen) -> Sequence[FleetAcc
         accounts: Sequence[FleetAccount] = read_accounts(chosen.file)
     elif chosen.sub_accounts:
         accounts = list_sub_accounts(context.environ, context.retrier(), include_parent=chosen.include_parent)
-    elif crew.workspace.is_dir():
-        accounts = Record.latest(crew.workspace).accounts
+    elif workplace.workspace.is_dir():
+        accounts = FleetRecord.latest(workplace.workspace).accounts
     else:
         raise BadInput("Which accounts? Add --accounts FILE, or --sub-accounts.")
     try:
-        crew.workspace.mkdir(0o700, exist_ok=True)
+        workplace.workspace.mkdir(0o700, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"The workspace {crew.workspace} cannot be made: {error.strerror}.") from error
+        raise BadInput(f"The workspace {workplace.workspace} cannot be made: {error.strerror}.") from error
     return accounts
 
 
-def _check_credentials(context: Context, crew: Crew, accounts: Sequence[FleetAccount]) -> None:
+def _check_credentials(context: Context, workplace: Workplace, accounts: Sequence[FleetAccount]) -> None:
     """Refuse at once what each account would have to refuse."""
     target = context.environ.get("TWILIO_TARGET_ACCOUNT_SID")
     if target and all(account.target_account_sid != target for account in accounts):
@@ -237,7 +242,7 @@ def _check_credentials(context: Context, crew: Crew, accounts: Sequence[FleetAcc
             "target accounts from the column target_account_sid of --accounts FILE. Remove the variable, or add the "
             "column."
         )
-    if all(account.names_credentials for account in accounts) or crew.executor.startswith("dask:"):
+    if all(account.names_credentials for account in accounts) or workplace.executor.startswith("dask:"):
         return
     parent = config.source_credentials(context.environ)
     if parent.username != parent.account_sid and any(
@@ -249,8 +254,8 @@ def _check_credentials(context: Context, crew: Crew, accounts: Sequence[FleetAcc
         )
 
 
-def _engine(context: Context, crew: Crew) -> Engine:
-    return engine(crew.executor, crew.at_once, work, partial(work, environ=context.environ))
+def _engine(context: Context, workplace: Workplace) -> Engine:
+    return engine(workplace.executor, workplace.at_once, work, partial(work, environ=context.environ))
 
 
 class _Fleet:
@@ -259,21 +264,21 @@ class _Fleet:
     def __init__(
         self,
         context: Context,
-        crew: Crew,
-        record: Record,
+        workplace: Workplace,
+        record: FleetRecord,
         engine: Engine,
         confirm: ConfirmFleet,
         resumes: bool = False,
     ) -> None:
         self._context = context
-        self._crew = crew
+        self._workplace = workplace
         self._record = record
         self._engine = engine
         self._confirm = confirm
         self._resumes = resumes
         self._options = from_json(RunOptions, record.order.options)
 
-    def go(self) -> Record:
+    def go(self) -> FleetRecord:
         first, *second = DEEDS[self._record.order.command]
         try:
             self._do(
@@ -306,7 +311,7 @@ class _Fleet:
             self._record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
         self._do(Deed.APPLY, list(left))
 
-    def _is_to_apply(self, outcome: DeedOutcome) -> bool:
+    def _is_to_apply(self, outcome: AccountOutcome) -> bool:
         if outcome.deed is Deed.APPLY:
             return outcome.left > 0 or (not outcome.ended_well and outcome.code != REFUSED)
         return outcome.waits
@@ -324,7 +329,7 @@ class _Fleet:
                 "nothing was sent. Raise the bound if all of them are intended."
             )
 
-    def _question(self, fresh: Sequence[DeedOutcome]) -> FleetQuestion:
+    def _question(self, fresh: Sequence[AccountOutcome]) -> FleetQuestion:
         return FleetQuestion(
             accounts=len(fresh),
             of=len(self._record.accounts),
@@ -353,10 +358,10 @@ class _Fleet:
 
     @property
     def _stop_file(self) -> Path:
-        return self._crew.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
+        return self._workplace.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
 
     def _task(self, deed: Deed, account: FleetAccount) -> Task:
-        order, folder = self._record.order, self._crew.workspace.absolute()
+        order, folder = self._record.order, self._workplace.workspace.absolute()
         return Task(
             account=account,
             deed=deed,
@@ -366,7 +371,7 @@ class _Fleet:
             parent_sid=self._context.environ.get("TWILIO_ACCOUNT_SID", ""),
             settings=settings(self._context.environ),
             stop_file=self._stop_file,
-            shared=self._crew.shared,
+            shared=self._workplace.shared,
             plan_id=self._record.agreed.get(account.account_sid),
             resumes=self._resumes,
             exit_code=order.exit_code,
@@ -375,5 +380,5 @@ class _Fleet:
             if self._context.settle_seconds is None
             else self._context.settle_seconds,
             patience=self._context.patience,
-            lock_wait_seconds=self._crew.lock_wait_seconds,
+            lock_wait_seconds=self._workplace.lock_wait_seconds,
         )

@@ -11,9 +11,9 @@ from migrate.commands.ending import DONE, code_of_run, notes_on
 from migrate.commands.status import PHASES, Status, status
 from migrate.core.errors import MigrateError
 from migrate.core.masking import mask_text
-from migrate.fleet.record import Record
+from migrate.fleet.record import FleetRecord
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import Deed, DeedOutcome
+from migrate.fleet.task import AccountOutcome, Deed
 from migrate.report.words import count, spoken
 from migrate.store import Store
 
@@ -23,7 +23,7 @@ NAMED = ", or name it with --db"
 _OWN = re.compile(r"`chat-migrate (?=(?:unlock|rollback|history|status)\b)")
 
 
-def told(outcome: DeedOutcome, found: Status | None, store: Store | None = None) -> DeedOutcome:
+def told(outcome: AccountOutcome, found: Status | None, store: Store | None = None) -> AccountOutcome:
     """Return an outcome with what its account's database says, in words that fit a fleet."""
     if found is not None and store is not None:
         outcome = _with_facts(outcome, found, store)
@@ -53,7 +53,7 @@ def mark_of(found: Status) -> str:
     return " ".join(map(str, facts))
 
 
-def _with_facts(outcome: DeedOutcome, found: Status, store: Store) -> DeedOutcome:
+def _with_facts(outcome: AccountOutcome, found: Status, store: Store) -> AccountOutcome:
     plan = found.plan
     notes = notes_on(store, found.run) if found.run is not None and outcome.deed is Deed.APPLY else ()
     outcome = replace(
@@ -79,7 +79,7 @@ def _with_facts(outcome: DeedOutcome, found: Status, store: Store) -> DeedOutcom
     )
 
 
-def _why(outcome: DeedOutcome, found: Status) -> Iterator[str]:
+def _why(outcome: AccountOutcome, found: Status) -> Iterator[str]:
     """Yield sentences on why an account did not end well, where no error says it."""
     if outcome.code == DONE:
         return
@@ -97,7 +97,7 @@ def _why(outcome: DeedOutcome, found: Status) -> Iterator[str]:
         yield f"{count(found.plan.changes if found.plan else 0, 'change')} pending."
 
 
-def standings(context: Context, record: Record) -> Iterator[Standing]:
+def standings(context: Context, record: FleetRecord) -> Iterator[Standing]:
     """Yield where each account of a fleet stands, in the order of the fleet; nothing is sent.
 
     Args:
@@ -118,18 +118,18 @@ def standings(context: Context, record: Record) -> Iterator[Standing]:
         except MigrateError as error:
             deed = recorded.deed if recorded else Deed.REVIEW
             yield Standing(
-                account, DeedOutcome(account.account_sid, deed, error.exit_code, mask_text(str(error)))
+                account, AccountOutcome(account.account_sid, deed, error.exit_code, mask_text(str(error)))
             )
 
 
-def _present(found: Status, store: Store, recorded: DeedOutcome | None) -> DeedOutcome | None:
+def _present(found: Status, store: Store, recorded: AccountOutcome | None) -> AccountOutcome | None:
     """Return the outcome that was recorded, unless the database has moved on since."""
     run = found.run
     if recorded is None or found.is_running or recorded.mark == mark_of(found):
         return recorded
     if run is None or run.plan is None:
         return recorded
-    return told(DeedOutcome(recorded.account_sid, Deed.APPLY, code_of_run(store, run)), found, store)
+    return told(AccountOutcome(recorded.account_sid, Deed.APPLY, code_of_run(store, run)), found, store)
 
 
 def _now(found: Status) -> str:

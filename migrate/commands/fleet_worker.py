@@ -39,7 +39,7 @@ from migrate.core.whole_file import replacing
 from migrate.execute.guards import check_thresholds
 from migrate.execute.work import Bounds
 from migrate.fleet.credentials import environment_of
-from migrate.fleet.task import Deed, DeedOutcome, Task
+from migrate.fleet.task import AccountOutcome, Deed, Task
 from migrate.model.plan import Plan
 from migrate.model.state import Run
 from migrate.report import render
@@ -66,7 +66,7 @@ class _Notes(Progress):
             self.kept.append(mask_text(text))
 
 
-def work(task: Task, environ: Mapping[str, str] | None = None) -> DeedOutcome:
+def work(task: Task, environ: Mapping[str, str] | None = None) -> AccountOutcome:
     """Do what a task asks for; whatever goes wrong is in the outcome.
 
     Args:
@@ -91,11 +91,11 @@ def work(task: Task, environ: Mapping[str, str] | None = None) -> DeedOutcome:
             code, message = error.exit_code, str(error)
         except Exception as error:
             code, message = 1, f"Unexpected failure: {type(error).__name__}: {error}. Please report it."
-        outcome = DeedOutcome(task.account.account_sid, task.deed, code, message, tuple(notes.kept))
+        outcome = AccountOutcome(task.account.account_sid, task.deed, code, message, tuple(notes.kept))
         return _with_facts(context, task, outcome)
 
 
-def _with_facts(context: Context, task: Task, outcome: DeedOutcome) -> DeedOutcome:
+def _with_facts(context: Context, task: Task, outcome: AccountOutcome) -> AccountOutcome:
     """Add what the account's database says, and write the account's own report."""
     if not task.db.exists():
         return told(outcome, None)

@@ -14,7 +14,7 @@ from migrate.commands.ending import DONE, INCOMPLETE, code_of_run
 from migrate.core.errors import SafetyRefusal
 from migrate.execute.guards import check_fresh, check_plan
 from migrate.model.plan import Plan
-from migrate.rehearsal.estimate import Conditions, Wave, phases_of, seconds_of
+from migrate.rehearsal.estimate import Conditions, RequestPhase, phases_of, seconds_of
 from migrate.rehearsal.judgement import Judgement, judge
 from migrate.rehearsal.performance import Pacing, Performance, Performer, clean_environ
 from migrate.rehearsal.scene import accounts_of
@@ -76,13 +76,13 @@ def rehearse(context: Context, options: RehearseOptions, present: Callable[[Repo
             json.loads((folder / which).read_text(encoding="utf-8")) for which in (BEFORE, AFTER)
         )
         with open_store(db, must_exist=True) as store:
-            verdict = judge(store, plan, before, after)
+            judgement = judge(store, plan, before, after)
             run = runs.find_latest_of(store, plan)
             if run is None:
                 raise AssertionError("a performance that ended has a run")
-            holds = done.finished and not verdict.differences and not verdict.doubles
+            holds = done.finished and not judgement.differences and not judgement.doubles
             code = code_of_run(store, run) or (DONE if holds else INCOMPLETE)
-            told = _told(options, phases, done, verdict)
+            told = _told(options, phases, done, judgement)
             present(rehearsal_report(store, plan, run, replace(told, held=code == DONE)))
     return DONE if code == DONE else INCOMPLETE
 
@@ -119,14 +119,14 @@ def _perform(context: Context, options: RehearseOptions, db: Path, plan: Plan, e
 
 
 def _told(
-    options: RehearseOptions, phases: tuple[Wave, ...], done: Performance, verdict: Judgement
+    options: RehearseOptions, phases: tuple[RequestPhase, ...], done: Performance, judgement: Judgement
 ) -> Rehearsed:
     asked = options.disturbances
     return Rehearsed(
         held=False,
-        differences=verdict.differences,
-        doubles=verdict.doubles,
-        warnings=verdict.warnings,
+        differences=judgement.differences,
+        doubles=judgement.doubles,
+        warnings=judgement.warnings,
         reads=done.seen.reads,
         writes=done.seen.requests - done.seen.reads,
         faults=dict(sorted(done.seen.faults.items())),
@@ -146,7 +146,7 @@ def _told(
     )
 
 
-def _estimate(options: RehearseOptions, phases: tuple[Wave, ...], done: Performance) -> Estimate:
+def _estimate(options: RehearseOptions, phases: tuple[RequestPhase, ...], done: Performance) -> Estimate:
     asked = options.disturbances
     # What a new service is born with needs no write, which only the rehearsal can tell.
     *others, last = phases

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from migrate.core.errors import BadInput, MigrateError
 from migrate.core.masking import mask_text
-from migrate.fleet.task import DeedOutcome, Task
+from migrate.fleet.task import AccountOutcome, Task
 
 THREADS = 16
 """Accounts under way at once in threads; one core is busy well before."""
@@ -60,15 +60,15 @@ class Engine:
     """
 
     opened: Callable[[], AbstractContextManager[Executor]]
-    work: Callable[[Task], DeedOutcome]
+    work: Callable[[Task], AccountOutcome]
     at_once: int
 
 
 def engine(
     wanted: str,
     at_once: int | None,
-    work: Callable[[Task], DeedOutcome],
-    in_threads: Callable[[Task], DeedOutcome],
+    work: Callable[[Task], AccountOutcome],
+    in_threads: Callable[[Task], AccountOutcome],
 ) -> Engine:
     """Return the engine that `--executor` names.
 
@@ -94,7 +94,7 @@ def engine(
     raise BadInput(f"--executor {wanted}: threads, processes or dask://HOST:PORT is expected.")
 
 
-def _on_dask(address: str, at_once: int | None, work: Callable[[Task], DeedOutcome]) -> Engine:
+def _on_dask(address: str, at_once: int | None, work: Callable[[Task], AccountOutcome]) -> Engine:
     try:
         from distributed import Client
     except ImportError as error:
@@ -127,7 +127,7 @@ def _on_dask(address: str, at_once: int | None, work: Callable[[Task], DeedOutco
     return Engine(opened, work, at_once or 2 * threads)
 
 
-def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path) -> Iterator[DeedOutcome]:
+def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path) -> Iterator[AccountOutcome]:
     """Yield the outcomes of tasks as they come; a bounded number of tasks is under way.
 
     When the end is asked for, no task is begun, and those under way are told by the stop file.
@@ -157,9 +157,9 @@ class _Crowd:
         self._tasks = tasks
         self._stop = stop
         self._stop_file = stop_file
-        self._under_way: dict[Future[DeedOutcome], Task] = {}
+        self._under_way: dict[Future[AccountOutcome], Task] = {}
 
-    def outcomes(self, executor: Executor) -> Iterator[DeedOutcome]:
+    def outcomes(self, executor: Executor) -> Iterator[AccountOutcome]:
         # What a broken executor leaves is given out again: each database tells what was done.
         again = list(self._under_way.values())
         self._under_way = {}
@@ -187,7 +187,7 @@ class _Crowd:
         return bool(self._under_way)
 
 
-def _outcome(future: Future[DeedOutcome], task: Task) -> DeedOutcome:
+def _outcome(future: Future[AccountOutcome], task: Task) -> AccountOutcome:
     try:
         return future.result()
     except BrokenExecutor:
@@ -201,4 +201,4 @@ def _outcome(future: Future[DeedOutcome], task: Task) -> DeedOutcome:
     except Exception as error:
         # `work` itself reports what goes wrong in it: this is the engine's.
         text = mask_text(f"The worker of this account died: {type(error).__name__}: {error}")
-        return DeedOutcome(task.account.account_sid, task.deed, EngineLost.exit_code, text)
+        return AccountOutcome(task.account.account_sid, task.deed, EngineLost.exit_code, text)

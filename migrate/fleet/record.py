@@ -18,7 +18,7 @@ from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import FIRST_DEEDS, Deed, DeedOutcome
+from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
@@ -47,7 +47,7 @@ class Order:
     at: str = field(default_factory=now)
 
 
-class Record:
+class FleetRecord:
     """One fleet's file.
 
     Args:
@@ -64,7 +64,7 @@ class Record:
         self.path = path
         self.order = order
         self.accounts = accounts
-        self.outcomes: dict[str, DeedOutcome] = {}
+        self.outcomes: dict[str, AccountOutcome] = {}
         self.agreed: dict[str, str] = {}
 
     @property
@@ -72,7 +72,7 @@ class Record:
         """The folder of the databases."""
         return self.path.parent
 
-    def add(self, outcome: DeedOutcome) -> None:
+    def add(self, outcome: AccountOutcome) -> None:
         """Note how an account ended."""
         self._note(outcome)
         self._append([{"outcome": to_json(outcome)}])
@@ -82,7 +82,7 @@ class Record:
         self.agreed |= plans
         self._append([{"agreed": dict(plans)}])
 
-    def _note(self, outcome: DeedOutcome) -> None:
+    def _note(self, outcome: AccountOutcome) -> None:
         self.outcomes[outcome.account_sid] = outcome
         if outcome.deed in FIRST_DEEDS:
             self.agreed.pop(outcome.account_sid, None)
@@ -93,7 +93,7 @@ class Record:
             file.write("".join("\n" + json.dumps(line) for line in lines))
 
     @classmethod
-    def begin(cls, workspace: Path, order: Order, accounts: Sequence[FleetAccount]) -> Record:
+    def begin(cls, workspace: Path, order: Order, accounts: Sequence[FleetAccount]) -> FleetRecord:
         """Begin the next file of a workspace."""
         numbers = [int(path.stem.removeprefix("fleet-")) for path in workspace.glob(PATTERN)]
         for number in count(max(numbers, default=0) + 1):
@@ -106,7 +106,7 @@ class Record:
         return made
 
     @classmethod
-    def latest(cls, workspace: Path) -> Record:
+    def latest(cls, workspace: Path) -> FleetRecord:
         """Read the newest file of a workspace.
 
         Raises:
@@ -138,8 +138,8 @@ def _told(account: FleetAccount) -> dict[str, str]:
     return {name: value for name, value in vars(account).items() if value}
 
 
-def _outcome(told: Mapping[str, Json]) -> DeedOutcome:
-    return DeedOutcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
+def _outcome(told: Mapping[str, Json]) -> AccountOutcome:
+    return AccountOutcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Json]]:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from mappings import Verdict
 from migrate.fleet.summary import NEEDS_A_PERSON, CauseOfMany, FleetSummary, Standing, summed
-from migrate.fleet.task import GOOD, Deed, DeedOutcome
+from migrate.fleet.task import GOOD, AccountOutcome, Deed
 from migrate.model.state import State
 from migrate.report.blocks import Block, Bullets, Facts, Heading, Inline, Prose, Span, Table
 from migrate.report.encoding import fitting
@@ -225,7 +225,7 @@ def _steps(states: Any) -> dict[str, int]:
 
 def _account(report: FleetReport, standing: Standing) -> dict[str, Json]:
     account, outcome = standing.account, standing.outcome
-    known = outcome or DeedOutcome(account.account_sid, Deed.REVIEW, 0)
+    known = outcome or AccountOutcome(account.account_sid, Deed.REVIEW, 0)
     return {
         "account_sid": account.account_sid,
         "target_account_sid": account.receiver,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import GOOD, DeedOutcome
+from migrate.fleet.task import GOOD, AccountOutcome
 
 NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 MESSAGE_LENGTH = 2000
@@ -27,7 +27,7 @@ class Standing:
     """
 
     account: FleetAccount
-    outcome: DeedOutcome | None
+    outcome: AccountOutcome | None
     now: str = ""
 
 
@@ -116,7 +116,7 @@ class FleetSummary:
             if not outcome.ended_well:
                 self._add_cause(outcome)
 
-    def _add_counts(self, outcome: DeedOutcome) -> None:
+    def _add_counts(self, outcome: AccountOutcome) -> None:
         self.services += outcome.services
         self.services_to_change += outcome.services_to_change
         self.changes += outcome.changes
@@ -125,7 +125,7 @@ class FleetSummary:
         self.verdicts.update(outcome.verdicts)
         self.needy += any(outcome.verdicts.get(name) for name in NEEDS_A_PERSON)
 
-    def _add_cause(self, outcome: DeedOutcome) -> None:
+    def _add_cause(self, outcome: AccountOutcome) -> None:
         text = outcome.message[:MESSAGE_LENGTH]
         key = (outcome.code, _PARTICULAR.sub("…", text))
         self.causes.setdefault(key, CauseOfMany(outcome.code, text)).accounts.append(outcome.account_sid)

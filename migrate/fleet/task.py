@@ -79,7 +79,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class DeedOutcome:
+class AccountOutcome:
     """How a deed ended for an account. All texts are masked.
 
     Attributes:

@@ -21,7 +21,7 @@ LIST_PAGE = 50
 
 
 @dataclass(frozen=True)
-class Wave:
+class RequestPhase:
     """Requests that may be made side by side.
 
     Attributes:
@@ -65,15 +65,15 @@ class Conditions:
         return min(let_in, self.concurrency or math.inf)
 
 
-def phases_of(store: Store, plan: Plan) -> tuple[Wave, ...]:
+def phases_of(store: Store, plan: Plan) -> tuple[RequestPhase, ...]:
     """Return the phases of an undisturbed `apply` of a plan, from its before-images and steps."""
     images = [
         _reads_of(planned.image)
         for planned in plans.services(store, plan.number)
         if planned.image is not None and planned.image.exists and any(row.step for row in planned.rows)
     ]
-    one = Wave(1, 0, 1)
-    look = Wave(sum(images), 0, max(images, default=0))
+    one = RequestPhase(1, 0, 1)
+    look = RequestPhase(sum(images), 0, max(images, default=0))
     return (one, look, one, _writing(plans.steps(store, plan.number)))
 
 
@@ -84,7 +84,7 @@ def _reads_of(image: TargetImage) -> int:
     return sum(max([1, *(math.ceil(len(part) / LIST_PAGE) for part in parts)]) for parts in lists)
 
 
-def _writing(steps: Iterator[Step]) -> Wave:
+def _writing(steps: Iterator[Step]) -> RequestPhase:
     """Return the phase of the steps: one reading before each write, and one more to find what has no SID yet."""
     reads = writes = 0
     depths: dict[int, int] = {}
@@ -94,14 +94,14 @@ def _writing(steps: Iterator[Step]) -> Wave:
         writes += 1
         height = len(step.needs)
         depths[min(height, 2)] = max(depths.get(min(height, 2), 0), 3 if searched else 2)
-    return Wave(reads, writes, sum(depths.values()))
+    return RequestPhase(reads, writes, sum(depths.values()))
 
 
 def _is_searched_for(kind: Kind, step: Step) -> bool:
     return kind.named and step.target_sid is None and step.action is Action.UPDATE
 
 
-def seconds_of(phases: tuple[Wave, ...], conditions: Conditions) -> float:
+def seconds_of(phases: tuple[RequestPhase, ...], conditions: Conditions) -> float:
     """Return how long the phases take, one after the other, in seconds.
 
     As many requests as were found to be accepted are under way; that number doubles with each round trip until the

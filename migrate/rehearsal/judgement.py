@@ -156,8 +156,11 @@ def _difference(planned: PlannedService, place: Place, wanted: Json, held: Json)
 
 
 def _plain(value: Json) -> Json:
-    """Return a value in which the order of names and the ways to say "not set" make no difference."""
-    if value is None or value in ("", [], {}):
+    """Return a value in which the order of names and the ways to say "not set" make no difference.
+
+    A flag that is off is not set, too: a plan does not switch off what a new service does not have yet.
+    """
+    if value is None or value is False or value in ("", [], {}):
         return None
     return frozenset(map(str, value)) if isinstance(value, list) else value
 

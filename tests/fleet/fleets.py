@@ -22,9 +22,9 @@ from migrate.commands.context import Context
 from migrate.commands.diff import DiffOptions
 from migrate.commands.fleet import (
     Chosen,
-    Crew,
     FleetOptions,
     FleetQuestion,
+    Workplace,
     code_of_fleet,
     fleet,
     resume_fleet,
@@ -32,8 +32,8 @@ from migrate.commands.fleet import (
 from migrate.commands.run import RunOptions
 from migrate.core.progress import Progress
 from migrate.core.stop import StopToken
-from migrate.fleet.record import Record
-from migrate.fleet.task import DeedOutcome
+from migrate.fleet.record import FleetRecord
+from migrate.fleet.task import AccountOutcome
 from migrate.simulator import Service, Simulator
 
 LONG = os.environ.get("CHAT_MIGRATE_LONG") == "1"
@@ -66,26 +66,26 @@ class Fleet:
         )
 
     @property
-    def crew(self) -> Crew:
+    def workplace(self) -> Workplace:
         """Where and on what."""
-        return Crew(
+        return Workplace(
             self.workspace, self.executor, shared=self.shared, lock_wait_seconds=self.lock_wait_seconds
         )
 
     def __call__(
         self, command: str = "run", accounts: Path | None = None, target: str = "same", **options: Any
-    ) -> Record:
+    ) -> FleetRecord:
         """Run a command for the accounts of a file, or for all sub-accounts."""
         chosen = Chosen(accounts) if accounts else Chosen(sub_accounts=True)
         run = options.pop("run", RunOptions(diff=DiffOptions(target=target)))
         wanted = FleetOptions(run, **options)
-        return fleet(self.context, command, self.crew, chosen, wanted, self.asked.append)
+        return fleet(self.context, command, self.workplace, chosen, wanted, self.asked.append)
 
-    def resume(self) -> Record:
+    def resume(self) -> FleetRecord:
         """Take up what did not end well."""
-        return resume_fleet(self.context, self.crew, self.asked.append)
+        return resume_fleet(self.context, self.workplace, self.asked.append)
 
-    def code(self, record: Record) -> int:
+    def code(self, record: FleetRecord) -> int:
         """The exit code."""
         return code_of_fleet(record, interrupted=self.stop.is_set())
 
@@ -137,7 +137,7 @@ def not_recreated_once(fleet: Fleet, sources: dict[str, list[Service]], pairs: d
     return found
 
 
-def outcome_of(record: Record, account_sid: str) -> DeedOutcome:
+def outcome_of(record: FleetRecord, account_sid: str) -> AccountOutcome:
     """How one account ended."""
     return record.outcomes[account_sid]
 

@@ -17,7 +17,7 @@ from migrate.core.errors import BadInput
 from migrate.core.stop import StopToken
 from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.task import Deed, DeedOutcome, Task
+from migrate.fleet.task import AccountOutcome, Deed, Task
 
 
 def tasks(folder, number):
@@ -27,12 +27,12 @@ def tasks(folder, number):
         yield Task(account, Deed.EXPORT, {}, folder / "a.db", folder / "a.html", "", (), folder / "stop")
 
 
-def well(task: Task) -> DeedOutcome:
+def well(task: Task) -> AccountOutcome:
     """End well."""
-    return DeedOutcome(task.account.account_sid, task.deed, 0)
+    return AccountOutcome(task.account.account_sid, task.deed, 0)
 
 
-def dying(task: Task) -> DeedOutcome:
+def dying(task: Task) -> AccountOutcome:
     """End the process, once, at the seventh account."""
     mark = task.db.with_name("died")
     if task.account.account_sid.endswith("7") and not mark.exists():
@@ -41,7 +41,7 @@ def dying(task: Task) -> DeedOutcome:
     return well(task)
 
 
-def always_dying(_task: Task) -> DeedOutcome:
+def always_dying(_task: Task) -> AccountOutcome:
     """End the process."""
     os._exit(1)
 
@@ -67,7 +67,7 @@ class Slow(ThreadPoolExecutor):
     most = 0
     now = 0
 
-    def submit(self, work, task) -> Future[DeedOutcome]:
+    def submit(self, work, task) -> Future[AccountOutcome]:
         """Count."""
         Slow.now += 1
         Slow.most = max(Slow.most, Slow.now)
@@ -90,11 +90,11 @@ def test_after_the_end_was_asked_for_nothing_is_begun(tmp_path):
     """Tasks under way are told by the stop file, which is gone afterwards; no other task is given out."""
     stop, begun, file = StopToken(), threading.Semaphore(0), tmp_path / "stop"
 
-    def until_told(task: Task) -> DeedOutcome:
+    def until_told(task: Task) -> AccountOutcome:
         begun.release()
         while not file.exists():
             time.sleep(0.01)
-        return DeedOutcome(task.account.account_sid, task.deed, 130)
+        return AccountOutcome(task.account.account_sid, task.deed, 130)
 
     threading.Thread(target=lambda: (begun.acquire(), begun.acquire(), stop.set())).start()
     made = Engine(lambda: ThreadPoolExecutor(2), until_told, 2)

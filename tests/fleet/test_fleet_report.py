@@ -14,7 +14,7 @@ from migrate.commands.fleet import report_of_fleet
 from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.report import FleetReport, render_fleet
 from migrate.fleet.summary import Standing, summed
-from migrate.fleet.task import Deed, DeedOutcome
+from migrate.fleet.task import AccountOutcome, Deed
 from migrate.report.schema import fleet_schema
 
 
@@ -103,7 +103,7 @@ def test_a_summary_of_thousands_fits_on_one_screen(tmp_path):
     for number in range(5_000):
         sid = f"AC{number:032x}"
         cause = "ghijklmnopqrstuvwxyz"[number % 20]
-        outcome = DeedOutcome(sid, Deed.APPLY, 4, f"Step {number} of {sid} failed because of {cause * 9}.")
+        outcome = AccountOutcome(sid, Deed.APPLY, 4, f"Step {number} of {sid} failed because of {cause * 9}.")
         standings.append(Standing(FleetAccount(sid), outcome))
     report = FleetReport(
         "run", Path("fleet"), "2026-11-21T00:00:00.000Z", standings, "chat-migrate fleet resume"

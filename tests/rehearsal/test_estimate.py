@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from driving import drive
 
-from migrate.rehearsal.estimate import Conditions, Wave, phases_of, seconds_of
+from migrate.rehearsal.estimate import Conditions, RequestPhase, phases_of, seconds_of
 from migrate.store import open_store, plans
 
-HUNDRED = (Wave(100, 0, 1),)
+HUNDRED = (RequestPhase(100, 0, 1),)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ HUNDRED = (Wave(100, 0, 1),)
         # The processor needs longer than the network.
         (HUNDRED, Conditions(latency=0.0, concurrency=None, request_seconds=0.05), 5.0),
         # What follows one another can't be made side by side.
-        ((Wave(4, 4, 8),), Conditions(latency=0.5, concurrency=100), 4.0),
+        ((RequestPhase(4, 4, 8),), Conditions(latency=0.5, concurrency=100), 4.0),
     ],
 )
 def test_seconds(phases, conditions, seconds):
@@ -45,5 +45,10 @@ def test_requests_of_a_plan(tmp_path, simulator):
     before = len(simulator.requests)
     driver.apply()
     made = [request.method for request in simulator.requests[before:]]
-    assert phases == (Wave(1, 0, 1), Wave(44, 0, 4), Wave(1, 0, 1), Wave(15, 15, 2))
+    assert phases == (
+        RequestPhase(1, 0, 1),
+        RequestPhase(44, 0, 4),
+        RequestPhase(1, 0, 1),
+        RequestPhase(15, 15, 2),
+    )
     assert (made.count("GET"), made.count("POST")) == (61, 15)

@@ -73,6 +73,20 @@ def test_a_value_that_is_not_as_planned(in_place, anew, place):
         assert (one.resource, one.path, one.held) == ("notifications", "new_message.sound", "wrong")
 
 
+@pytest.mark.parametrize("name", ["log_enabled", "new_message.enabled"])
+def test_a_flag_is_off_or_not_off(anew, name):
+    """A flag of a new service that is the other way round is told, alone: those that are off are as planned."""
+    event, _, member = name.rpartition(".")
+
+    def edit(services):
+        notifications = services[-1]["conversations_notifications"]
+        place = notifications[event] if event else notifications
+        place[member] = not place[member]
+
+    (one,) = judged(anew, edit).differences
+    assert (one.resource, one.path) == ("notifications", name)
+
+
 def test_a_permission_that_is_not_as_planned(in_place):
     """A permission too many is told with the role's place in the Chat Service."""
 
