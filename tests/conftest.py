@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -15,19 +14,13 @@ from typing import Any
 
 import pytest
 from driving import rows_of
+from variables import CLEAN
 
 from migrate.simulator import Simulator
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: programs that the tests start would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-CLEAN = {
-    name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))
-}
-"""The environment without anything that a developer may have set for real accounts."""
-CLEAN["CHAT_MIGRATE_SETTLE"] = "0.3"
-"""Nothing lags in most tests; those that are about the settle time set it themselves."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clients import IMPATIENT
-from conftest import CLEAN
+from variables import CLEAN
 from worlds import differences_elsewhere, differences_in_place, posts
 
 from migrate.commands.context import Context

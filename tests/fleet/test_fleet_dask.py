@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import CLEAN
 from fleets import LONG, Fleet, Program, many, not_recreated_once
+from variables import CLEAN
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,12 @@
+"""The environment of programs that tests start."""
+
+from __future__ import annotations
+
+import os
+
+CLEAN = {
+    name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))
+}
+"""The environment without anything that a developer may have set for real accounts."""
+CLEAN["CHAT_MIGRATE_SETTLE"] = "0.3"
+"""Nothing lags in most tests; those that are about the settle time set it themselves."""
