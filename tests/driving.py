@@ -31,7 +31,7 @@ from migrate.report.assembly import diff_report, rollback_report, verify_report
 from migrate.report.model import Report, ServiceReport
 from migrate.simulator import Simulator
 from migrate.source.live import ExportRequest
-from migrate.store import open_store
+from migrate.store import open_store, runs
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,12 @@ class Driver:
             whole = _whole(report_of_run(store, run))
             facts = {each.name: getattr(whole, each.name) for each in fields(whole)}
             return Ended(**facts, code=code_of_run(store, run))
+
+    def code(self) -> int:
+        """The exit code that the newest run stands for, also where the command has raised."""
+        with open_store(self.db) as store:
+            newest = runs.find_latest(store, None)
+            return code_of_run(store, newest) if newest else 0
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Look at the database from outside, with plain sqlite3."""

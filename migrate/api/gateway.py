@@ -27,7 +27,8 @@ from migrate.api.pace import Pace
 from migrate.api.routes import Routes
 from migrate.core import strict_json
 from migrate.core.config import Credentials, Endpoints, is_sid
-from migrate.core.errors import CallFailed, Failure, SafetyRefusal, Trouble
+from migrate.core.errors import CallFailed, Failure, Interrupted, NoAnswer, SafetyRefusal, Trouble
+from migrate.core.stop import StopToken
 
 __all__ = ["Answer", "Check", "Json", "Reader", "Remover", "Request", "Surface", "Writer"]
 
@@ -49,6 +50,7 @@ class _Transport(AsyncTwilioHttpClient):
         endpoints: Endpoints,
         pace: Pace,
         methods: frozenset[str],
+        stop: StopToken | None,
     ) -> None:
         super().__init__(pool_connections=False, timeout=endpoints.timeout)
         token = base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
@@ -56,6 +58,7 @@ class _Transport(AsyncTwilioHttpClient):
         self._routes = Routes(endpoints)
         self._pace = pace
         self._methods = methods
+        self._stop = stop
         self._line: Line | None = None
         self._answered: set[str] = set()
 
@@ -76,6 +79,7 @@ class _Transport(AsyncTwilioHttpClient):
 
         Raises:
             CallFailed: no answer.
+            Interrupted: the stop token was set before the request's turn came.
             SafetyRefusal: the method or the host is not allowed to this client.
         """
         if method not in self._methods:
@@ -86,9 +90,17 @@ class _Transport(AsyncTwilioHttpClient):
         sent_headers = {**(headers or {}), "Authorization": self._authorization, "Accept-Encoding": "gzip"}
         service = _SERVICE.search(url)
         async with self._pace.slot(service and service.group(1)) as slot:
-            response = await self._send(
-                method, url, body=body, headers=sent_headers, about_to_send=about_to_send
-            )
+            if self._stop is not None and self._stop.is_set():
+                raise Interrupted("Interrupted.")
+            try:
+                response = await self._send(
+                    method, url, body=body, headers=sent_headers, about_to_send=about_to_send
+                )
+            except CallFailed as error:
+                # A server that is asked too much may fall silent instead of answering 429.
+                if error.failure.cause is NoAnswer.TIMEOUT:
+                    slot.throttled()
+                raise
             if response.status_code >= 400 and _is_throttled(response):
                 slot.throttled(_error_code(response))
         return response
@@ -123,6 +135,8 @@ class Reader:
         endpoints: where it is.
         concurrency: at most this many requests at once; None: as many as Twilio accepts.
         pace: what an earlier client of the same account has learnt, instead of `concurrency`.
+        stop: once it is set, a request that has waited for its turn is not sent; None: every request is, as it must
+            be where one call reads back what it has written.
 
     Attributes:
         account_sid: the account.
@@ -139,12 +153,13 @@ class Reader:
         *,
         concurrency: int | None = None,
         pace: Pace | None = None,
+        stop: StopToken | None = None,
     ) -> None:
         self.account_sid = credentials.account_sid
         self.pace = pace or Pace(concurrency)
         self.account_proved = False
         self._routes = Routes(endpoints)
-        self._transport = _Transport(credentials, endpoints, self.pace, self._methods)
+        self._transport = _Transport(credentials, endpoints, self.pace, self._methods, stop)
         self._client = Client(
             credentials.username,
             credentials.password,

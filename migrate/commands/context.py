@@ -71,13 +71,13 @@ class Context:
         """Return a client of the source account that cannot write."""
         from migrate.api.gateway import Reader
 
-        return self._client(Reader, config.source_credentials(self.environ), concurrency)
+        return self._client(Reader, config.source_credentials(self.environ), concurrency, self.stop)
 
     def target_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the target account that cannot write."""
         from migrate.api.gateway import Reader
 
-        return self._client(Reader, config.target_credentials(self.environ), concurrency)
+        return self._client(Reader, config.target_credentials(self.environ), concurrency, self.stop)
 
     def target_writer(self, concurrency: int | None = None, *, deletes: bool = False) -> Writer:
         """Return a client of the target account, one that can delete only if `deletes`."""
@@ -94,10 +94,16 @@ class Context:
         """
         return config.target_credentials(self.environ).account_sid
 
-    def _client(self, made: type[Client], credentials: Credentials, concurrency: int | None) -> Client:
+    def _client(
+        self,
+        made: type[Client],
+        credentials: Credentials,
+        concurrency: int | None,
+        stop: StopToken | None = None,
+    ) -> Client:
         pace = self.paces.get(credentials.account_sid) or Pace(concurrency)
         self.paces[credentials.account_sid] = pace
-        return made(credentials, config.endpoints(self.environ), pace=pace)
+        return made(credentials, config.endpoints(self.environ), pace=pace, stop=stop)
 
     def account(self, store: Store) -> str:
         """Return the source account: the one that was named, else the credentials', else the database's only one.

@@ -45,31 +45,37 @@ async def read_image(
         Interrupted: the stop token was set.
     """
     by_name = {kind.name: kind for kind in kinds}
+    is_known = known.exists or bool(known.own_writes)
     async for is_last in settle.looks():
-        image = await _read_once(calls, by_name, sid)
-        if is_last or not _is_doubtful(by_name, image, known):
+        image = await _read_once(calls, by_name, sid, is_known=is_known)
+        if is_last or not _is_doubtful(by_name, image, known, is_known=is_known):
             break
     return image
 
 
-async def _read_once(calls: Calls, kinds: Mapping[str, Kind], sid: str) -> TargetImage:
+async def _read_once(calls: Calls, kinds: Mapping[str, Kind], sid: str, *, is_known: bool) -> TargetImage:
     read_at = now()
     payloads: dict[str, Mapping[str, Json]] = {}
-    try:
-        for name, kind in kinds.items():
+    exists = True
+    for name, kind in kinds.items():
+        try:
             payload = await kind.read_target(calls, sid)
-            if payload is not None:
-                payloads[name] = payload
-    except CallFailed as error:
-        if error.failure.status != 404:
-            raise
-        return TargetImage(sid, exists=False, payloads={}, read_at=read_at)
-    return TargetImage(sid, True, payloads, read_at)
+        except CallFailed as error:
+            if error.failure.status != 404:
+                raise
+            exists = False
+            if not is_known:
+                break
+            # What comes into sight only some time after it is first asked for is asked for at every look.
+            continue
+        if payload is not None:
+            payloads[name] = payload
+    return TargetImage(sid, exists, payloads if exists else {}, read_at)
 
 
-def _is_doubtful(kinds: Mapping[str, Kind], image: TargetImage, known: Knowledge) -> bool:
+def _is_doubtful(kinds: Mapping[str, Kind], image: TargetImage, known: Knowledge, *, is_known: bool) -> bool:
     if not image.exists:
-        return known.exists or bool(known.own_writes)
+        return is_known
     if any(
         kind in image.payloads and kinds[kind].part(image.payloads[kind], sid) is None
         for kind, sid in known.items

@@ -12,6 +12,7 @@ from migrate.api.gateway import Reader, Remover, Writer
 from migrate.api.pace import Pace
 from migrate.api.retry import Patience, Retrier
 from migrate.core.config import Credentials, Endpoints, endpoints, source_credentials
+from migrate.core.stop import StopToken
 from migrate.simulator import Simulator
 
 ACCOUNT = "AC" + "1" * 32
@@ -35,10 +36,12 @@ def writer_of(simulator: Simulator, concurrency: int | None = None, **environ: s
     return of(Writer, simulator, concurrency, **environ)
 
 
-def client_at(url: str, *, pace: Pace | None = None, **settings: Any) -> Remover:
+def client_at(
+    url: str, *, pace: Pace | None = None, stop: StopToken | None = None, **settings: Any
+) -> Remover:
     """A client of whatever listens at `url`."""
     places = Endpoints(chat_url=url, conversations_url=url, accounts_url=url, **settings)
-    return Remover(CREDENTIALS, places, pace=pace)
+    return Remover(CREDENTIALS, places, pace=pace, stop=stop)
 
 
 def impatient(**options: Any) -> Retrier:

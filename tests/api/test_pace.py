@@ -14,6 +14,7 @@ from migrate.api.gateway import Surface
 from migrate.api.pace import Gate, Pace
 from migrate.api.retry import Retrier
 from migrate.core.errors import CallFailed
+from migrate.core.stop import StopToken
 from migrate.simulator import Simulator
 
 
@@ -286,3 +287,40 @@ def test_a_service_that_is_refused_again_slows_down_further():
 
     limit, account = asyncio.run(whole())
     assert (limit, account) == (3, 8)
+
+
+def test_a_time_out_counts_as_a_refusal():
+    """A server that falls silent is asked less at once, as one that answers 429; a broken connection says nothing."""
+
+    async def silent(_writer):
+        await asyncio.sleep(0.3)
+
+    async def closing(writer):
+        writer.close()
+
+    async def whole(answer):
+        async with wire(answer) as server, client_at(server.url, timeout=0.05) as client:
+            with pytest.raises(CallFailed):
+                await client.get(Surface.CONVERSATIONS, "/v1/Configuration")
+            return client.pace.limit
+
+    assert [asyncio.run(whole(answer)) for answer in (silent, closing)] == [4, 8]
+
+
+def test_what_waits_for_its_turn_is_not_sent_after_a_stop():
+    """The request under way is finished; one that waited at the gate ends as interrupted, and gives its place back."""
+
+    async def whole():
+        stop = StopToken()
+
+        async def stopping(writer):
+            stop.set()
+            await asyncio.sleep(0.01)
+            writer.write(http("{}"))
+
+        async with wire(stopping) as server, client_at(server.url, pace=Pace(1), stop=stop) as client:
+            calls = [client.get(Surface.CONVERSATIONS, "/v1/Configuration") for _ in range(3)]
+            ended = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 10)
+            return [type(each).__name__ for each in ended], len(server.requests)
+
+    assert asyncio.run(whole()) == (["Answer", "Interrupted", "Interrupted"], 1)

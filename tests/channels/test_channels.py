@@ -331,14 +331,26 @@ def test_a_rollback_says_that_they_stay(public, tmp_path):
     assert report.code == 0
 
 
-def test_a_rollback_of_a_run_that_skipped_them_ends(public, tmp_path):
-    """What a run was not allowed to do does not keep its rollback open."""
+def test_a_rollback_of_a_run_that_skipped_them_ends(tmp_path):
+    """What a run was not allowed to do does not keep the rollback of its other steps open."""
+    with Simulator(services=4, channels=10, public_share=1.0) as simulator:
+        driver = drive(tmp_path, simulator)
+        driver.export(inventory=INVENTORY)
+        driver.diff(**ASKED)
+        driver.apply()
+        assert posts(simulator)
+        assert code_of(driver.rollback()) == 0
+        assert driver.resume() is None
+
+
+def test_a_run_that_skipped_all_has_nothing_to_undo(public, tmp_path):
+    """A run that has written nothing is not rolled back."""
     driver = drive(tmp_path, public)
     driver.export(inventory=INVENTORY)
     driver.diff(**ASKED)
     driver.apply()
-    assert code_of(driver.rollback()) == 0
-    assert driver.resume() is None
+    assert not posts(public)
+    assert driver.rollback() is None
 
 
 def test_saved_files_hold_channels_too(tmp_path):

@@ -47,6 +47,17 @@ def test_before_anything_was_written(tool, simulator, number):
     assert not tool.db.exists()
 
 
+def test_requests_that_wait_for_their_turn_are_not_sent(tool, simulator):
+    """With one request at once, an export is interrupted after the one that is under way, however many wait."""
+    simulator.inject(Fault("slow", seconds=0.3, times=None))
+    with start(tool, "export", "--concurrency", "1") as running:
+        wait_for_requests(simulator, running)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert len(simulator.requests) <= 2
+
+
 @pytest.mark.parametrize("number", GENTLE, ids=lambda number: number.name)
 def test_in_the_middle_of_a_run(tool, simulator, number):
     """During writes each of the three exits with 130, leaves nothing undecided, and `resume` does the rest."""
