@@ -119,10 +119,6 @@ def watch_wire(points: Checkpoints, methods: frozenset[str]) -> None:
 
 def import_everything() -> None:
     """Pay for the imports once."""
-    import twilio.rest.api
-    import twilio.rest.chat.v2
-    import twilio.rest.conversations.v1
-
     import migrate.api.gateway
     import migrate.cli.main
     import migrate.commands.run

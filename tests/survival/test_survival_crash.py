@@ -191,11 +191,9 @@ def test_a_killed_export_leaves_no_half_snapshot(lab):
         heads = lab.look.rows("SELECT id, services, digest FROM snapshots WHERE completed_at IS NOT NULL")
         assert lab.look.rows("SELECT 1 FROM snapshots WHERE completed_at IS NULL") == []
         ids = [head["id"] for head in heads]
-        for rows in (
-            "SELECT snapshot FROM items WHERE parent IS NULL",
-            "SELECT snapshot FROM items WHERE kind = 'roles'",
-        ):
-            assert sorted({row[0] for row in lab.look.rows(rows)}) == ids
+        for condition in ("parent IS NULL", "kind = 'roles'"):
+            rows = lab.look.rows(f"SELECT DISTINCT snapshot FROM items WHERE {condition} ORDER BY snapshot")
+            assert [row["snapshot"] for row in rows] == ids
         return [tuple(head)[1:] for head in heads]
 
     lab.begin(lab.empty)
