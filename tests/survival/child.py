@@ -7,6 +7,7 @@ sends itself SIGKILL.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import mmap
@@ -18,7 +19,7 @@ import struct
 import sys
 import threading
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 LABEL = 64
@@ -51,36 +52,41 @@ def watch_commits(points: Checkpoints, read_only_after: int) -> None:
     """
     from migrate.store import Store
 
-    original = Store.writing
+    original = Store.transaction
     commits = itertools.count(1)
+    done = 0
 
     @contextmanager
-    def writing(self):
-        with original(self) as db:
-            yield db
+    def transaction(self, connection):
+        nonlocal done
+        if done and done == read_only_after:
+            connection.execute("PRAGMA query_only = ON")
+        with original(self, connection):
+            yield
             points.reach("before a commit")
         points.reach("after a commit")
-        if next(commits) == read_only_after:
-            with self.reading() as db:
-                db.execute("PRAGMA query_only = ON")
+        done = min(next(commits), read_only_after)
 
-    Store.writing = writing
+    Store.transaction = transaction
+
+
+class Hasty(sqlite3.Connection):
+    """Does not wait for the disk: a kill leaves what the operating system has taken."""
+
+    def execute(self, sql, *parameters):
+        """See `sqlite3`."""
+        return super().execute(sql.replace("synchronous = FULL", "synchronous = OFF"), *parameters)
 
 
 def watch_schema(points: Checkpoints | None) -> None:
-    """A moment before each statement that makes tables, for databases that are born under fire.
-
-    Nothing waits for the disk: a kill leaves what the operating system has taken, and that doubles the pace.
-    """
+    """A moment before each statement that makes tables, for databases that are born under fire."""
     connect = sqlite3.connect
 
     def traced(*args, **kwargs):
-        connection = connect(*args, **kwargs)
-        with suppress(sqlite3.Error):  # a file that may not grow; the product's own statements will meet that
-            connection.execute("PRAGMA synchronous = OFF")
+        connection = connect(*args, factory=Hasty, **kwargs)
         if points is not None:
             connection.set_trace_callback(
-                lambda sql: sql.startswith("CREATE") and points.reach("in the schema")
+                lambda sql: sql.lstrip().startswith("CREATE") and points.reach("in the schema")
             )
         return connection
 
@@ -89,33 +95,34 @@ def watch_schema(points: Checkpoints | None) -> None:
 
 def watch_wire(points: Checkpoints, methods: frozenset[str]) -> None:
     """A moment when a request has left and its answer was not read, and one when it was read."""
-    from urllib3.connection import HTTPConnection
+    from aiohttp import ClientResponse
 
-    from migrate.api import gateway
+    from migrate.api.connection import Line
 
-    getresponse, send = HTTPConnection.getresponse, gateway._Transport._send
+    start, send = ClientResponse.start, Line.send
 
-    def left(self):
-        if self._method in methods:
-            points.reach(f"{self._method} left")
-        return getresponse(self)
+    async def left(self, connection):
+        await asyncio.sleep(0)  # the task that writes the request was made just before
+        if self.method in methods:
+            points.reach(f"{self.method} left")
+        return await start(self, connection)
 
-    def answered(self, method, *args, **kwargs):
-        response = send(self, method, *args, **kwargs)
+    async def answered(self, method, *args, **kwargs):
+        received = await send(self, method, *args, **kwargs)
         if method in methods:
             points.reach(f"{method} answered")
-        return response
+        return received
 
-    HTTPConnection.getresponse = left
-    gateway._Transport._send = answered
+    ClientResponse.start = left
+    Line.send = answered
 
 
 def import_everything() -> None:
     """Pay for the imports once."""
-    import tqdm  # noqa: F401
-    import twilio.rest.api
-    import twilio.rest.chat.v2
-    import twilio.rest.conversations.v1  # noqa: F401
+    import migrate.api.gateway
+    import migrate.cli.main
+    import migrate.commands.run
+    import migrate.report.text_report  # noqa: F401
 
 
 def obey(order: dict[str, Any], shared: mmap.mmap) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from crashes import FIGURES, FULL, Lab, Zygote, small_world
+from crashes import FIGURES, FULL, UNEVEN, Lab, Zygote, small_world
 
 from migrate.simulator import Simulator
 
@@ -21,6 +21,13 @@ def lab(request, zygote, tmp_path):
     """A laboratory for each target; Twilio refuses `onUser…` there, so that a step has two requests."""
     with Simulator(world=small_world(), user_filters="refuse") as simulator:
         yield Lab(simulator, zygote, tmp_path, request.param)
+
+
+@pytest.fixture(params=["same", "new"])
+def uneven_lab(request, zygote, tmp_path):
+    """The same where lists and reads lag and what got no answer takes effect late, all less than the settle time."""
+    with Simulator(world=small_world(), user_filters="refuse", uneven=UNEVEN) as simulator:
+        yield Lab(simulator, zygote, tmp_path, request.param, settle=0.8, lag=0.5)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Any
 
 import requests
 
-from migrate.simulator import RecordedRequest, Service, Simulator, World, seeded_world
+from migrate.simulator import RecordedRequest, Service, Simulator, Unevenness, World, seeded_world
 
 CLEAN = {
     name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))
@@ -32,6 +33,9 @@ FIGURES: Counter[str] = Counter()
 
 CHOSEN = ("Brightwater Support", "Juniper Insurance", "Saltmarsh Rescue")
 """The services of the small account: two of one name, roles of its own, filters that Twilio may refuse."""
+
+UNEVEN = Unevenness(reads_lag=0.2, lists_lag=0.2, late_effects=0.2)
+"""What the loops meet where the service is uneven."""
 
 VOLATILE = ("date_created", "date_updated")
 UNDECIDED = ("intent", "unknown")
@@ -189,7 +193,7 @@ class Look:
         state = {sid: _in_place(service) for sid, service in first.services.items()}
         sources = {
             row["target_sid"]: row["source_sid"]
-            for row in self.rows("SELECT * FROM sids WHERE kind = 'service'")
+            for row in self.rows("SELECT * FROM counterparts WHERE kind = 'service'")
         }
         for sid, service in second.services.items():
             key = f"made of {sources.get(sid)}"
@@ -230,7 +234,7 @@ class Look:
         announced = [
             (self._what(row), datetime.fromisoformat(row["at"].replace("Z", "+00:00")).timestamp())
             for row in self.rows(
-                "SELECT j.*, p.resource, p.role, p.after FROM journal j JOIN runs r ON r.id = j.run "
+                "SELECT j.*, p.after FROM journal j JOIN runs r ON r.id = j.run "
                 "JOIN plan_steps p ON p.plan = r.plan AND p.key = j.key WHERE j.state = 'intent' ORDER BY j.id"
             )
         ]
@@ -255,7 +259,7 @@ class Look:
         named = re.search(r"/Services/(IS\w+)", request.path)
         if not named:
             return dict(request.form)["FriendlyName"], "service"
-        became = {row["target_sid"]: row["source_sid"] for row in self.rows("SELECT * FROM sids")}
+        became = {row["target_sid"]: row["source_sid"] for row in self.rows("SELECT * FROM counterparts")}
         last = request.path[named.end() :].strip("/").split("/")
         resource = "roles" if last[0] == "Roles" else last[-1].lower() or "service"
         if resource == "service":
@@ -272,6 +276,8 @@ class Lab:
         zygote: what runs the commands.
         root: where the folders are made.
         target: `same` or `new`.
+        settle: the settle time of every command, seconds.
+        lag: for how long the simulator remembers what it was, seconds.
         experiments: how many there were; numbers the folders.
         folder: of the present experiment.
         look: at the present experiment.
@@ -281,6 +287,8 @@ class Lab:
     zygote: Zygote
     root: Path
     target: str
+    settle: float = 0.05
+    lag: float = 0.0
     experiments: int = 0
     folder: Path = field(init=False)
     look: Look = field(init=False)
@@ -292,13 +300,15 @@ class Lab:
     def environ(self) -> dict[str, str]:
         """The variables of every command."""
         second = list(self.simulator.world.accounts)[1]
-        return self.simulator.environment(second if self.target == "new" else None)
+        variables = self.simulator.environment(second if self.target == "new" else None)
+        return {**variables, "CHAT_MIGRATE_SETTLE": str(self.settle)}
 
     def begin(self, situation: Situation) -> None:
         """Start an experiment in a situation, in a folder of its own."""
         self.experiments += 1
         self.folder = self.root / str(self.experiments)
         self.folder.mkdir()
+        time.sleep(self.lag)
         if situation.database is not None:
             db = self.folder / "chat-migrate.db"
             db.touch(0o600)

@@ -12,6 +12,10 @@ from crashes import FIGURES, FULL, Ended, Lab, small_world
 from migrate.simulator import Simulator
 
 WORKERS = ("--concurrency", 4)
+CAUSES = (
+    "Error: The database chat-migrate.db cannot be written: ",
+    "Error: The disk is full: chat-migrate.db cannot grow. ",
+)
 
 
 @pytest.fixture
@@ -31,14 +35,14 @@ def expected(lab, diffed):
 def check_refusal(ended: Ended) -> None:
     """One clear sentence, no traceback, exit 1."""
     assert ended.code == 1, ended
-    assert ended.err.startswith("Error: The database chat-migrate.db cannot be written: "), ended
+    assert ended.err.startswith(CAUSES), ended
     assert (ended.err.count("\n"), "chat-migrate resume" in ended.err) == (1, True), ended
 
 
 def check_mended(lab: Lab, expected: dict) -> None:
     """Nothing was sent without an intent; once there is room again, resume ends in the undisturbed state."""
     lab.look.check_intents()
-    ended = lab.run("resume", *WORKERS)
+    ended = lab.run("resume", "--yes", *WORKERS)
     if "nothing to resume" in ended.out:
         ended = lab.run("apply", "--yes", *WORKERS)
     assert ended.code == 0, ended

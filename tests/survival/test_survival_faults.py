@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 import pytest
-from crashes import FIGURES, FULL, Look, small_world
-from driving import code_of, states
-from hasty import HastyDriver, hasten
+from crashes import FIGURES, FULL, UNEVEN, Look, small_world
+from driving import Driver, code_of, drive, states
 from worlds import differences_between, named, posts
 
-from migrate.core.errors import CredentialsRefused, MigrateError
-from migrate.execute.attempts import Limits
+from migrate.core.errors import CallFailed, CredentialsRefused, MigrateError
+from migrate.execute.work import Bounds
 from migrate.simulator import Fault, FaultPlan, Simulator
 from migrate.simulator.faults import KINDS, RANDOM_KINDS
 
 SILENT = ("timeout_before", "timeout_after")
+FINAL = ("400", "410")
+"""Refusals for good, which are not asked again: a command that only reads ends with them."""
 TIMEOUT = {"CHAT_MIGRATE_TIMEOUT": "0.2"}
 SEEDS = range(40) if FULL else range(2)
 SINGLY = [kind for kind in KINDS if kind not in {"edit", "slow"}] if FULL else []
@@ -38,7 +39,7 @@ class Trial:
     """One small account, one driver, and the attempts to get a migration done."""
 
     simulator: Simulator
-    driver: HastyDriver
+    driver: Driver
     target: str
     trail: list[str] = field(default_factory=list)
 
@@ -65,7 +66,7 @@ def begin(tmp_path, target: str, *faults: Fault, plan: FaultPlan | None = None) 
         world=small_world(), user_filters="refuse", faults=plan or FaultPlan(faults)
     ).start()
     account = list(simulator.world.accounts)[1] if target == "new" else None
-    driver = hasten(tmp_path, simulator, account, **TIMEOUT)
+    driver = drive(tmp_path, simulator, account, **TIMEOUT)
     return Trial(simulator, driver, target), Look(simulator, driver.db)
 
 
@@ -92,7 +93,7 @@ def check(trial: Trial, look: Look, expected: tuple[dict[str, Any], Counter[str]
 def each_request_once(kind: str) -> tuple[Fault, ...]:
     """A fault for the first request to each kind of place: lists, settings, roles, reads and writes."""
     places = ("/Services$", "Configuration$", "Notifications$", "Webhooks$", "/Roles$", "/Roles/RL")
-    methods = ("POST",) if kind in SILENT else ("GET", "POST")
+    methods = ("POST",) if kind in SILENT or kind in FINAL else ("GET", "POST")
     return tuple(
         Fault(kind, method, path, seconds=0.6 if kind in SILENT else 0.02, nth=nth)
         for path in places
@@ -125,15 +126,18 @@ def test_each_kind_of_fault_on_each_request(tmp_path, target, expected, kind):
                 return
 
 
+@pytest.mark.parametrize("uneven", [None, UNEVEN], ids=["even", "uneven"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mixed_faults_on_every_request(tmp_path, seed):
+def test_mixed_faults_on_every_request(tmp_path, seed, uneven):
     """With 15 % of all requests struck, 24 services are re-created once each, all equal, within three resumes."""
     kinds = tuple(kind for kind in RANDOM_KINDS if kind != "slow")
     plan = FaultPlan(rate=0.15, seed=seed, kinds=kinds, seconds=0.6)
-    with Simulator(services=24, seed=seed, accounts=2, faults=plan) as simulator:
+    options = {"uneven": uneven} if uneven else {}
+    with Simulator(services=24, seed=seed, accounts=2, faults=plan, **options) as simulator:
         account = list(simulator.world.accounts)[1]
-        trial = Trial(simulator, hasten(tmp_path, simulator, account, **TIMEOUT), "new")
-        look = Look(simulator, trial.driver.db)
+        driver = replace(drive(tmp_path, simulator, account, **TIMEOUT), settle=0.8 if uneven else 0.0)
+        trial = Trial(simulator, driver, "new")
+        look = Look(simulator, driver.db)
         trial.finish()
         assert differences_between(simulator, account) == [], f"seed {seed}: {trial.trail}"
         assert len(simulator.world.accounts[account].services) == 24, f"seed {seed}: {trial.trail}"
@@ -147,16 +151,20 @@ def test_mixed_faults_on_every_request(tmp_path, seed):
 def test_two_creates_of_one_name_are_lost(tmp_path):
     """Both services are there, nobody knows whose they are, and it does not matter: each is taken once."""
     lost = Fault("reset_after", "POST", "/Services$", times=2)
-    # The first list is for the server's time; the answers to both searches fail as long as patience lasts.
-    blind = Fault("500_before", "GET", "^/v1/Services$", "conversations", nth=2, times=10)
-    trial, look = begin(tmp_path, "new", lost, blind)
+    # Each create looks for its name first; the answers to both searches afterwards fail as long as patience lasts.
+    blind = [
+        Fault("500_before", "GET", "^/v1/Services$", "conversations", nth=nth, times=10) for nth in (2, 13)
+    ]
+    trial, look = begin(tmp_path, "new", lost, *blind)
     with closing(trial.simulator) as simulator:
         for service in list(simulator.world.first.services.values()):
             if service.chat["friendly_name"] != "Brightwater Support":
                 simulator.world.delete_service(service.sid)
-        report = trial.driver.run(target="new", limits=Limits(concurrency=1))
-        assert report.summary.steps_by_state["unknown"] == 2
-        assert code_of(trial.driver.resume()) == 0
+        with suppress(CallFailed):  # the last look, for what nobody claims, may fail like the searches
+            trial.driver.run(target="new", bounds=Bounds(concurrency=1))
+        assert len(look.rows("SELECT 1 FROM step_state WHERE state = 'unknown'")) == 2
+        # The first resume can't tell for one of them which is its own, until the other one has been taken.
+        assert any(code_of(trial.driver.resume()) == 0 for _ in range(2))
         assert look.creates()["Services"] == 2
         assert differences_between(simulator, trial.driver.environ["TWILIO_TARGET_ACCOUNT_SID"]) == []
 
@@ -211,11 +219,12 @@ def test_a_second_hand_that_edits(tmp_path, resource, kind):
         def edit(world):
             EDITS[resource](world.service(service.sid))
 
-        # The reads of one resource: the plan's, that of the guard before the run, and the one before the write.
-        nth = 3 if kind is None else 4
+        trial.driver.export()
+        trial.driver.diff()
+        # The reads of one resource from here on: of the guard, before the write, and after an answer that was lost.
         faults = [Fault(kind, "POST", path, seconds=0.6)] if kind else []
-        simulator.inject(*faults, Fault("edit", "GET", path, nth=nth, edit=edit))
-        report = trial.driver.run(limits=Limits(trust_seconds=0.0))
+        simulator.inject(*faults, Fault("edit", "GET", path, nth=3 if kind else 2, edit=edit))
+        report = trial.driver.apply()
         assert states(report, service.sid)[resource] == "drifted"
         assert code_of(report) == 6
         before = len(posts(simulator))
@@ -243,13 +252,14 @@ def test_a_service_that_is_deleted_in_mid_run(simulator, tool):
             assert step["state"] in (
                 {"failed", "planned"} if each["source_sid"] == service.sid else {"verified"}
             )
-    (failed,) = (
-        s["error"] for each in result.json["services"] for s in each["steps"] if s["state"] == "failed"
+    failed = [s["error"] for each in result.json["services"] for s in each["steps"] if s["state"] == "failed"]
+    assert failed
+    assert all(
+        (error["status"], "look it up in the Console" in error["advice"]) == (404, True) for error in failed
     )
-    assert (failed["status"], "look it up in the Console" in failed["advice"]) == (404, True)
     sent = len(posts(simulator))
     assert tool("resume").code == 4
-    assert len(posts(simulator)) == sent + 1
+    assert len(posts(simulator)) <= sent + len(failed)
 
 
 def test_a_created_service_that_is_deleted_in_mid_run(tmp_path):
@@ -259,10 +269,10 @@ def test_a_created_service_that_is_deleted_in_mid_run(tmp_path):
         account = list(simulator.world.accounts.values())[1]
 
         def delete(world):
-            world.delete_service(next(iter(account.services)))
+            world.delete_service(list(account.services)[-1])
 
         simulator.inject(Fault("edit", "POST", "/Configuration$", edit=delete))
-        report = trial.driver.run(target="new", limits=Limits(concurrency=1))
+        report = trial.driver.run(target="new", bounds=Bounds(concurrency=1))
         assert code_of(report) == 4
         assert report.summary.steps_by_state["failed"] == 1
         assert len(account.services) == 3
@@ -272,7 +282,7 @@ def test_a_created_service_that_is_deleted_in_mid_run(tmp_path):
 
 
 def test_a_role_that_comes_out_otherwise_is_not_made_twice(tmp_path):
-    """Twilio leaves out a permission of a role that it creates: failed, and the resume updates that very role."""
+    """Twilio leaves out a permission of a role that it creates: it is told, and the next run takes that very role."""
     trial, look = begin(tmp_path, "new")
     with closing(trial.simulator) as simulator:
         whole = simulator._process
@@ -287,10 +297,9 @@ def test_a_role_that_comes_out_otherwise_is_not_made_twice(tmp_path):
 
         simulator._process = forgetful
         report = trial.driver.run(target="new")
-        assert (code_of(report), report.summary.steps_by_state["failed"]) == (4, 1)
+        assert (code_of(report), report.summary.steps_by_state["altered"]) == (0, 3)
         simulator._process = whole
-        made = look.creates()["Roles"] + 2
-        trial.finish()
-        assert look.creates()["Roles"] == made
+        assert code_of(trial.driver.run(target="new")) == 0
+        assert look.creates()["Roles"] == 3
         target = named(simulator, "Saltmarsh", trial.driver.environ["TWILIO_TARGET_ACCOUNT_SID"])
         assert len({role.friendly_name for role in target.roles.values()}) == len(target.roles) == 7

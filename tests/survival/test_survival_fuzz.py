@@ -7,11 +7,15 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from migrate.model.target import TargetState
 
-from mappings import ChatService, Resource
-from migrate.model.step import SETTINGS, Action, Finding, Step
-from migrate.plan.planner import Destination, fitting_roles, plan_service
+from mappings import ChatService, translate
+from migrate.kinds.registry import kind_of
+from migrate.kinds.roles import match_roles
+from migrate.model.destination import Destination
+from migrate.model.image import TargetImage
+from migrate.model.plan import PlannedService
+from migrate.model.step import Action, Comparison, ReadyStep, Step
+from migrate.plan.planner import plan_service
 from migrate.simulator.world import new_chat_settings, new_conversations_notifications
 
 SOURCE, TARGET = "IS" + "1" * 32, "IS" + "2" * 32
@@ -25,6 +29,17 @@ TEXTS = st.sampled_from(
 )
 ROLE_SIDS = tuple("RL" + digit * 32 for digit in "3456789")
 ROLE_NAMES = st.sampled_from(["guest", "Guest", "channel user", "service admin", ""])
+
+
+def image(settings, roles):
+    """What Conversations holds."""
+    return TargetImage(TARGET, True, {**settings, "roles": {"roles": list(roles)}}, "2026")
+
+
+def plan(service: ChatService, destination: Destination) -> tuple[list[Step], PlannedService]:
+    """The steps for one service, and what is told of it."""
+    found = plan_service(service, destination, {}, lambda _kind: iter(()))
+    return [step for _phase, step in found.steps], found.told()
 
 
 def plausible(value):
@@ -73,21 +88,19 @@ CONFIGURATION = {
     "reachability_enabled": False,
 }
 STATES = st.builds(
-    lambda configuration, notifications, webhooks, live: TargetState(
-        TARGET, True, dict(zip(SETTINGS, (configuration, notifications, webhooks), strict=True)), live, "2026"
+    lambda configuration, notifications, webhooks, live: image(
+        {"configuration": configuration, "notifications": notifications, "webhooks": webhooks}, live
     ),
     objects(CONFIGURATION),
     objects(new_conversations_notifications()),
     objects(WEBHOOKS),
     roles(["conversation", "service"]),
 )
-BORN = TargetState(
-    TARGET,
-    True,
+BORN = image(
     {
-        Resource.CONFIGURATION: CONFIGURATION,
-        Resource.NOTIFICATIONS: new_conversations_notifications(),
-        Resource.WEBHOOKS: WEBHOOKS,
+        "configuration": CONFIGURATION,
+        "notifications": new_conversations_notifications(),
+        "webhooks": WEBHOOKS,
     },
     tuple(
         {"sid": sid, "type": role_type, "friendly_name": name, "permissions": ["sendMessage"]}
@@ -101,7 +114,6 @@ BORN = TargetState(
             strict=False,
         )
     ),
-    "2026",
 )
 """A service as it is born."""
 
@@ -109,38 +121,43 @@ BORN = TargetState(
 class Twilio:
     """Does steps to a state, as the executor and Twilio would do them together."""
 
-    def __init__(self, state: TargetState) -> None:
-        self.settings = deepcopy(dict(state.settings))
-        self.roles = {role["sid"]: dict(role) for role in state.roles}
+    def __init__(self, state: TargetImage) -> None:
+        self.settings = deepcopy(dict(state.payloads))
+        self.roles = {role["sid"]: dict(role) for role in self.settings.pop("roles")["roles"]}
         self.counterparts: dict[str, str] = {}
 
     @property
-    def state(self) -> TargetState:
+    def state(self) -> TargetImage:
         """What it has become."""
-        return TargetState(TARGET, True, self.settings, tuple(self.roles.values()), "2026")
+        return image(self.settings, self.roles.values())
 
-    def do(self, planned: Step) -> None:
+    def do(self, planned: Step, service: ChatService) -> None:
         """Do one step."""
-        step = planned.resolved(TARGET, self.counterparts)
-        assert step.params
-        assert step.compare(step.after) is Finding.DONE
-        if step.resource is Resource.ROLES:
+        if planned.makes_service:
+            self.counterparts[planned.source_sid] = TARGET
+        if planned.kind == "roles" and planned.target_sid is None:
+            self.counterparts.update(self._found(planned.item_sid, service))
+        step = planned.resolved(self.counterparts)
+        assert kind_of(step.kind).form(step)
+        assert step.compare(step.after, kind_of(step.kind).same) is Comparison.DONE
+        if step.kind == "roles":
             self._role(step)
-        elif step.resource is not Resource.SERVICE:
+        elif step.kind != "service":
             for path, value in step.after.items():
-                self._put(self.settings[step.resource], path.split("."), value)
+                self._put(self.settings[step.kind], path.split("."), value)
 
-    def _role(self, step: Step) -> None:
-        sid = step.item or next(iter(self._fitting(step)), None) or "RL" + f"{len(self.roles):032x}"
-        role = self.roles.setdefault(sid, {"sid": sid})
+    def _role(self, step: ReadyStep) -> None:
+        sid = step.target_sid or "RL" + f"{len(self.roles):032x}"
+        role = self.roles.setdefault(sid, {"sid": sid, **step.detail})
         role["permissions"] = list(step.after["permissions"])
-        if step.role is not None:
-            role |= {"type": step.role.type, "friendly_name": step.role.friendly_name}
-            self.counterparts[step.role.source_sid] = sid
+        self.counterparts[step.item_sid] = sid
 
-    def _fitting(self, step: Step) -> list[str]:
-        taken = frozenset(self.counterparts.values())
-        return fitting_roles(step.role, tuple(self.roles.values()), taken=taken) if step.role else []
+    def _found(self, item_sid: str, service: ChatService) -> dict[str, str]:
+        taken = set(self.counterparts.values())
+        roles = tuple(
+            role for role in translate(service, same_service=False).roles if role.source_sid == item_sid
+        )
+        return match_roles(roles, {sid: role for sid, role in self.roles.items() if sid not in taken}, {})
 
     def _put(self, payload, path, value) -> None:
         *parents, last = path
@@ -153,14 +170,14 @@ class Twilio:
 
 def check_convergence(service: ChatService, destination: Destination, twilio: Twilio) -> None:
     """Plan, do it, plan again: nothing is left to do."""
-    plan = plan_service(service, destination)
-    twilio.counterparts = dict(plan.counterparts)
-    keys = [step.key for step in plan.steps]
+    steps, told = plan(service, destination)
+    twilio.counterparts = dict(told.counterparts)
+    keys = [step.key for step in steps]
     assert len(keys) == len(set(keys))
-    for step in plan.steps:
-        twilio.do(step)
-    after = replace(destination, sid=TARGET, state=twilio.state, counterparts=twilio.counterparts)
-    assert plan_service(service, after).steps == ()
+    for step in steps:
+        twilio.do(step, service)
+    after = replace(destination, sid=TARGET, image=twilio.state, counterparts=twilio.counterparts)
+    assert plan(service, after)[0] == []
 
 
 ENOUGH = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -168,7 +185,7 @@ ENOUGH = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow]
 
 @example(
     ChatService(SOURCE, None, {"webhook_filters": [], "post_webhook_url": "https://a.example/"}),
-    replace(BORN, settings={**BORN.settings, Resource.WEBHOOKS: {"filters": True}}),
+    replace(BORN, payloads={**BORN.payloads, "webhooks": {"filters": True}}),
     True,
     frozenset(),
 )
@@ -191,10 +208,11 @@ def test_a_new_service_needs_one_plan(service):
 @given(SERVICES, STATES)
 def test_a_plan_can_be_undone(service, state):
     """The inverse of each step brings back what Twilio has words for."""
-    for step in plan_service(service, Destination("AC" + "0" * 32, TARGET, True, state)).steps:
-        assert step.action is Action.UPDATE
-        inverse = step.inverse(step.before)
+    for planned in plan(service, Destination("AC" + "0" * 32, TARGET, True, state))[0]:
+        assert planned.action is Action.UPDATE
+        step, kind = planned.resolved({}), kind_of(planned.kind)
+        inverse = step.inverse(step.before, kind.not_clearable)
         assert inverse.after.keys() <= step.after.keys()
-        assert inverse.compare(step.after) in {Finding.UNTOUCHED, Finding.DONE}
+        assert inverse.compare(step.after, kind.same) in {Comparison.UNTOUCHED, Comparison.DONE}
         if inverse.after.keys() == step.after.keys():
-            assert inverse.compare(step.before) is Finding.DONE
+            assert inverse.compare(step.before, kind.same) is Comparison.DONE

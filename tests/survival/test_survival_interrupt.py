@@ -12,9 +12,11 @@ from crashes import CLEAN, Look, small_world
 from worlds import posts
 
 from migrate.core.errors import LockHeld
+from migrate.core.stop import StopToken
 from migrate.simulator import Fault, Simulator
 from migrate.store import database, lock, open_store
 
+ACCOUNT = "AC" + "0" * 32
 SLOW = 1.0
 """How long the call takes that is in flight when the signal comes, seconds."""
 
@@ -114,7 +116,7 @@ def test_the_first_interrupt_finishes_what_is_in_flight(simulator, start, look, 
     assert "Traceback" not in err
     sent = [request for request in posts(simulator) if request.status in {200, 201}]
     assert len(look.rows("SELECT 1 FROM journal WHERE state = 'verified'")) >= len(sent) > 0
-    assert look.rows("SELECT 1 FROM step_states WHERE state IN ('intent', 'unknown')") == []
+    assert look.rows("SELECT 1 FROM step_state WHERE state IN ('intent', 'unknown')") == []
     assert look.rows("SELECT * FROM lock") == []
     finished(start("resume"))
     assert look.end_state() == undisturbed
@@ -130,7 +132,7 @@ def test_the_second_interrupt_stops_at_once(simulator, start, look, target, undi
     assert "Ctrl-C again stops at once" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     finished(process, 130)
-    assert len(look.rows("SELECT 1 FROM step_states WHERE state = 'intent'")) == 1
+    assert len(look.rows("SELECT 1 FROM step_state WHERE state = 'intent'")) == 1
     finished(start("resume"))
     assert look.end_state() == undisturbed
     look.check_intents()
@@ -148,7 +150,7 @@ def test_a_rollback_is_interrupted_gently_too(simulator, start, look, target):
     process.send_signal(signal.SIGINT)
     _, err = finished(process, 130)
     assert "chat-migrate resume" in err
-    assert look.rows("SELECT 1 FROM step_states WHERE state IN ('intent', 'unknown')") == []
+    assert look.rows("SELECT 1 FROM step_state WHERE state IN ('intent', 'unknown')") == []
     finished(start("resume"))
     assert len(posts(simulator)) > done + 3
     assert [s for a in list(simulator.world.accounts.values())[1:] for s in a.services] == []
@@ -196,10 +198,11 @@ def test_two_apply_at_once(simulator, start, look, target, undisturbed):
 def test_the_second_one_leaves_the_database_of_the_first(tmp_path, monkeypatch):
     """Both commands found no database: the one that finds it locked does not take it for its own and remove it."""
     path = tmp_path / "chat-migrate.db"
-    with open_store(path) as first, lock.held(first, "run"):
+    with open_store(path) as first, lock.held(first, ACCOUNT, "run", StopToken()):
         monkeypatch.setattr(database, "_exists", lambda _path: False)
-        with pytest.raises(LockHeld), open_store(path) as second, lock.held(second, "run"):
-            pass
+        with pytest.raises(LockHeld), open_store(path) as second:
+            with lock.held(second, ACCOUNT, "run", StopToken()):
+                pass
         assert path.exists()
 
 
