@@ -97,7 +97,7 @@ def test_the_question_names_the_count(tmp_path, monkeypatch, capsys, bounds, ask
     with open_store(driver.db) as store:
         present.ask(store, plans.latest(store, simulator.account_sid), bounds, yes=False)
     assert questions == asked
-    told = capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
     number = {1: None, 2: "1 channel" if bounds.limits else "12 channels"}[len(asked)]
     question = (
         f"About to make {number} private in account {simulator.account_sid}. This can't be undone: there"

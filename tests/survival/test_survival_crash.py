@@ -191,8 +191,11 @@ def test_a_killed_export_leaves_no_half_snapshot(lab):
         heads = lab.look.rows("SELECT id, services, digest FROM snapshots WHERE completed_at IS NOT NULL")
         assert lab.look.rows("SELECT 1 FROM snapshots WHERE completed_at IS NULL") == []
         ids = [head["id"] for head in heads]
-        for condition in ("parent IS NULL", "kind = 'roles'"):
-            rows = lab.look.rows(f"SELECT DISTINCT snapshot FROM items WHERE {condition} ORDER BY snapshot")
+        for query in (
+            "SELECT DISTINCT snapshot FROM items WHERE parent IS NULL ORDER BY snapshot",
+            "SELECT DISTINCT snapshot FROM items WHERE kind = 'roles' ORDER BY snapshot",
+        ):
+            rows = lab.look.rows(query)
             assert [row["snapshot"] for row in rows] == ids
         return [tuple(head)[1:] for head in heads]
 
