@@ -200,9 +200,12 @@ def test_the_second_one_leaves_the_database_of_the_first(tmp_path, monkeypatch):
     path = tmp_path / "chat-migrate.db"
     with open_store(path) as first, lock.held(first, ACCOUNT, "run", StopToken()):
         monkeypatch.setattr(database, "_exists", lambda _path: False)
-        with pytest.raises(LockHeld), open_store(path) as second:
-            with lock.held(second, ACCOUNT, "run", StopToken()):
-                pass
+        with (
+            pytest.raises(LockHeld),
+            open_store(path) as second,
+            lock.held(second, ACCOUNT, "run", StopToken()),
+        ):
+            pass
         assert path.exists()
 
 
