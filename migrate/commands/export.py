@@ -90,4 +90,6 @@ def export_into(context: Context, store: Store, options: ExportOptions) -> Snaps
 
 async def _export_live(context: Context, store: Store, options: ExportOptions) -> Snapshot:
     async with context.source_reader(options.concurrency) as reader:
-        return await export_live(store, reader, context.retrier(), options.request, context.progress)
+        return await export_live(
+            store, reader, context.retrier(options.concurrency), options.request, context.progress
+        )

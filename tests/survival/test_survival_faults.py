@@ -20,7 +20,7 @@ from migrate.simulator.faults import KINDS, RANDOM_KINDS
 
 SILENT = ("timeout_before", "timeout_after")
 FINAL = ("400", "410")
-"""Refusals for good, which are not asked again: a command that only reads ends with them."""
+"""Refusals for good, which are not asked again: a read ends with them, or takes an API for gone."""
 TIMEOUT = {"CHAT_MIGRATE_TIMEOUT": "0.2"}
 SEEDS = range(40) if FULL else range(2)
 SINGLY = [kind for kind in KINDS if kind not in {"edit", "slow"}] if FULL else []
@@ -115,10 +115,11 @@ def test_each_kind_of_fault_in_every_place(tmp_path, target, expected, kind):
 @pytest.mark.parametrize("kind", SINGLY)
 def test_each_kind_of_fault_on_each_request(tmp_path, target, expected, kind):
     """A single fault, on the first request, the second, and so on to the last."""
+    methods = ("POST",) if kind in FINAL else ()
     for nth in count(1):
         folder = tmp_path / str(nth)
         folder.mkdir()
-        trial, look = begin(folder, target, Fault(kind, nth=nth, seconds=0.6))
+        trial, look = begin(folder, target, Fault(kind, *methods, nth=nth, seconds=0.6))
         with closing(trial.simulator):
             trial.finish()
             check(trial, look, expected)
