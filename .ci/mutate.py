@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -28,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+import pytest
 from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +60,26 @@ SQL_TURNED = (
     (re.compile(r"\bDESC\b"), "ASC"),
     (re.compile(r"\bmax(?=\()"), "min"),
     (re.compile(r"\bDISTINCT "), ""),
+)
+FORKS = multiprocessing.get_context("forkserver")
+LOADED = [
+    "aiohttp",
+    "click",
+    "coverage",
+    "pytest",
+    "requests",
+    "sqlite_utils",
+    "tabulate",
+    "tenacity",
+    "tqdm",
+    "twilio.rest",
+]
+"""What each process for a change has at its start; nothing that is changed."""
+TOLD = "told.txt"
+WITHOUT_PLUGINS = (
+    "-o",
+    "addopts=",
+    *(f"-pno:{name}" for name in ("xdist", "cov", "hypothesispytest", "cacheprovider")),
 )
 SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "type_params"}
 
@@ -135,7 +157,7 @@ class Finder:
                 yield node, "(" + swapped.join(f"({text(value)})" for value in values) + ")"
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 yield node, f"({text(operand)})"
-            case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+            case ast.If(test=test) | ast.IfExp(test=test):
                 yield test, f"(({text(test)}) or True)"
                 yield test, f"(({text(test)}) and False)"
             case ast.comprehension(ifs=[test]):
@@ -303,32 +325,27 @@ class Copies:
 
 def outcome(folder: Path, tests: list[str], limit: float) -> str:
     """Return what fails in a copy: a test, the time, or nothing (an empty text)."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-n",
-        "0",
-        "-p",
-        "no:cacheprovider",
-        "--tb=no",
-        *tests,
-    ]
-    environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        command, cwd=folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        told, _ = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
+    process = FORKS.Process(target=run_tests, args=(folder, tests))
+    process.start()
+    process.join(limit)
+    if process.is_alive() and process.pid is not None:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.join()
         return "the time limit"
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", told, re.MULTILINE)
-    return "" if process.returncode == 0 else failed[1] if failed else f"exit code {process.returncode}"
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", (folder / TOLD).read_text(errors="replace"), re.MULTILINE)
+    return "" if process.exitcode == 0 else failed[1] if failed else f"exit code {process.exitcode}"
+
+
+def run_tests(folder: Path, tests: list[str]) -> None:
+    """Run tests in a copy, in a process of its own, and end with their exit code."""
+    os.setsid()
+    told = os.open(folder / TOLD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(told, stream)
+    os.chdir(folder)
+    os.environ["PYTHONPATH"] = str(folder)
+    sys.path.insert(0, str(folder))
+    os._exit(int(pytest.main(["-x", "-q", "--tb=no", "-rfE", *WITHOUT_PLUGINS, *tests])))
 
 
 def record(notes: Path, tests: list[str]) -> int:
@@ -350,12 +367,13 @@ def report(number: int, of: int, mutation: Mutation, noticed_by: str) -> None:
 def run(notes: Path, mutations: list[Mutation], budget: float) -> int:
     """Try out changes, two at a time; return how many were not noticed."""
     recorded = Recorded.read(notes)
+    FORKS.set_forkserver_preload(LOADED)
     alive = []
     with Copies(2) as copies, ThreadPoolExecutor(2) as pool:
 
         def one(mutation: Mutation) -> str:
             tests = recorded.tests_of(mutation, budget)
-            return copies.try_out(mutation, tests, 60 + 4 * budget) if tests else ""
+            return copies.try_out(mutation, tests, 60 + 2 * budget) if tests else ""
 
         for number, noticed_by in enumerate(pool.map(one, mutations), 1):
             mutation = mutations[number - 1]

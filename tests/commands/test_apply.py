@@ -22,7 +22,7 @@ from driving import about, code_of, drive, states
 from worlds import named, posts
 
 from migrate.core.errors import BadInput, CredentialsRefused
-from migrate.simulator import Fault
+from migrate.simulator import Fault, Simulator
 
 
 @pytest.fixture
@@ -443,3 +443,15 @@ def test_colour_only_where_it_is_wanted(simulator, tool, environ, colourful):
     os.close(master)
     assert process.wait(timeout=30) == 0
     assert ("\x1b[" in shown) is colourful
+
+
+def test_a_step_of_which_twilio_refuses_everything(tmp_path):
+    """A step that would only set what Twilio refuses is skipped and says so; the run is complete."""
+    with Simulator(services=12, seed=7, user_filters="refuse") as simulator:
+        drive(tmp_path, simulator).run()
+        (tmp_path / "later").mkdir()
+        driver = drive(tmp_path / "later", simulator)
+        driver.run()
+        told = driver.rows("SELECT message FROM journal WHERE state = 'skipped'")
+        assert {row["message"] for row in told} == {"Twilio refuses everything that this step would set."}
+        assert driver.code() == 0

@@ -13,6 +13,7 @@ from worlds import lost, named, posts
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.stop import StopToken
 from migrate.simulator import Channel, Fault, Simulator
+from migrate.source.live import ExportRequest
 
 
 @pytest.fixture
@@ -456,3 +457,22 @@ def test_alike_roles_have_a_row_each(simulator, tmp_path):
         f"{service.sid}/roles/{sid}" for sid in reversed(sids)
     ]
     assert lost(before, simulator.world.first) == {}
+
+
+def test_a_dry_run_tells_what_would_be_removed(two, elsewhere):
+    """With `--delete-created`, a dry run lists the services as still to be deleted, and sends nothing."""
+    elsewhere.run(target="new")
+    since = len(two.requests)
+    report = elsewhere.preview(delete_created=True)
+    told = [step.state for service in report.services for step in service.steps if step.action == "delete"]
+    assert (told, posts(two, since)) == (["planned"] * 12, [])
+
+
+def test_a_removal_of_which_no_answer_tells_is_not_called_failed(two, elsewhere):
+    """A DELETE whose answers are all lost may have had its effect: its outcome is unknown, and `resume` decides."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    two.inject(Fault("500_before", method="DELETE", times=None))
+    assert code_of(elsewhere.rollback(delete_created=True)) == 4
+    (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
+    assert state["state"] == "unknown"
+    assert len(other_account(two).services) == 1

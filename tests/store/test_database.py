@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -320,6 +321,36 @@ def test_a_log_is_given_up_where_others_reach_the_file(path):
     with open_store(path, shared=True) as store:
         assert store.value("PRAGMA journal_mode") == "delete"
         assert snapshots.latest(store, ACCOUNT).services == 1
+
+
+def reader_of(path):
+    """A connection that reads from a database, and so holds its write-ahead log."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM snapshots").fetchone()
+    return connection
+
+
+def test_a_log_that_somebody_reads_from_is_waited_for(path):
+    """The change-over waits for a command that reads, and goes on as soon as that one has ended."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+    threading.Timer(0.2, reader_of(path).close).start()
+    with open_store(path, shared=True) as store:
+        assert store.value("PRAGMA journal_mode") == "delete"
+
+
+def test_a_log_that_is_never_let_go_is_told(path, monkeypatch):
+    """If it stays in use, the database is not used as a shared one."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+    monkeypatch.setattr("migrate.store.database.BUSY_TIMEOUT_MS", 50)
+    with (
+        closing(reader_of(path)),
+        pytest.raises(MigrateError, match="database is locked"),
+        open_store(path, shared=True),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("answer", [0, 1])
