@@ -342,6 +342,7 @@ def run_tests(folder: Path, tests: list[str]) -> None:
     told = os.open(folder / TOLD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(told, stream)
+    sys.dont_write_bytecode = False  # only one module is new to each process
     os.chdir(folder)
     os.environ["PYTHONPATH"] = str(folder)
     sys.path.insert(0, str(folder))

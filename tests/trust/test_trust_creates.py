@@ -308,3 +308,48 @@ def test_a_role_that_does_not_come_with_its_service(account, tmp_path):
     assert told["message"] == "roles 'channel user' did not appear in the new Service."
     assert creates(simulator)["Services"] == 1
     assert driver.code() == 4
+
+
+@pytest.mark.parametrize("answer", [None, "400"])
+def test_a_request_that_could_not_leave_at_once_is_announced_again(account, tmp_path, monkeypatch, answer):
+    """The announcement is renewed on disk, and both together count as the one request that was sent."""
+    monkeypatch.setattr("migrate.execute.attempts.INTENT_SECONDS", -1.0)
+    simulator = account(services=1)
+    if answer:
+        simulator.inject(Fault(answer, method="POST", path=SERVICES))
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.run(target="new")
+    assert driver.code() == (4 if answer else 0)
+    assert creates(simulator)["Services"] == 1
+    told = driver.rows("SELECT message FROM journal WHERE key LIKE '%/service' AND state = 'intent' ORDER BY id")
+    assert [row["message"] for row in told] == [
+        "",
+        "Announced again: the request could not leave at once.",
+    ]
+    (state,) = driver.rows("SELECT undecided, wrote FROM step_state WHERE key LIKE '%/service'")
+    assert tuple(state) == (0, 0 if answer else 1)
+
+
+def test_a_role_that_is_refused_with_404_for_a_while(account, tmp_path):
+    """A create that is told that its service is not there is sent again until the settle time has passed."""
+    simulator = account(services=12)
+    file = mapped(simulator, tmp_path)
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.export()
+    driver.diff(target="map", target_map=file)
+    services = simulator.world.accounts[second(simulator)].services
+    target = named(simulator, "Saltmarsh", second(simulator))
+    simulator.inject(
+        Fault("edit", method="POST", path=f"{target.sid}/Roles$", edit=lambda _world: services.pop(target.sid)),
+        Fault(
+            "edit",
+            path=f"{target.sid}/Roles",
+            method="POST",
+            nth=2,
+            edit=lambda _world: services.update({target.sid: target}),
+        ),
+    )
+    driver.apply()
+    assert driver.code() == 0
+    names = [role.friendly_name for role in target.roles.values()]
+    assert names.count("moderator") == 1
