@@ -269,21 +269,24 @@ class Recorded:
         return cls(runs, seconds)
 
     def tests_of(self, mutation: Mutation, budget: float) -> list[str]:
-        """Return the tests that run the line, each file's fastest first, for about so many seconds in all."""
+        """Return the tests that run the line, the room's own before others, fastest first, for so many seconds."""
         runs = self.runs.get(mutation.path, {})
         lines = range(mutation.first, mutation.last + 1)
         found: set[str] = set().union(*(runs.get(line, ()) for line in lines))
         if not mutation.first:
             found = set().union(*runs.values())
+        room = f"tests/{mutation.path.split('/')[1]}/"
         by_file: dict[str, list[str]] = defaultdict(list)
         for test in sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test)):
             by_file[test.partition("::")[0]].append(test)
         ranked = [
-            (rank, self.seconds[test], test) for tests in by_file.values() for rank, test in enumerate(tests)
+            (not test.startswith(room), rank, self.seconds[test], test)
+            for tests in by_file.values()
+            for rank, test in enumerate(tests)
         ]
         taken: list[str] = []
         spent = 0.0
-        for _, seconds, test in sorted(ranked):
+        for _, _, seconds, test in sorted(ranked):
             if spent + seconds <= budget or not taken:
                 taken.append(test)
                 spent += seconds
@@ -316,6 +319,8 @@ class Copies:
         changed = folder / mutation.path
         source = changed.read_bytes()
         try:
+            if source[mutation.start : mutation.end].decode(errors="replace") != mutation.old:
+                raise SystemExit(f"{mutation.path} has changed since it was sampled; take another sample.")
             changed.write_bytes(source[: mutation.start] + mutation.new.encode() + source[mutation.end :])
             return outcome(folder, tests, limit)
         finally:
@@ -365,15 +370,15 @@ def report(number: int, of: int, mutation: Mutation, noticed_by: str) -> None:
     print(f"{number}/{of} {mutation.path}:{mutation.line} {told}", flush=True)
 
 
-def run(notes: Path, mutations: list[Mutation], budget: float) -> int:
-    """Try out changes, two at a time; return how many were not noticed."""
+def run(notes: Path, mutations: list[Mutation], budget: float, given: list[str]) -> int:
+    """Try out changes, two at a time, with the tests that are given or recorded; return how many are alive."""
     recorded = Recorded.read(notes)
     FORKS.set_forkserver_preload(LOADED)
     alive = []
     with Copies(2) as copies, ThreadPoolExecutor(2) as pool:
 
         def one(mutation: Mutation) -> str:
-            tests = recorded.tests_of(mutation, budget)
+            tests = given or recorded.tests_of(mutation, budget)
             return copies.try_out(mutation, tests, 60 + 2 * budget) if tests else ""
 
         for number, noticed_by in enumerate(pool.map(one, mutations), 1):
@@ -396,7 +401,9 @@ def main() -> int:
     sample.add_argument("modules", nargs="+")
     sample.add_argument("--count", type=int, default=200)
     sample.add_argument("--seed", type=int, default=1)
-    for command in (sample, commands.add_parser("again")):
+    again = commands.add_parser("again")
+    again.add_argument("tests", nargs="*", help="new tests, to run instead of those that were recorded")
+    for command in (sample, again):
         command.add_argument("--budget", type=float, default=60, help="seconds of tests a change, at most")
     options = parser.parse_args()
     if options.command == "record":
@@ -405,7 +412,8 @@ def main() -> int:
         mutations = chosen(options.modules, options.count, options.seed)
     else:
         mutations = [Mutation(**each) for each in json.loads((options.notes / "alive.json").read_text())]
-    return int(run(options.notes, mutations, options.budget) > 0)
+    tests = options.tests if options.command == "again" else []
+    return int(run(options.notes, mutations, options.budget, tests) > 0)
 
 
 if __name__ == "__main__":

@@ -449,7 +449,7 @@ def test_alike_roles_have_a_row_each(simulator, tmp_path):
     report = driver.rollback()
     assert code_of(report) == 0
     rows = [row for row in about(report, service.sid).fields if row.resource == "roles"]
-    assert [row.item_sid for row in rows] == sids
+    assert [(row.item_sid, row.change, row.verdict) for row in rows] == [(sid, True, "exact") for sid in sids]
     assert {(tuple(row.before), tuple(row.after)) for row in rows} == {
         (("sendMessage", "deleteConversation"), ("sendMessage",))
     }

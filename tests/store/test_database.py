@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
+import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -439,3 +441,49 @@ def test_a_database_that_others_may_read_is_refused(path, mode):
     path.chmod(mode)
     with pytest.raises(SafetyRefusal, match=f"mode 0{mode:o}.*chmod 600"), open_store(path):
         pass
+
+
+def test_an_empty_file_that_others_may_read_is_made_private(path):
+    """There is nothing in it yet that they could have read."""
+    path.touch(0o644)
+    path.chmod(0o644)
+    with open_store(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_told_before_there_is_a_database(path, monkeypatch):
+    """Where not even an empty file can be made, the disk is named, not the place."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("migrate.store.database.os.open", full)
+    with pytest.raises(MigrateError, match=r"The disk is full: .* cannot be created"), open_store(path):
+        pass
+
+
+def test_where_locks_cannot_be_tried_in_time_nothing_is_made(path, monkeypatch):
+    """A second process that hangs over the lock tells as much as one that gets it."""
+
+    def hang(_trial):
+        raise subprocess.TimeoutExpired("python", 10)
+
+    monkeypatch.setattr(files, "_try", hang)
+    with pytest.raises(BadInput, match="File locks do not work"), open_store(path, shared=True):
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("mounts", [None, "", "short\n"])
+def test_without_a_table_of_mounts_no_network_is_taken_for_granted(path, monkeypatch, tmp_path, mounts):
+    """A system that has no such table, or one without our place, does not keep anybody from working."""
+    if mounts is not None:
+        (tmp_path / "mounts").write_text(mounts)
+    monkeypatch.setattr(files, "MOUNTS", tmp_path / "mounts")
+    assert files.is_on_network(path) is False
+
+
+def test_a_folder_that_is_gone_has_no_room(path):
+    """What cannot be asked counts as full."""
+    assert files.free_bytes(path) > 0
+    assert files.free_bytes(path.parent / "gone" / "test.db") == 0

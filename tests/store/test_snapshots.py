@@ -25,8 +25,9 @@ def test_a_half_snapshot_does_not_count_and_is_cleared_away(store):
     assert snapshots.latest(store, ACCOUNT).services == 2
     with pytest.raises(BadInput, match=f"no snapshot {half}"):
         snapshots.get(store, half)
-    begun(store)
+    again = begun(store)
     assert snapshots.stored_item(store, half, "thing", sid(3), "v1") is None
+    assert [row["id"] for row in store.rows("SELECT id FROM snapshots ORDER BY id")] == [1, others, again]
     snapshots.add_items(store, others, OTHER, views(4))
     assert snapshots.finish(store, others, Examined()).services == 1
 

@@ -321,7 +321,9 @@ def test_a_request_that_could_not_leave_at_once_is_announced_again(account, tmp_
     driver.run(target="new")
     assert driver.code() == (4 if answer else 0)
     assert creates(simulator)["Services"] == 1
-    told = driver.rows("SELECT message FROM journal WHERE key LIKE '%/service' AND state = 'intent' ORDER BY id")
+    told = driver.rows(
+        "SELECT message FROM journal WHERE key LIKE '%/service' AND state = 'intent' ORDER BY id"
+    )
     assert [row["message"] for row in told] == [
         "",
         "Announced again: the request could not leave at once.",
@@ -340,7 +342,9 @@ def test_a_role_that_is_refused_with_404_for_a_while(account, tmp_path):
     services = simulator.world.accounts[second(simulator)].services
     target = named(simulator, "Saltmarsh", second(simulator))
     simulator.inject(
-        Fault("edit", method="POST", path=f"{target.sid}/Roles$", edit=lambda _world: services.pop(target.sid)),
+        Fault(
+            "edit", method="POST", path=f"{target.sid}/Roles$", edit=lambda _world: services.pop(target.sid)
+        ),
         Fault(
             "edit",
             path=f"{target.sid}/Roles",
