@@ -23,6 +23,7 @@ from worlds import named, posts
 
 from migrate.core.errors import BadInput, CredentialsRefused
 from migrate.simulator import Fault, Simulator
+from migrate.store.frontier import Frontier
 
 
 @pytest.fixture
@@ -216,6 +217,19 @@ def test_a_failure_stops_nothing_that_does_without_it(simulator, failing, tmp_pa
     others = [each.source_sid for each in report.services if each.source_sid != failing.sid]
     assert {state for sid in others for state in states(report, sid).values()} == {"verified"}
     assert code_of(report) == 4
+
+
+def test_nothing_is_kept_of_a_step_that_was_worked_on(simulator, failing, tmp_path, monkeypatch):
+    """Whether it is settled or has failed, at the end of a run no step is still under way."""
+    made = []
+
+    def watched(*arguments):
+        made.append(Frontier(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("migrate.commands.apply.Frontier", watched)
+    drive(tmp_path, simulator).run()
+    assert [frontier.under_way for frontier in made] == [0]
 
 
 def test_a_failure_is_explained(simulator, failing, tool):

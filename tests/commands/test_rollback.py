@@ -511,3 +511,13 @@ def test_a_removal_whose_answer_was_lost_is_not_sent_again(two, elsewhere, fault
     assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert [request.method for request in two.requests].count("DELETE") == 1
     assert other_account(two).services == {}
+
+
+def test_a_dry_run_tells_what_would_stay(two, elsewhere):
+    """Without `--delete-created`, a dry run lists what was created as skipped, and how to remove it."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    (service,) = elsewhere.preview().services
+    (made,) = other_account(two).services
+    (told,) = [step for step in service.steps if step.key.endswith("/service")]
+    assert told.state == "skipped"
+    assert told.error.message == f"The run created {made}; `--delete-created` removes it."

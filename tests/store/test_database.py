@@ -487,3 +487,14 @@ def test_a_folder_that_is_gone_has_no_room(path):
     """What cannot be asked counts as full."""
     assert files.free_bytes(path) > 0
     assert files.free_bytes(path.parent / "gone" / "test.db") == 0
+
+
+def test_a_disk_that_is_full_when_the_database_is_opened(path, monkeypatch):
+    """It is told as what it is, and not taken for a file that is no database."""
+
+    def full(_path):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(database, "connect", full)
+    with pytest.raises(MigrateError, match=r"The disk is full: .* cannot grow"), open_store(path):
+        pass

@@ -80,6 +80,14 @@ def test_an_item_that_comes_twice_is_kept_once(store):
     assert roles == ({"sid": "RL1", "a": 2}, {"sid": "RL2"})
 
 
+def test_services_of_an_unfinished_snapshot_are_known(store):
+    """Those that are asked for and in this snapshot, each once, neither its roles nor another snapshot's services."""
+    snapshot, other = begun(store), begun(store, OTHER)
+    snapshots.add_items(store, snapshot, ACCOUNT, [*views(1), role(1, 1), *views(2)])
+    snapshots.add_items(store, other, OTHER, views(3))
+    assert snapshots.unfinished_sids(store, snapshot, [sid(1), sid(3), "RL1"]) == [sid(1)]
+
+
 def test_what_no_view_could_show_is_not_examined(store):
     """A path that one API version shows was examined, whatever the other could not show."""
     snapshot = begun(store)
