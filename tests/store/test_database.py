@@ -197,6 +197,18 @@ def test_a_failed_command_takes_its_new_database_with_it(path, finish):
     assert [found.name for found in path.parent.iterdir()] == ([path.name] if finish else [])
 
 
+def test_a_new_database_whose_tables_cannot_be_made_goes(path, monkeypatch):
+    """Nothing is in it yet, so nothing of it is left."""
+
+    def fail(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(database, "_upgrade", fail)
+    with pytest.raises(MigrateError, match="disk I/O error"), open_store(path):
+        pass
+    assert not path.exists()
+
+
 def test_a_database_that_was_there_stays(path):
     """A failed command removes no database that it did not make."""
     with open_store(path):
