@@ -1,7 +1,12 @@
-"""Creates that Twilio could not tell apart wait for one another; all others run side by side."""
+"""What kinds answer: which creates wait for one another, and what a refusal says of an item."""
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from migrate.kinds.base import Refusal
 from migrate.kinds.registry import KINDS
 from migrate.model.step import Action, ReadyStep
 
@@ -42,3 +47,9 @@ def test_all_other_items_stand_for_themselves():
     assert group("webhooks", "a") == group("webhooks", "b")
     assert group("webhooks", "a") != group("webhooks", "a", item="IT2")
     assert group("webhooks", "a") != group("webhooks", "a", service="IS2")
+
+
+@pytest.mark.parametrize("kind", ["service", "roles", "configuration", "notifications", "webhooks"])
+def test_a_refusal_is_about_the_step_alone(kind):
+    """That one request was refused says neither that the item nor that the API is gone."""
+    assert asyncio.run(KINDS[kind].refused(None, None, None)) is Refusal.OF_STEP
