@@ -330,7 +330,7 @@ class Copies:
 
 def outcome(folder: Path, tests: list[str], limit: float) -> str:
     """Return what fails in a copy: a test, the time, or nothing (an empty text)."""
-    process = FORKS.Process(target=run_tests, args=(folder, tests))
+    process = FORKS.Process(target=run_tests, args=(folder, tests, int(limit) + 10))
     process.start()
     process.join(limit)
     if process.is_alive() and process.pid is not None:
@@ -341,9 +341,10 @@ def outcome(folder: Path, tests: list[str], limit: float) -> str:
     return "" if process.exitcode == 0 else failed[1] if failed else f"exit code {process.exitcode}"
 
 
-def run_tests(folder: Path, tests: list[str]) -> None:
+def run_tests(folder: Path, tests: list[str], seconds: int) -> None:
     """Run tests in a copy, in a process of its own, and end with their exit code."""
     os.setsid()
+    signal.alarm(seconds)  # also where nobody waits for it any more
     told = os.open(folder / TOLD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(told, stream)
