@@ -52,8 +52,8 @@ def own_writes(
 ) -> list[OwnWrite]:
     """Return the last writes to a Conversation Service and to what belongs to it, of some kinds."""
     rows = store.rows(
-        "SELECT * FROM own_writes WHERE account_sid = :account AND service_sid = :sid "
-        "AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
+        "SELECT * FROM own_writes INDEXED BY own_writes_of_service WHERE account_sid = :account "
+        "AND service_sid = :sid AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
         {"account": target_account_sid, "sid": service_sid, "kinds": json.dumps(sorted(kinds))},
     )
     return [_own_write(row) for row in rows]
