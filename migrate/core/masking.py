@@ -47,7 +47,7 @@ def mask_secrets(value: Json) -> Json:
     """
     if isinstance(value, str):
         return mask_text(value)
-    if isinstance(value, int | float | None):
+    if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, Mapping):
         return {mask_secrets(name): mask_named(str(name), member) for name, member in value.items()}
@@ -72,7 +72,7 @@ def mask_url(url: str) -> str:
 
 def mask_named(name: str, value: Json) -> Json:
     """Return a masked value whose name says more about it than its own looks do."""
-    if not value:
+    if not value or value is True:
         return value
     if isinstance(value, str):
         return _of_name(name)(value)
