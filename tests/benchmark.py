@@ -98,6 +98,8 @@ def server(folder: Path, services: int, latency: float, at_once: int, channels: 
         told = json.loads(_line(process))
         # Nothing lags behind in this simulator, so nothing is waited for.
         environ = {**os.environ, **told["environ"], "CHAT_MIGRATE_SETTLE": "0.2"}
+        # What is installed is compiled once; here, that is done by the first command.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
             yield Server(process, environ, told["sids"])
         finally:
