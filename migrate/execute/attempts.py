@@ -25,7 +25,6 @@ from migrate.kinds.reading import is_stale
 from migrate.kinds.registry import kind_of
 from migrate.model.state import Counterpart, Entry, OwnWrite, Record, State, StepState
 from migrate.model.step import Comparison, ReadyStep, Values
-from migrate.store import own_writes
 
 Json = Any
 
@@ -227,9 +226,7 @@ class Update(Attempt):
         Raises:
             CallFailed: as `Kind.read`; a 404 only after the settle time.
         """
-        own = own or own_writes.own_write(
-            self.work.store, self.work.run.target_account_sid, self.kind.name, self.target_sid
-        )
+        own = own or self.work.last_write(self.step)
         async for is_last in self.work.settle.looks():
             payload = await self.work.settle.found(lambda: self.kind.read(self.work.writer, self.step))
             if is_last or own is None or not is_stale(self.kind, own, payload):

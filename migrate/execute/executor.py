@@ -16,17 +16,19 @@ from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
 from migrate.model.state import Entry, Record, State, StepState
 from migrate.model.step import ReadyStep, Step
-from migrate.store import counterparts, runs
+from migrate.store import counterparts, own_writes, runs
 from migrate.store.frontier import Frontier
 
 AHEAD = 4
 """Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile.
 
-To these comes half as many as are let in: where a request takes as long as the two commits around it, so many are
+To these come as many again as are let in: where a request takes as long as the two commits around it, half of all are
 busy with the latter.
 """
 FETCHED = 200
 """So many steps are read at once."""
+MOST_PARKED = 1000
+"""More tasks than these do not wait beside those at work: each takes memory."""
 
 
 Told = Callable[[], None]
@@ -81,9 +83,8 @@ class Crew:
             raise Interrupted("Interrupted.")
 
     def _places(self) -> int:
-        at_work = len(self._tasks) - self._parked
-        limit = self._work.writer.pace.limit
-        return limit + limit // 2 + AHEAD - at_work
+        at_work = len(self._tasks) - min(self._parked, MOST_PARKED)
+        return 2 * self._work.writer.pace.limit + AHEAD - at_work
 
     def _start_ready(self) -> bool:
         places = self._places()
@@ -100,8 +101,9 @@ class Crew:
 
     def _fetch(self) -> None:
         """Read what is ready, many steps with a few queries."""
-        found = self._frontier.ready(FETCHED)
-        states = runs.states_by_key(self._work.store, self._work.run, [step.key for step in found])
+        work, found = self._work, self._frontier.ready(FETCHED)
+        states = runs.states_by_key(work.store, work.run, [step.key for step in found])
+        work.last_writes.update(own_writes.to_steps(work.store, work.run.target_account_sid, found))
         self._ready.extend((step, states.get(step.key)) for step in found)
 
     async def _one(self, step: Step, state: StepState | None) -> None:
@@ -111,6 +113,8 @@ class Crew:
             # At once: whoever waits for what this one holds must not go on.
             self._work.settle.stop.set()
             raise
+        finally:
+            self._work.last_writes.pop(step.key, None)
         if ended in self._work.run.settled:
             self._frontier.settled(step.key)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrate.core.clock import now
 from migrate.model.state import OwnWrite
+from migrate.model.step import Step
 from migrate.store.database import Store, to_json
 
 SAVE = """
@@ -57,6 +58,18 @@ def own_writes(
         {"account": target_account_sid, "sid": service_sid, "kinds": json.dumps(sorted(kinds))},
     )
     return [_own_write(row) for row in rows]
+
+
+def to_steps(store: Store, target_account_sid: str, steps: Iterable[Step]) -> dict[str, OwnWrite | None]:
+    """Return key → the last write to what each step sets, or None; without those whose target is still to be found."""
+    targets = {step.key: [step.kind, step.target_sid] for step in steps if step.target_sid}
+    rows = store.rows(
+        "SELECT wanted.key AS step, o.* FROM json_each(:targets) wanted CROSS JOIN own_writes o "
+        "ON o.account_sid = :account AND o.kind = json_extract(wanted.value, '$[0]') "
+        "AND o.target_sid = json_extract(wanted.value, '$[1]')",
+        {"account": target_account_sid, "targets": json.dumps(targets)},
+    )
+    return {**dict.fromkeys(targets), **{row["step"]: _own_write(row) for row in rows}}
 
 
 def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str) -> OwnWrite | None:
