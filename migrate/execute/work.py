@@ -81,7 +81,7 @@ class Work:
         return moment is not None and ticks() - moment < FRESH_SECONDS
 
     def last_write(self, step: ReadyStep) -> OwnWrite | None:
-        """Return the last write of this database to what a step sets; the first answer was read ahead, if it could be."""
+        """Return the last write of this database to what a step sets; the first answer was read ahead."""
         if step.key in self.last_writes:
             return self.last_writes.pop(step.key)
         return own_writes.own_write(
