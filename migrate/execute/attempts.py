@@ -39,7 +39,6 @@ DRIFTED_OR_ALTERED = (
 MOST_REFUSED = 3
 """After so many steps in a row that an API has refused as if it were gone, it is taken for gone."""
 NOTHING_LEFT = "Twilio refuses everything that this step would set."
-FRESH = StepState(Entry(State.PLANNED), session=0)
 
 
 class Attempt(ABC):

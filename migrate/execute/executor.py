@@ -14,7 +14,7 @@ from migrate.execute.creates import Create, attempt_for
 from migrate.execute.evidence import prove_by_creation
 from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
-from migrate.model.state import Entry, Record, State, StepState
+from migrate.model.state import FRESH, Entry, Record, State, StepState
 from migrate.model.step import ReadyStep, Step
 from migrate.store import counterparts, own_writes, runs
 from migrate.store.frontier import Frontier
@@ -30,10 +30,9 @@ FETCHED = 200
 MOST_PARKED = 1000
 """More tasks than these do not wait beside those at work: each takes memory."""
 
-
 Told = Callable[[], None]
 """Is told of each step that has been worked on."""
-Take = Callable[[Step, "StepState | None"], Awaitable[State]]
+Take = Callable[[Step, StepState], Awaitable[State]]
 
 
 class Crew:
@@ -48,7 +47,7 @@ class Crew:
         self._take = take
         self._told = told
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ready: deque[tuple[Step, StepState | None]] = deque()
+        self._ready: deque[tuple[Step, StepState]] = deque()
         self._parked = 0
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -104,9 +103,9 @@ class Crew:
         work, found = self._work, self._frontier.ready(FETCHED)
         states = runs.states_by_key(work.store, work.run, [step.key for step in found])
         work.last_writes.update(own_writes.to_steps(work.store, work.run.target_account_sid, found))
-        self._ready.extend((step, states.get(step.key)) for step in found)
+        self._ready.extend((step, states.get(step.key, FRESH)) for step in found)
 
-    async def _one(self, step: Step, state: StepState | None) -> None:
+    async def _one(self, step: Step, state: StepState) -> None:
         try:
             ended = await self._take(step, state)
         except BaseException:
@@ -142,14 +141,15 @@ class Execution:
         """Do what is left of the run, as far as its bounds go; see `Crew.work` for what it raises."""
         await self._crew.work()
 
-    async def _take(self, step: Step, state: StepState | None) -> State:
+    async def _take(self, step: Step, state: StepState) -> State:
         """Take one step as far as it goes and return the state that was recorded last."""
         known = self._counterparts(step)
         try:
             ready = step.resolved(known)
         except KeyError as missing:
             message = f"It needs the counterpart of {missing.args[0]}, which is not known."
-            return await self._record(step, Entry(State.FAILED, message))
+            await self._work.journal.record(Record(step.key, (Entry(State.FAILED, message),)))
+            return State.FAILED
         attempt = attempt_for(self._work, ready, state)
         if not isinstance(attempt, Create):
             return await attempt.to_end()
@@ -185,7 +185,3 @@ class Execution:
         return counterparts.lookup(
             work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
         )
-
-    async def _record(self, step: Step, entry: Entry) -> State:
-        await self._work.journal.record(Record(step.key, (entry,)))
-        return entry.state

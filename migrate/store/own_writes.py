@@ -62,7 +62,21 @@ def own_writes(
 
 def to_steps(store: Store, target_account_sid: str, steps: Iterable[Step]) -> dict[str, OwnWrite | None]:
     """Return key → the last write to what each step sets, or None; without those whose target is still to be found."""
-    targets = {step.key: [step.kind, step.target_sid] for step in steps if step.target_sid}
+    return _to(
+        store,
+        target_account_sid,
+        {each.key: (each.kind, each.target_sid) for each in steps if each.target_sid},
+    )
+
+
+def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str) -> OwnWrite | None:
+    """Return the last write to one resource, or None."""
+    return _to(store, target_account_sid, {"": (kind, target_sid)})[""]
+
+
+def _to(
+    store: Store, target_account_sid: str, targets: Mapping[str, tuple[str, str]]
+) -> dict[str, OwnWrite | None]:
     rows = store.rows(
         "SELECT wanted.key AS step, o.* FROM json_each(:targets) wanted CROSS JOIN own_writes o "
         "ON o.account_sid = :account AND o.kind = json_extract(wanted.value, '$[0]') "
@@ -70,15 +84,6 @@ def to_steps(store: Store, target_account_sid: str, steps: Iterable[Step]) -> di
         {"account": target_account_sid, "targets": json.dumps(targets)},
     )
     return {**dict.fromkeys(targets), **{row["step"]: _own_write(row) for row in rows}}
-
-
-def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str) -> OwnWrite | None:
-    """Return the last write to one resource, or None."""
-    row = store.row(
-        "SELECT * FROM own_writes WHERE account_sid = :account AND kind = :kind AND target_sid = :sid",
-        {"account": target_account_sid, "kind": kind, "sid": target_sid},
-    )
-    return _own_write(row) if row else None
 
 
 def _own_write(row: Mapping[str, Any]) -> OwnWrite:
