@@ -178,19 +178,12 @@ def _speed_row(row: str, folder: Path) -> list[str]:
         share = min(1.0, LOOP_REQUESTS / requests)
         loop, pool, tasks = bare("loop", share), bare("pool"), bare("tasks")
 
-    def efficiency(taken: Usage, number: float = requests) -> str:
-        return (
-            f"{number * latency / 1000 / at_once / taken.wall:.2f}"
-            if at_once
-            else f"{number / taken.wall:.0f}/s"
-        )
-
     def both(taken: Usage) -> str:
-        return f"{efficiency(taken)}, {1000 * taken.cpu / requests:.2f} ms"
+        return f"{efficiency(requests, latency, at_once, taken)}, {1000 * taken.cpu / requests:.2f} ms"
 
     return [
         f"{services}, {latency} ms, {at_once or 'no limit'}",
-        efficiency(loop, requests * share),
+        efficiency(requests * share, latency, at_once, loop),
         both(pool),
         both(tasks),
         both(ours),
@@ -198,6 +191,13 @@ def _speed_row(row: str, folder: Path) -> list[str]:
         f"{requests / ours.wall:.0f}",
         f"{ours.peak:.0f} MB",
     ]
+
+
+def efficiency(requests: float, latency: int, at_once: int, taken: Usage) -> str:
+    """Return the server's best time as a share of the time taken; requests a second where it has no best one."""
+    if not latency or not at_once:
+        return f"{requests / taken.wall:.0f}/s"
+    return f"{requests * latency / 1000 / at_once / taken.wall:.2f}"
 
 
 def _fresh(folder: Path) -> Path:
@@ -292,11 +292,7 @@ def _channels_row(row: str, folder: Path) -> list[str]:
         loop = usage(bare, folder, serving.environ)
 
     def both(taken: Usage) -> str:
-        rate = f"{2 * number / taken.wall:.0f}/s"
-        efficiency = (
-            f"{2 * number * latency / 1000 / at_once / taken.wall:.2f}" if at_once and latency else rate
-        )
-        return f"{efficiency}, {1000 * taken.cpu / number:.2f} ms"
+        return f"{efficiency(2 * number, latency, at_once, taken)}, {1000 * taken.cpu / number:.2f} ms"
 
     return [
         f"{number:,}, {latency} ms, {at_once or 'no limit'}",
