@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,11 @@ from migrate.core.whole_file import replacing
 from migrate.report.words import count
 
 if TYPE_CHECKING:
+    from migrate.cli.typed import Typed
+    from migrate.commands.context import Context
     from migrate.execute.work import Bounds
     from migrate.model.plan import Plan
+    from migrate.model.state import Run
     from migrate.report.model import Report
     from migrate.report.question import Undoing
     from migrate.store import Store
@@ -34,7 +37,7 @@ WHERE = {"same": "in place in", "new": "to new Services of", "map": "to mapped S
 
 @dataclass(frozen=True)
 class Output:
-    """Where a report goes and how.
+    """Where a report goes and how; BadInput, if a file can't be written or is the database.
 
     Attributes:
         db: the database, which is never written over.
@@ -52,12 +55,8 @@ class Output:
     color: bool = False
     quiet: bool = False
 
-    def check(self) -> None:
-        """Refuse a file that cannot be written, before any work is done.
-
-        Raises:
-            BadInput: its folder does not exist or is not writable, or it is the database.
-        """
+    def __post_init__(self) -> None:
+        """Refuse a file that is the database, or cannot be written, before any work is done."""
         if self.file is None:
             return
         if any(_is_same(self.file, self.db.with_name(self.db.name + suffix)) for suffix in COMPANIONS):
@@ -74,18 +73,28 @@ class Output:
 
         return format_of(self.file, self.format)
 
+    @property
+    def on_screen(self) -> bool:
+        """Whether a person reads it in a terminal."""
+        return self.file is None and sys.stdout.isatty()
+
+    @property
+    def width(self) -> int:
+        """The columns of text."""
+        from migrate.report import FILE_WIDTH
+
+        return terminal_width() if self.on_screen else FILE_WIDTH
+
     def write(
         self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()
     ) -> None:
         """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
-        from migrate.report import FILE_WIDTH, render, width_of
+        from migrate.report import render
         from migrate.report.view import View
 
-        on_screen = self.file is None and sys.stdout.isatty()
-        width = width_of(shutil.get_terminal_size().columns) if on_screen else FILE_WIDTH
-        view = View(self.full or not on_screen, width, notes, next_commands)
+        view = View(self.full or not self.on_screen, self.width, notes, next_commands)
         with self._stream() as stream:
-            render(report, self.chosen, stream, view, color=self.color and on_screen)
+            render(report, self.chosen, stream, view, color=self.color and self.on_screen)
         if self.file is not None and not self.quiet:
             summary = report.summary
             click.echo(
@@ -132,6 +141,65 @@ def _can_be_written(file: Path) -> bool:
 def wants_color(environ: Mapping[str, str]) -> bool:
     """Whether stdout is a terminal and nobody asked for plain text (https://no-color.org)."""
     return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int:
+    """Return the columns of a terminal that a report uses."""
+    from migrate.report import width_of
+
+    return width_of(shutil.get_terminal_size((100, 24)).columns)
+
+
+def reported(
+    typed: Typed,
+    output: Output,
+    work: Callable[[Context], Run | None],
+    *,
+    limited: bool = False,
+    nothing: str = "",
+) -> int:
+    """Do what writes, print the report on the run that it was, and return the exit code; or say that it was `nothing`.
+
+    Where an API is gone in the middle of it, the report tells what is done and left, and the error goes on.
+    """
+    from migrate.core.errors import ChatUnavailable
+    from migrate.store import runs
+
+    with typed.tool() as made:
+        try:
+            run = work(made)
+        except ChatUnavailable:
+            with made.opened() as store:
+                newest = runs.find_latest(store, made.account(store))
+            if newest is not None and newest.plan is not None:
+                _report(made, newest, output, limited=False)
+            raise
+        if run is None:
+            click.echo(nothing)
+            return 0
+        return _report(made, run, output, limited=limited)
+
+
+def _report(made: Context, run: Run, output: Output, *, limited: bool) -> int:
+    from migrate.commands.ending import code_of_run, notes_on
+    from migrate.commands.status import report_of_run, status
+
+    with made.opened() as store:
+        if run.plan is not None:
+            next_command = status(made, store).next_command
+            output.write(report_of_run(store, run), notes=notes_on(store, run), next_commands=(next_command,))
+        return code_of_run(store, run, limited=limited)
+
+
+def show_plan(store: Store, plan: Plan, *, silent: bool) -> None:
+    """Show the plan before the question; with --yes nobody is there to decide."""
+    from migrate.report import render
+    from migrate.report.assembly import diff_report
+    from migrate.report.view import View
+
+    if not silent:
+        view = View(full=False, width=terminal_width())
+        render(diff_report(store, plan), "text", sys.stderr, view)
 
 
 def require_consent(*, yes: bool) -> None:
@@ -187,18 +255,16 @@ def _tell(text: str) -> None:
     click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False), err=True)
 
 
-def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
+def ask_rollback(_store: Store, undoing: Undoing, *, yes: bool, quiet: bool) -> None:
     """Say what a rollback restores, removes and leaves, and ask whether to go on.
 
     Raises:
         Declined: the answer was no; nothing was sent.
     """
-    from migrate.report import width_of
     from migrate.report.question import rollback_question
 
     if not (yes and quiet):
-        width = width_of(shutil.get_terminal_size((100, 24)).columns)
-        click.echo(rollback_question(undoing, width), err=True)
+        click.echo(rollback_question(undoing, terminal_width()), err=True)
     if not yes:
         confirm("Roll back?")
 
