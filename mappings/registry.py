@@ -62,12 +62,6 @@ def same(resource: Resource, target_path: str, a: Json, b: Json) -> bool:
     null (or missing), `""`, `[]`, `{}` and `[""]` are equal, and so is `false` where the other value may be true or
     false; filters and permissions compare as sets; the method compares without case. Chat's names are not equal to
     Conversations' names, since they must be written anew.
-
-    Args:
-        resource: the Conversations resource.
-        target_path: dotted path of the setting in its response, `new_message.template`.
-        a: one value.
-        b: the other value.
     """
     type_ = _TYPES.get((resource, target_path))
     if type_ in (ValueType.FLAG, None):

@@ -28,11 +28,7 @@ class JudgedRole:
     """One role: its translation, and what to tell of it.
 
     Attributes:
-        role: the raw Role resource.
-        translation: what Conversations can hold of it.
         representable: whether Conversations can hold the role at all.
-        verdict: what becomes of its permissions.
-        reasons: why, the most important first.
     """
 
     role: Mapping[str, Json]

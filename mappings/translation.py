@@ -19,7 +19,6 @@ def translate(service: ChatService, *, same_service: bool) -> Translation:
     """Return a whole service, translated; total over any JSON, never raises.
 
     Args:
-        service: the service as read.
         same_service: True if the target is the Conversation Service with the service's own SID.
 
     Returns:

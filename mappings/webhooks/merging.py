@@ -80,7 +80,6 @@ class SharedWebhooks:
         urls: by phase; None if not set.
         method: in upper case; None if Conversations has no such method.
         filters: as in Chat; None if they are no list of strings.
-        not_examined: name of the field that was not examined → why.
     """
 
     urls: Mapping[Phase, Json]
@@ -99,13 +98,9 @@ class WebhookMerge:
     """What the service's webhooks will be, once the per-event ones are merged in.
 
     Attributes:
-        same_service: whether the target is the Conversation Service with the same SID.
-        shared: what Chat v1 and v2 share.
         merged: the per-event webhooks that are merged, by phase; a phase without is absent.
         obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
         urls: the effective URLs by phase; None if there is none.
-        filters: the effective filters.
-        events_examined: whether the per-event webhooks were examined.
     """
 
     same_service: bool

@@ -89,11 +89,6 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
     """Execute a plan in an open, locked database; see `apply`.
 
     Args:
-        context: where and with which credentials.
-        store: the database.
-        lock: of the account.
-        plan: to be executed.
-        options: bounds and thresholds.
         confirm: asks a person, after the guards have passed.
         run: that this plan was made for, by the command `run`.
         read_at: when that command has read the targets; None: they are read again first.

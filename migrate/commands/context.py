@@ -32,13 +32,8 @@ class Context:
     """Where a command works and whom it tells.
 
     Attributes:
-        db: path of the database.
-        environ: the environment variables.
-        progress: bars and notices for people.
-        stop: set to end gently: no new request is begun.
         account_sid: the source account, where it is not the credentials'.
         settle_seconds: the settle time; None: as the environment says.
-        patience: the bounds of every call's retries.
         paces: account SID → what was learnt of its limits; phases of one command share it.
         shared: whether the database is on a network file system.
     """

@@ -24,9 +24,7 @@ class ExportOptions:
     """What to export: live with `request`, or from `files` where there are any.
 
     Attributes:
-        request: what to read.
         files: saved files; `-` is standard input.
-        partial: accept files that name a next page that is not among them.
         concurrency: requests at once; None means as many as Twilio takes.
     """
 

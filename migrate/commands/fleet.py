@@ -52,11 +52,7 @@ class Workplace:
     """Where a fleet keeps its files, and what it works on.
 
     Attributes:
-        workspace: the folder of databases and reports.
-        executor: `threads`, `processes` or `dask://HOST:PORT`.
-        at_once: accounts under way; None: what suits the executor.
         shared: the workspace is on a network file system, even if it doesn't look so.
-        lock_wait_seconds: how long an account waits for another run that holds its lock.
     """
 
     workspace: Path
@@ -80,9 +76,7 @@ class FleetOptions:
     """What to do for each account, and how far to go.
 
     Attributes:
-        run: the options of the commands.
         exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether all targets are read again after an `apply`.
         max_changes_total: the most fields that may change in all accounts together.
     """
 
@@ -97,13 +91,8 @@ class FleetQuestion:
     """What is about to be written.
 
     Attributes:
-        accounts: accounts with changes.
         of: accounts in the fleet.
         failing: accounts that could not be planned and are left out.
-        services: services with changes.
-        changes: fields.
-        steps: requests that write.
-        target: `same` or `new`.
     """
 
     accounts: int
@@ -127,10 +116,6 @@ def fleet(
 
     Args:
         context: with the parent's credentials; its database is not used.
-        command: `export`, `diff`, `apply`, `run` or `verify`.
-        workplace: where and on what.
-        chosen: which accounts.
-        options: of the command.
         confirm: asks a person, once for all accounts.
 
     Raises:
@@ -188,7 +173,6 @@ def report_of_fleet(record: FleetRecord, found: Sequence[Standing] | None = None
     """Return the report on a fleet.
 
     Args:
-        record: of the fleet.
         found: where each account stands; None: as it was recorded.
     """
     if found is None:

@@ -102,7 +102,6 @@ def standings(context: Context, record: FleetRecord) -> Iterator[Standing]:
 
     Args:
         context: its `shared` counts; its database doesn't.
-        record: of the fleet.
     """
     for account in record.accounts:
         recorded = record.outcomes.get(account.account_sid)

@@ -70,7 +70,6 @@ def work(task: Task, environ: Mapping[str, str] | None = None) -> AccountOutcome
     """Do what a task asks for; whatever goes wrong is in the outcome.
 
     Args:
-        task: what to do, for which account.
         environ: the environment variables; None: this process's.
     """
     notes = _Notes()

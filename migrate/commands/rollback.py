@@ -32,7 +32,6 @@ class RollbackOptions:
 
     Attributes:
         run_id: the run to undo; None means the newest of the account that wrote something.
-        delete_created: whether to remove what that run has created.
         concurrency: requests at once; None means as many as Twilio takes.
     """
 

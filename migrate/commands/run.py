@@ -40,9 +40,7 @@ class ResumeOptions:
     """What a resume may do otherwise than the run that it continues; None leaves it as it was.
 
     Attributes:
-        concurrency: requests at once.
         services: stop after this many services.
-        allow_drift: overwrite values that changed since the plan was made.
     """
 
     concurrency: int | None = None
@@ -67,8 +65,6 @@ def run(context: Context, options: RunOptions, confirm: Confirm, tell: Tell) -> 
     service is read twice. `verify` reads everything once more, whenever one likes.
 
     Args:
-        context: where and with which credentials.
-        options: of export, diff and apply.
         confirm: asks a person, after the guards have passed.
         tell: shows the plan, before the guards.
 

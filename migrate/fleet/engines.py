@@ -54,9 +54,7 @@ class Engine:
     """Executors of one sort.
 
     Attributes:
-        opened: makes an executor, which ends with the block.
         work: what it is given to do, picklable where it has to be.
-        at_once: accounts under way.
     """
 
     opened: Callable[[], AbstractContextManager[Executor]]
@@ -73,8 +71,6 @@ def engine(
     """Return the engine that `--executor` names.
 
     Args:
-        wanted: `threads`, `processes` or `dask://HOST:PORT`.
-        at_once: accounts under way, or None for what suits the engine.
         work: what is done for each account, as a function of a module.
         in_threads: the same in this process.
 

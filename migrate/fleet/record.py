@@ -29,13 +29,7 @@ class Order:
     """What a fleet was asked for.
 
     Attributes:
-        command: `export`, `diff`, `apply`, `run` or `verify`.
         options: `RunOptions` as JSON.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether all targets are read again after an `apply`.
-        max_changes_total: the most fields that may change in all accounts together.
-        settle_seconds: the settle time, or None.
-        at: when, ISO 8601, UTC.
     """
 
     command: str
@@ -49,11 +43,6 @@ class Order:
 
 class FleetRecord:
     """One fleet's file.
-
-    Args:
-        path: the file.
-        order: what was asked for.
-        accounts: about which accounts.
 
     Attributes:
         outcomes: account SID → its last outcome.

@@ -28,11 +28,6 @@ class FleetReport:
     """What is known of a fleet.
 
     Attributes:
-        command: what was asked for.
-        workspace: the folder of the databases and of the accounts' own reports.
-        begun_at: when, ISO 8601, UTC.
-        standings: of each account, in the order of the fleet.
-        next_command: what to type now.
         links: where the workspace is, as seen from the report: "" or a path that ends with a slash.
     """
 

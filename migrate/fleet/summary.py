@@ -18,13 +18,7 @@ _PARTICULAR = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b|\b[0-9a-f]{8,64}\b|\d+|[^
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one account stands.
-
-    Attributes:
-        account: which.
-        outcome: how it ended; None if nothing was begun.
-        now: what is being done to it at this moment, or "".
-    """
+    """Where one account stands."""
 
     account: FleetAccount
     outcome: AccountOutcome | None
@@ -36,9 +30,7 @@ class CauseOfMany:
     """Accounts that did not end well for the same cause.
 
     Attributes:
-        code: their exit code.
         text: what the first of them says.
-        accounts: their SIDs, in the order of the fleet.
     """
 
     code: int
@@ -51,19 +43,9 @@ class FleetSummary:
     """Counts over the accounts of a fleet.
 
     Attributes:
-        accounts: how many there are.
         codes: exit code → how many ended with it.
-        not_begun: how many nothing was done for.
-        under_way: how many are being worked on.
         waiting: how many are planned, and not written yet.
-        services: Chat Services examined.
-        services_to_change: how many of them have a change.
-        changes: fields that change.
-        steps: requests that write.
-        steps_by_state: how many steps are in each state.
-        verdicts: how many fields have each verdict.
         needy: accounts with fields that need a person.
-        causes: what went wrong, the most frequent first once `ranked` is used.
     """
 
     accounts: int = 0

@@ -42,22 +42,11 @@ class Task:
     """One deed for one account.
 
     Attributes:
-        account: whose.
-        deed: what is to be done.
-        options: `RunOptions` as JSON.
-        db: the account's database.
-        report: the file for the account's own report.
         parent_sid: TWILIO_ACCOUNT_SID where the fleet was started.
         settings: variables without secrets that all workers are to have alike.
-        stop_file: the worker ends gently when there is such a file.
-        shared: whether the workspace is on a network file system.
+        options: `RunOptions` as JSON.
         plan_id: the plan that was confirmed.
         resumes: whether a run that was cut off, and that somebody had agreed to, is continued before planning anew.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether an `apply` reads all targets again at the end.
-        settle_seconds: the settle time; None: as the settings say.
-        patience: the bounds of every call's retries.
-        lock_wait_seconds: how long to wait for another run that holds the account's lock.
     """
 
     account: FleetAccount
@@ -83,21 +72,10 @@ class AccountOutcome:
     """How a deed ended for an account. All texts are masked.
 
     Attributes:
-        account_sid: whose.
-        deed: what was done.
         code: the exit code that the command would have had.
         message: if it did not end well, what happened and what to do.
-        notes: what else a person must know.
         mark: where the account's database stood then; see `fleet_standing.mark_of`.
-        plan_id: the plan, if there is one.
-        target_account_sid: the account that is written to.
-        services: Chat Services examined.
-        services_to_change: how many of them have a change.
-        changes: fields that change.
-        steps: requests that write.
-        steps_by_state: how many steps are in each state.
         left: steps that are not settled.
-        verdicts: how many fields have each verdict.
     """
 
     account_sid: str

@@ -31,12 +31,7 @@ KILLED_WITHIN = 0.9
 
 @dataclass(frozen=True)
 class Pacing:
-    """How the program is told to go about it.
-
-    Attributes:
-        settle: seconds that answers may lag.
-        concurrency: requests at once; None: as many as the simulator takes.
-    """
+    """How the program is told to go about it."""
 
     settle: float
     concurrency: int | None = None
@@ -48,8 +43,6 @@ class Session:
 
     Attributes:
         code: its exit code, or the negative number of the signal that ended it.
-        complaint: the last line on its standard error.
-        seconds: from its start to its end.
         idle_seconds: from its start to its first request, and from its last request to its end.
         cpu_seconds: how long a processor worked for it.
     """
@@ -66,12 +59,9 @@ class Performance:
     """What came of executing the plan.
 
     Attributes:
-        seen: what the simulator saw.
         resumes: how many sessions followed the first one and did something.
-        seconds: how long the sessions took together.
         idle_seconds: how long a process takes before its first request and after its last one.
         request_seconds: how long a processor works for one request.
-        finished: whether nothing is left of the run.
     """
 
     seen: Seen
@@ -94,12 +84,7 @@ class Performer:
     """Plays one plan against one stage.
 
     Args:
-        db: the copy of the database, in a private folder.
-        plan: in it.
-        stage: where it is played.
         environ: the environment of the program, without credentials.
-        pacing: how the program is told to go about it.
-        stop: set to end early.
     """
 
     def __init__(
@@ -122,7 +107,6 @@ class Performer:
         """Apply the plan, and resume until nothing is left or nothing moves any more.
 
         Args:
-            disturbances: what happens meanwhile.
             expected: how many requests an undisturbed run makes.
             tell: is told now and then how many requests were made.
 
@@ -222,7 +206,6 @@ def kill_gaps(disturbances: Disturbances, expected: int) -> Iterator[tuple[int, 
     """Yield the kills: after how many requests since the one before, and how; the seed chooses both.
 
     Args:
-        disturbances: how many kills, and the seed.
         expected: how many requests an undisturbed run makes.
     """
     chance = random.Random(disturbances.seed)  # noqa: S311 - a rehearsal wants to be repeated

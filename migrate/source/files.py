@@ -33,12 +33,7 @@ def export_files(
     """Read saved Chat JSON into a new snapshot, in one pass; a file that cannot be used leaves nothing behind.
 
     Args:
-        store: the database.
-        paths: files, pipes, or `-` for standard input.
-        request: which services and API versions to take.
         account_sid: the account to assume where the files name none.
-        partial: whether a list may lack pages.
-        progress: is told what was not examined.
 
     Raises:
         BadInput: a file is unusable, the files hold two accounts, or none that was asked for.

@@ -55,11 +55,6 @@ class Holder:
     """Who holds a lock.
 
     Attributes:
-        id: what `unlock` takes.
-        command: what it does.
-        host: where.
-        pid: its process id there.
-        started_at: since when, ISO 8601, UTC, by its own clock.
         alive: whether its process is there; None if that can't be told from here.
     """
 
@@ -90,13 +85,9 @@ def held(
     """Hold the lock of an account; a dead holder's is taken over.
 
     Args:
-        store: the database.
-        account_sid: the account.
-        command: the holder's name for others.
         stop: set if another process has taken the lock over: this one was taken for dead, and must end. Whoever sets
             it ends the watching.
         watching: told of a holder that is about to be watched, because its process can't be looked for.
-        dead_after: for how many seconds it is watched.
 
     Raises:
         LockHeld: another run that is alive has it.

@@ -22,12 +22,7 @@ class Disagreement:
     """Two values of one field of one resource; the later one counts.
 
     Attributes:
-        item: the resource, as the later file has it.
-        path: the field's dotted path.
         earlier: the value that does not count. Webhook URLs may hold secrets: mask before showing.
-        earlier_origin: where it was read.
-        later: the value that counts.
-        later_origin: where it was read.
     """
 
     item: SavedItem

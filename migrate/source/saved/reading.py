@@ -35,12 +35,7 @@ class SavedFile:
     """What one file held.
 
     Attributes:
-        name: as people are shown it.
-        shapes: the tools that wrote it, in the order in which they were met.
         services: the number of Services, each API version counted by itself.
-        roles: the number of Roles.
-        channels: the number of Channels.
-        warnings: what a person should know, as whole sentences.
     """
 
     name: str
@@ -257,9 +252,7 @@ def read_saved(
     keeps what was read keeps it only if the iteration has ended well.
 
     Args:
-        paths: files, named pipes, or `-` for standard input; packed with gzip or not.
         partial: whether a list may lack pages; they are told in `SavedFiles.warnings` then.
-        stdin: what to read for `-`; the process's own standard input by default.
 
     Raises:
         BadInput: while iterating: a file cannot be read or holds something else, or, at the end, a page is missing.
