@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 450
 AT_THE_ROOT = {"__init__.py", "__main__.py"}
 
-EXCEPTIONS = {"noqa": 21, "type: ignore": 1, "pragma: no cover": 0}
+EXCEPTIONS = {"noqa": 18, "type: ignore": 1, "pragma: no cover": 0}
 """How often a rule is set aside. A new one needs a reason that convinces a reviewer, and this number."""
 
 

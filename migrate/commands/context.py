@@ -126,6 +126,16 @@ class Context:
             yield store
 
     @contextmanager
+    def working(
+        self, command: str, account_sid: str | None = None, *, must_exist: bool = True
+    ) -> Iterator[Working]:
+        """Open the database and hold the lock of an account, `account()` unless it is given; raises as `locked`."""
+        with self.opened(must_exist=must_exist) as store:
+            locked = self.account(store) if account_sid is None else account_sid
+            with self.locked(store, command, locked) as held:
+                yield Working(self, store, held, locked)
+
+    @contextmanager
     def locked(self, store: Store, command: str, account_sid: str) -> Iterator[Lock]:
         """Hold an account's lock.
 
@@ -152,3 +162,13 @@ class Context:
             self.progress.note(text)
         else:
             self.progress.detail(text)
+
+
+@dataclass(frozen=True)
+class Working:
+    """A command at work: its context, the open database, and the lock that it holds on an account."""
+
+    context: Context
+    store: Store
+    lock: Lock
+    account_sid: str

@@ -41,11 +41,8 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
         MigrateError: see `migrate.source.live` and `migrate.source.files`.
     """
     check_options(context, options)
-    with (
-        context.opened(must_exist=False) as store,
-        context.locked(store, "export", account_of(context, options)),
-    ):
-        return export_into(context, store, options)
+    with context.working("export", account_of(context, options), must_exist=False) as at:
+        return export_into(context, at.store, options)
 
 
 def check_options(context: Context, options: ExportOptions) -> None:
