@@ -11,7 +11,7 @@ from migrate.core.masking import mask_secrets
 from migrate.core.progress import Progress
 from migrate.model.item import Examined, FileExamined, Item, Snapshot
 from migrate.source.live import ExportRequest
-from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge, read_saved
+from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge
 from migrate.store import Store, snapshots
 
 Json = Any
@@ -38,7 +38,7 @@ def export_files(
     Raises:
         BadInput: a file is unusable, the files hold two accounts, or none that was asked for.
     """
-    return _FileExport(store, request, account_sid, progress).run(read_saved(paths, partial=partial))
+    return _FileExport(store, request, account_sid, progress).run(SavedFiles(paths, partial=partial))
 
 
 class _FileExport:
