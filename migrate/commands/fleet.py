@@ -20,10 +20,10 @@ from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accounts, read_accounts
 from migrate.fleet.credentials import settings
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.record import FleetRecord, Order
+from migrate.fleet.record import FleetRecord
 from migrate.fleet.report import FleetReport
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, AccountOutcome, Deed, Task
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, AccountOutcome, Deed, Order, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
 
@@ -260,10 +260,11 @@ class _Fleet:
         self._engine = engine
         self._confirm = confirm
         self._resumes = resumes
-        self._options = from_json(RunOptions, record.order.options)
+        own = context.settle_seconds
+        self._order = record.order if own is None else replace(record.order, settle_seconds=own)
 
     def go(self) -> FleetRecord:
-        first, *second = DEEDS[self._record.order.command]
+        first, *second = DEEDS[self._order.command]
         try:
             self._do(
                 first, [account for account in self._record.accounts if self._is_to_begin(account, first)]
@@ -301,7 +302,7 @@ class _Fleet:
         return outcome.waits
 
     def _check_total(self) -> None:
-        bound = self._record.order.max_changes_total
+        bound = self._order.max_changes_total
         changes = sum(
             outcome.changes
             for outcome in self._record.outcomes.values()
@@ -321,7 +322,7 @@ class _Fleet:
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
             steps=sum(outcome.steps for outcome in fresh),
-            target=self._options.diff.target,
+            target=from_json(RunOptions, self._order.options).diff.target,
         )
 
     def _do(self, deed: Deed, accounts: Sequence[FleetAccount]) -> None:
@@ -345,11 +346,11 @@ class _Fleet:
         return self._workplace.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
 
     def _task(self, deed: Deed, account: FleetAccount) -> Task:
-        order, folder = self._record.order, self._workplace.workspace.absolute()
+        folder = self._workplace.workspace.absolute()
         return Task(
             account=account,
             deed=deed,
-            options=order.options,
+            order=self._order,
             db=folder / f"{account.account_sid}.db",
             report=folder / f"{account.account_sid}.html",
             parent_sid=self._context.environ.get("TWILIO_ACCOUNT_SID", ""),
@@ -358,11 +359,6 @@ class _Fleet:
             shared=self._workplace.shared,
             plan_id=self._record.agreed.get(account.account_sid),
             resumes=self._resumes,
-            exit_code=order.exit_code,
-            verify=order.verify,
-            settle_seconds=order.settle_seconds
-            if self._context.settle_seconds is None
-            else self._context.settle_seconds,
             patience=self._context.patience,
             lock_wait_seconds=self._workplace.lock_wait_seconds,
         )

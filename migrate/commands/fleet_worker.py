@@ -80,7 +80,7 @@ def work(task: Task, environ: Mapping[str, str] | None = None) -> AccountOutcome
             progress=notes,
             stop=token,
             account_sid=task.account.account_sid,
-            settle_seconds=task.settle_seconds,
+            settle_seconds=task.order.settle_seconds,
             patience=task.patience,
             shared=task.shared,
         )
@@ -141,7 +141,7 @@ def _heard(stop_file: Path) -> Iterator[StopToken]:
 
 def _done(context: Context, task: Task) -> int:
     """Do it, and wait for another run that holds the account's lock, as long as is allowed."""
-    options = from_json(RunOptions, task.options)
+    options = from_json(RunOptions, task.order.options)
     until = ticks() + task.lock_wait_seconds
     if task.deed is not Deed.REVIEW:
         environ = environment_of(task.account, task.parent_sid, context.environ, context.retrier())
@@ -166,7 +166,7 @@ def _export(context: Context, _task: Task, options: RunOptions) -> int:
 
 def _diff(context: Context, task: Task, options: RunOptions) -> int:
     plan = diff(context, options.diff)
-    return code_of_plan(plan) if task.exit_code else DONE
+    return code_of_plan(plan) if task.order.exit_code else DONE
 
 
 def _plan(context: Context, task: Task, options: RunOptions) -> int:
@@ -192,7 +192,7 @@ def _apply(context: Context, task: Task, options: RunOptions) -> int:
         run = apply(context, replace(options.apply, plan_id=task.plan_id), _agreed)
     with context.opened() as store:
         code = code_of_run(store, run, limited=options.apply.bounds.services is not None)
-    return _verify(context, task, options) if task.verify and not code else code
+    return _verify(context, task, options) if task.order.verify and not code else code
 
 
 def _continue(context: Context, plan_id: str | None) -> Run | None:

@@ -21,10 +21,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from migrate.core.errors import BadInput, MigrateError
 from migrate.core.masking import mask_text
+from migrate.core.stop import StopToken
 from migrate.fleet.task import AccountOutcome, Task
 
 THREADS = 16
@@ -34,13 +35,6 @@ EXECUTORS = 2
 LOOK_SECONDS = 0.5
 CONNECT_SECONDS = 10
 _DASK = re.compile(r"dask://([^/:\s]+|\[[^]\s]+\]):\d{1,5}")
-
-
-class Stop(Protocol):
-    """Says whether the fleet is to end."""
-
-    def is_set(self) -> bool:
-        """Whether the end was asked for."""
 
 
 class EngineLost(MigrateError):
@@ -123,7 +117,9 @@ def _on_dask(address: str, at_once: int | None, work: Callable[[Task], AccountOu
     return Engine(opened, work, at_once or 2 * threads)
 
 
-def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path) -> Iterator[AccountOutcome]:
+def outcomes(
+    engine: Engine, tasks: Iterable[Task], stop: StopToken, stop_file: Path
+) -> Iterator[AccountOutcome]:
     """Yield the outcomes of tasks as they come; a bounded number of tasks is under way.
 
     When the end is asked for, no task is begun, and those under way are told by the stop file.
@@ -148,7 +144,7 @@ def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path)
 class _Crowd:
     """The tasks that are under way, and those that are to be given out (again)."""
 
-    def __init__(self, engine: Engine, tasks: Iterator[Task], stop: Stop, stop_file: Path) -> None:
+    def __init__(self, engine: Engine, tasks: Iterator[Task], stop: StopToken, stop_file: Path) -> None:
         self._engine = engine
         self._tasks = tasks
         self._stop = stop

@@ -9,36 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed
+from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed, Order
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a fleet was asked for.
-
-    Attributes:
-        options: `RunOptions` as JSON.
-    """
-
-    command: str
-    options: Mapping[str, Json] = field(default_factory=dict)
-    exit_code: bool = False
-    verify: bool = False
-    max_changes_total: int | None = None
-    settle_seconds: float | None = None
-    at: str = field(default_factory=now)
 
 
 class FleetRecord:

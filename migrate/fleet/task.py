@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.api.retry import Patience
+from migrate.core.clock import now
 from migrate.fleet.accounts import FleetAccount
 
 Json = Any
@@ -32,9 +33,30 @@ class Deed(str, Enum):
     """Read the targets again."""
 
 
+NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 GOOD = frozenset({0, 3})
 FIRST_DEEDS = frozenset({Deed.PLAN, Deed.REVIEW})
 """After these, somebody has to agree."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a fleet was asked for.
+
+    Attributes:
+        command: `export`, `diff`, `apply`, `run` or `verify`.
+        options: `RunOptions` as JSON.
+        exit_code: whether a `diff` with pending changes ends with 3.
+        verify: whether all targets are read again after an `apply`.
+    """
+
+    command: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+    exit_code: bool = False
+    verify: bool = False
+    max_changes_total: int | None = None
+    settle_seconds: float | None = None
+    at: str = field(default_factory=now)
 
 
 @dataclass(frozen=True)
@@ -44,14 +66,13 @@ class Task:
     Attributes:
         parent_sid: TWILIO_ACCOUNT_SID where the fleet was started.
         settings: variables without secrets that all workers are to have alike.
-        options: `RunOptions` as JSON.
         plan_id: the plan that was confirmed.
         resumes: whether a run that was cut off, and that somebody had agreed to, is continued before planning anew.
     """
 
     account: FleetAccount
     deed: Deed
-    options: Mapping[str, Json]
+    order: Order
     db: Path
     report: Path
     parent_sid: str
@@ -60,9 +81,6 @@ class Task:
     shared: bool = False
     plan_id: str | None = None
     resumes: bool = False
-    exit_code: bool = False
-    verify: bool = False
-    settle_seconds: float | None = None
     patience: Patience = field(default_factory=Patience)
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
 
@@ -93,6 +111,11 @@ class AccountOutcome:
     steps_by_state: Mapping[str, int] = field(default_factory=dict)
     left: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def fields_for_a_person(self) -> int:
+        """How many fields need a person."""
+        return sum(self.verdicts.get(name, 0) for name in NEEDS_A_PERSON)
 
     @property
     def ended_well(self) -> bool:

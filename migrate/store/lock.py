@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from migrate.core.clock import now
 from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
+from migrate.core.stop import StopToken
 from migrate.store.database import Store
 from migrate.store.processes import Process, is_alive, this_process
 
@@ -30,16 +31,6 @@ INSERT INTO lock (account_sid, nonce, id, host, boot, namespace, pid, process_st
 VALUES (:account_sid, :nonce, :id, :host, :boot, :namespace, :pid, :started, :command, :started_at, 0)
 """
 BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
-
-
-class Stoppable(Protocol):
-    """What asks a command to end, and says whether that was done."""
-
-    def set(self) -> None:
-        """Ask for the end."""
-
-    def is_set(self) -> bool:
-        """Return whether the end was asked for."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ def held(
     store: Store,
     account_sid: str,
     command: str,
-    stop: Stoppable,
+    stop: StopToken,
     *,
     watching: Callable[[Holder], None] | None = None,
     dead_after: float = DEAD_AFTER_SECONDS,
@@ -163,7 +154,7 @@ def _holder(row: Row) -> Holder:
 def _watch(
     store: Store,
     account_sid: str,
-    stop: Stoppable,
+    stop: StopToken,
     watching: Callable[[Holder], None] | None,
     seconds: float,
 ) -> Row | None:
@@ -182,7 +173,7 @@ def _watch(
     return row
 
 
-def _is_still(store: Store, account_sid: str, row: Row, stop: Stoppable, seconds: float) -> bool:
+def _is_still(store: Store, account_sid: str, row: Row, stop: StopToken, seconds: float) -> bool:
     """Whether the beat of a lock does not move for so long, by this process's own clock."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -222,7 +213,7 @@ def _refusal(store: Store, found: Holder) -> LockHeld:
     )
 
 
-def _beat(store: Store, nonce: str, done: threading.Event, stop: Stoppable) -> None:
+def _beat(store: Store, nonce: str, done: threading.Event, stop: StopToken) -> None:
     with closing(store.connect()) as connection:
         while not done.wait(BEAT_SECONDS):
             # A disk that is full for a moment is the command's to report; the next beat may succeed.
