@@ -10,6 +10,7 @@ import click
 from migrate.cli.options import LIVE, REPORT, ToolCommand, yes_option
 from migrate.cli.parameters import flag, options, plan
 from migrate.cli.typed import Typed
+from migrate.cli.writing import reported
 
 if TYPE_CHECKING:
     from migrate.cli.present import Output
@@ -63,7 +64,7 @@ def rollback(typed: Typed) -> int:
     chat-migrate rollback --yes
     chat-migrate rollback --run 3 --yes --delete-created
     """
-    from migrate.cli.present import ask_rollback, reported, require_consent
+    from migrate.cli.present import ask_rollback, require_consent
     from migrate.commands.rollback import RollbackOptions, rollback
 
     output = typed.output()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from migrate.cli.parameters import flag, number, sid
 from migrate.core.errors import BadInput
-
-if TYPE_CHECKING:
-    from migrate.cli.typed import Typed
 
 NAME = "channels"
 
@@ -54,32 +52,32 @@ limit_channels_option = number(
 )
 
 
-def opted_in(typed: Typed) -> frozenset[str]:
+def opted_in(typed: Mapping[str, Any]) -> frozenset[str]:
     """Return what is read besides the services, or allowed though it can't be undone."""
-    return frozenset({NAME}) if typed[NAME] else frozenset()
+    return frozenset({NAME}) if typed.get(NAME) else frozenset()
 
 
-def limits(typed: Typed) -> dict[str, int]:
+def limits(typed: Mapping[str, Any]) -> dict[str, int]:
     """Return how many steps are sent at most; refuse a limit to what is not done."""
-    if typed["limit_channels"] is None:
+    if typed.get("limit_channels") is None:
         return {}
-    if not typed[NAME]:
+    if not typed.get(NAME):
         raise BadInput("--limit-channels goes with --channels only.")
     return {NAME: typed["limit_channels"]}
 
 
-def kinds(typed: Typed) -> dict[str, dict[str, Any]]:
+def kinds(typed: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what shapes the steps, as the plan keeps it; empty without --channels, and then refuse the rest."""
     shaping = {
-        "messaging_service_sid": typed["messaging_service_sid"],
-        "fire_webhooks": typed["fire_webhooks"],
-        "only": sorted(set(typed["only_channels"] or ())),
-        "filter": typed["channel_filter"],
+        "messaging_service_sid": typed.get("messaging_service_sid"),
+        "fire_webhooks": typed.get("fire_webhooks"),
+        "only": sorted(set(typed.get("only_channels") or ())),
+        "filter": typed.get("channel_filter"),
     }
     given = {name: value for name, value in shaping.items() if value}
-    if given and not typed[NAME]:
+    if given and not typed.get(NAME):
         raise BadInput(
             "--messaging-service-sid, --fire-webhooks, --only-channel and --channel-filter go with "
             "--channels only."
         )
-    return {NAME: given} if typed[NAME] else {}
+    return {NAME: given} if typed.get(NAME) else {}

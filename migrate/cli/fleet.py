@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from functools import partial
 from pathlib import Path
@@ -224,7 +223,7 @@ def _do(typed: Typed, command: str) -> int:
 
 def _ask(question: FleetQuestion, *, yes: bool) -> None:
     """Say what is about to be written in all accounts, and ask whether to go on."""
-    from migrate.cli.present import WHERE, confirm, require_consent
+    from migrate.cli.present import WHERE, confirm, require_consent, tell
     from migrate.report.words import count
 
     if yes:
@@ -235,12 +234,11 @@ def _ask(question: FleetQuestion, *, yes: bool) -> None:
         if question.failing
         else ""
     )
-    click.echo(
+    tell(
         f"About to write {count(question.changes, 'change')} ({count(question.steps, 'step')}) "
         f"{WHERE[question.target]} {count(question.accounts, 'account')} of {question.of}: "
         f"{count(question.services, 'service')}.{left_out} "
-        "`chat-migrate rollback --db …` restores the earlier values of an account.",
-        err=True,
+        "`chat-migrate rollback --db …` restores the earlier values of an account."
     )
     confirm("Write them?")
 
@@ -289,13 +287,12 @@ def _print(report: FleetReport, output: Output, *, is_brief: bool = False) -> No
 
     folder = output.file.resolve().parent if output.file else Path.cwd()
     links = os.path.relpath(report.workspace.resolve(), folder)
-    made = io.StringIO()
-    render_fleet(
-        replace(report, links="" if links == "." else f"{links}/"),
-        output.chosen,
-        made,
-        full=output.full or not (output.on_screen or is_brief),
-        width=output.width,
-        color=output.color and output.on_screen,
-    )
-    output.write_text(made.getvalue().rstrip("\n"))
+    with output.stream() as stream:
+        render_fleet(
+            replace(report, links="" if links == "." else f"{links}/"),
+            output.chosen,
+            stream,
+            full=output.full or not (output.on_screen or is_brief),
+            width=output.width,
+            color=output.color and output.on_screen,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from migrate.cli.options import REPORT, ToolCommand, account_option
@@ -20,13 +22,13 @@ def status(typed: Typed) -> None:
     chat-migrate status
     chat-migrate status -o status.html
     """
-    from migrate.commands.status import as_text, report_of, status
+    from migrate.commands.status import HANGING, as_lines, report_of, status
 
     output = typed.output()
     with typed.tool() as made, made.opened() as store:
         found = status(made, store)
         if output.chosen == "text":
-            output.write_text(as_text(found))
+            output.write_lines(as_lines(found), HANGING)
         else:
             output.write(report_of(store, found))
 
@@ -46,16 +48,16 @@ def history(typed: Typed) -> None:
     import json
     from dataclasses import asdict
 
-    from tabulate import tabulate
-
-    from migrate.commands.history import as_table, history
+    from migrate.cli.present import columns
+    from migrate.commands.history import as_blocks, history
+    from migrate.report.text_report import render_text
 
     with typed.tool() as made:
         found = history(made)
     if typed["format"] == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     elif found:
-        click.echo(tabulate(as_table(found), headers="keys", tablefmt="plain"))
+        render_text(as_blocks(found), sys.stdout, width=columns())
     else:
         click.echo("The database holds no snapshot, plan or run.")
 

@@ -42,6 +42,7 @@ from migrate.cli.options import (
 from migrate.cli.parameters import flag, options, plan
 from migrate.cli.rehearsals import demo, rehearse, simulator
 from migrate.cli.typed import Typed
+from migrate.cli.writing import reported
 from migrate.core.errors import Declined, MigrateError
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -74,6 +75,7 @@ def export(typed: Typed) -> None:
     chat-migrate export --channels
     chat-migrate export --from-file services-v2.json --from-file services-v1.json
     """
+    from migrate.cli.present import fitted
     from migrate.commands.export import export
     from migrate.report.words import count
 
@@ -81,8 +83,10 @@ def export(typed: Typed) -> None:
         snapshot = export(made, typed.export())
     apis = ", ".join(snapshot.examined.apis) or "none found"
     click.echo(
-        f"Snapshot {snapshot.id}: {count(snapshot.services, 'Chat Service')} of {snapshot.account_sid} "
-        f"({snapshot.source}, {apis}). Next: chat-migrate diff"
+        fitted(
+            f"Snapshot {snapshot.id}: {count(snapshot.services, 'Chat Service')} of {snapshot.account_sid} "
+            f"({snapshot.source}, {apis}). Next: chat-migrate diff"
+        )
     )
 
 
@@ -130,7 +134,7 @@ def apply(typed: Typed) -> int:
     chat-migrate apply --yes --plan 5f2b9c01d3e4 --max-changes 50
     chat-migrate apply --channels --limit-channels 1
     """
-    from migrate.cli.present import ask, reported, require_consent
+    from migrate.cli.present import ask, require_consent
     from migrate.commands.apply import apply
 
     output = typed.output()
@@ -152,7 +156,7 @@ def resume(typed: Typed) -> int:
     \b
     chat-migrate resume
     """
-    from migrate.cli.present import ask, reported, show_plan
+    from migrate.cli.present import ask, show_plan
     from migrate.commands.run import ResumeOptions, resume
 
     output = typed.output()
@@ -182,7 +186,7 @@ def run(typed: Typed) -> int:
     chat-migrate run --yes --target new
     chat-migrate run --channels
     """
-    from migrate.cli.present import ask, reported, require_consent, show_plan
+    from migrate.cli.present import ask, require_consent, show_plan
     from migrate.commands.run import run
 
     output = typed.output()

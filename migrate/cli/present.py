@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,8 @@ from migrate.core.whole_file import replacing
 from migrate.report.words import count
 
 if TYPE_CHECKING:
-    from migrate.cli.typed import Typed
-    from migrate.commands.context import Context
     from migrate.execute.work import Bounds
     from migrate.model.plan import Plan
-    from migrate.model.state import Run
     from migrate.report.model import Report
     from migrate.report.question import Undoing
     from migrate.store import Store
@@ -33,6 +30,21 @@ if TYPE_CHECKING:
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a database."""
 WHERE = {"same": "in place in", "new": "to new Services of", "map": "to mapped Services of"}
+
+
+def columns() -> int:
+    """Return the columns of text on stdout: those of a terminal, or as many as a file has."""
+    from migrate.report import FILE_WIDTH, width_of
+
+    return width_of(shutil.get_terminal_size().columns) if sys.stdout.isatty() else FILE_WIDTH
+
+
+def fitted(line: str, hanging: int = 0) -> str:
+    """Return a line as the terminal shows it, broken at blanks only; a pipe gets whole lines."""
+    if not sys.stdout.isatty():
+        return line
+    indent = " " * hanging
+    return fill(line, columns(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,7 @@ class Output:
         """The columns of text."""
         from migrate.report import FILE_WIDTH
 
-        return terminal_width() if self.on_screen else FILE_WIDTH
+        return FILE_WIDTH if self.file else columns()
 
     def write(
         self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()
@@ -93,7 +105,7 @@ class Output:
         from migrate.report.view import View
 
         view = View(self.full or not self.on_screen, self.width, notes, next_commands)
-        with self._stream() as stream:
+        with self.stream() as stream:
             render(report, self.chosen, stream, view, color=self.color and self.on_screen)
         if self.file is not None and not self.quiet:
             summary = report.summary
@@ -103,13 +115,15 @@ class Output:
                 err=True,
             )
 
-    def write_text(self, text: str) -> None:
-        """Print some lines, or put them into the file, likewise."""
-        with self._stream() as stream:
-            stream.write(text + "\n")
+    def write_lines(self, lines: Iterable[str], hanging: int) -> None:
+        """Print some lines, or put them into the file, likewise; on a screen, what is broken hangs so far."""
+        with self.stream() as stream:
+            for line in lines:
+                stream.write((line if self.file else fitted(line, hanging)) + "\n")
 
     @contextmanager
-    def _stream(self) -> Iterator[TextIO]:
+    def stream(self) -> Iterator[TextIO]:
+        """Open stdout, a pipe, or a file that is put in its place when it is whole."""
         if self.file is None:
             yield sys.stdout
             sys.stdout.flush()
@@ -148,47 +162,6 @@ def terminal_width() -> int:
     from migrate.report import width_of
 
     return width_of(shutil.get_terminal_size((100, 24)).columns)
-
-
-def reported(
-    typed: Typed,
-    output: Output,
-    work: Callable[[Context], Run | None],
-    *,
-    limited: bool = False,
-    nothing: str = "",
-) -> int:
-    """Do what writes, print the report on the run that it was, and return the exit code; or say that it was `nothing`.
-
-    Where an API is gone in the middle of it, the report tells what is done and left, and the error goes on.
-    """
-    from migrate.core.errors import ChatUnavailable
-    from migrate.store import runs
-
-    with typed.tool() as made:
-        try:
-            run = work(made)
-        except ChatUnavailable:
-            with made.opened() as store:
-                newest = runs.find_latest(store, made.account(store))
-            if newest is not None and newest.plan is not None:
-                _report(made, newest, output, limited=False)
-            raise
-        if run is None:
-            click.echo(nothing)
-            return 0
-        return _report(made, run, output, limited=limited)
-
-
-def _report(made: Context, run: Run, output: Output, *, limited: bool) -> int:
-    from migrate.commands.ending import code_of_run, notes_on
-    from migrate.commands.status import report_of_run, status
-
-    with made.opened() as store:
-        if run.plan is not None:
-            next_command = status(made, store).next_command
-            output.write(report_of_run(store, run), notes=notes_on(store, run), next_commands=(next_command,))
-        return code_of_run(store, run, limited=limited)
 
 
 def show_plan(store: Store, plan: Plan, *, silent: bool) -> None:
@@ -232,7 +205,7 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     counts = {name: (KINDS[name].consent, steps) for name, steps in plans.steps_by_kind(store, plan).items()}
     reversible = sum(steps for consent, steps in counts.values() if consent is None)
     if reversible:
-        _tell(
+        tell(
             f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
             f"{WHERE[plan.target]} account {plan.target_account_sid}: "
             f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
@@ -242,14 +215,14 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     for name, (consent, steps) in counts.items():
         if consent is not None and consent in bounds.consents:
             asked_for = min(steps, bounds.limits.get(name, steps))
-            _tell(
+            tell(
                 f"About to {KINDS[name].does.format(count(asked_for, name.removesuffix('s')))} in account "
                 f"{plan.target_account_sid}. This can't be undone: there is no way back."
             )
             confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Print a sentence on stderr, in lines that the terminal need not break within a word."""
     width = shutil.get_terminal_size((100, 24)).columns
     click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False), err=True)

@@ -49,7 +49,7 @@ class Typed:
         from migrate.source.live import ExportRequest
 
         apis = (self["api"],) if self["api"] in ("v1", "v2") else ("v1", "v2")
-        request = ExportRequest(apis, self["services"] or (), channels.opted_in(self))
+        request = ExportRequest(apis, self["services"] or (), channels.opted_in(self.own))
         return self.made(ExportOptions, request=request)
 
     def diff(self) -> DiffOptions:
@@ -57,7 +57,7 @@ class Typed:
         from migrate.commands.diff import DiffOptions
 
         target = self["target"] or ("map" if self["target_map"] else "same")
-        options = self.made(DiffOptions, target=target, kinds=channels.kinds(self))
+        options = self.made(DiffOptions, target=target, kinds=channels.kinds(self.own))
         options.lines()
         return options
 
@@ -71,8 +71,8 @@ class Typed:
             Bounds,
             services=self["limit"],
             only=frozenset(self["services"] or ()),
-            consents=channels.opted_in(self),
-            limits=channels.limits(self),
+            consents=channels.opted_in(self.own),
+            limits=channels.limits(self.own),
         )
         return ApplyOptions(
             self["plan_id"], bounds, Thresholds(self["max_changes"], self["max_change_percent"])
