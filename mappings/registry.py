@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
 
-from mappings import identity, limits, media, notifications, presence, roles, webhooks
-from mappings.leaves import ServiceLeaves
+from mappings import identity, notifications, plain, roles
 from mappings.model import Field, Json, Resource
-from mappings.rows import JudgedLeaf, MappingRow
+from mappings.rows import MappingRow
 from mappings.values import ValueType, agree, is_empty
+from mappings.webhooks import per_event, settings
 
 MAPPING_VERSION = "2"
 """Changes whenever the same service would be translated into something else; a plan is made for one version."""
 
-CONCERNS: tuple[Callable[[ServiceLeaves], Iterator[JudgedLeaf]], ...] = (
-    identity.findings,
-    presence.findings,
-    limits.findings,
-    webhooks.findings,
-    notifications.findings,
-    media.findings,
-)
-"""All but roles, which are judged with the roles themselves."""
-
-ROWS: tuple[MappingRow[Any], ...] = (
-    *identity.ROWS,
+ROWS: tuple[MappingRow, ...] = (
     *roles.ROWS,
-    *presence.ROWS,
-    *limits.ROWS,
-    *webhooks.ROWS,
+    *identity.ROWS,
+    *plain.ROWS,
+    *settings.ROWS,
+    *per_event.ROWS,
     *notifications.ROWS,
-    *media.ROWS,
 )
 
 FIELDS: tuple[Field, ...] = tuple(

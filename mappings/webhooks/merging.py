@@ -103,7 +103,6 @@ class WebhookMerge:
         urls: the effective URLs by phase; None if there is none.
     """
 
-    same_service: bool
     shared: SharedWebhooks
     merged: Mapping[Phase, tuple[EventWebhook, ...]]
     obstacles: Mapping[Phase, str]
@@ -143,7 +142,6 @@ def merge_webhooks(source: ServiceLeaves) -> WebhookMerge:
     urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
     events = tuple(hook.filter for found in merged.values() for hook in found)
     return WebhookMerge(
-        same_service=source.same_service,
         shared=shared,
         merged=merged,
         obstacles=obstacles,
