@@ -39,11 +39,7 @@ def _of_type(hint: Any, value: Any) -> Any:
         return origin(_of_type(arguments[0], item) for item in value)
     if origin is None:
         return hint(value) if hint is Path else value
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return value
     # `X | None`: the first part tells what a value is made of.
-    return (
-        value if origin is Mapping or issubclass(_class(origin), Mapping) else _of_type(arguments[0], value)
-    )
-
-
-def _class(origin: Any) -> type:
-    return origin if isinstance(origin, type) else object
+    return _of_type(arguments[0], value)

@@ -42,12 +42,10 @@ class Session:
     """One process.
 
     Attributes:
-        code: its exit code, or the negative number of the signal that ended it.
         idle_seconds: from its start to its first request, and from its last request to its end.
         cpu_seconds: how long a processor worked for it.
     """
 
-    code: int
     complaint: str
     seconds: float
     idle_seconds: float
@@ -161,7 +159,6 @@ class Performer:
         asking = seen.last_at - seen.first_at if seen.first_at and seen.last_at else 0.0
         lines = complaints.read_text(encoding="utf-8").split("\n")
         return Session(
-            code=child.returncode,
             complaint=next((line for line in reversed(lines) if line), f"It exited with {child.returncode}."),
             seconds=seconds,
             idle_seconds=max(0.0, seconds - asking),
