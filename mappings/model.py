@@ -144,7 +144,6 @@ class Translation:
             Twilio does not document (`onUser*`); to be left out if Twilio refuses them.
     """
 
-    service_sid: str
     friendly_name: str
     outcomes: tuple[Outcome, ...]
     settings: Mapping[Resource, Mapping[str, Json]]

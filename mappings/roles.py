@@ -39,16 +39,11 @@ class JudgedRole:
     reasons: tuple[Reason, ...]
 
 
-def translate_role(role: Mapping[str, Json]) -> RoleTranslation:
-    """Return one raw Chat Role resource in Conversations' words; never raises.
+def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
+    """Return what becomes of one raw Chat Role resource; never raises.
 
     The type is `""` if it is none that Twilio documents. A name or SID that is not a string becomes `""`.
     """
-    return _translated(role)[0]
-
-
-def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
-    """Return what becomes of one raw Chat Role resource."""
     translation, permissions = _translated(role)
     obstacle = _obstacle(role, translation, same_service=same_service)
     if obstacle:

@@ -31,7 +31,6 @@ def translate(service: ChatService, *, same_service: bool) -> Translation:
     settings = _settings(leaves)
     name = source.value("friendly_name")
     return Translation(
-        service_sid=service.sid,
         friendly_name=name if isinstance(name, str) else "",
         outcomes=tuple(
             sorted((*map(_outcome, leaves), *roles.outcomes(judged, source)), key=attrgetter("source"))

@@ -211,7 +211,8 @@ def report(typed: Typed) -> None:
 def _do(typed: Typed, command: str) -> int:
     """Do a command for all accounts; only those that write have --yes."""
     from migrate.cli.present import require_consent
-    from migrate.commands.fleet import Chosen, FleetOptions, Workplace, fleet
+    from migrate.commands.fleet import Chosen, Workplace, fleet
+    from migrate.commands.fleet_worker import FleetOptions
 
     output, yes = _output(typed), typed["yes"]
     if yes is not None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from migrate.commands.context import Context
 from migrate.commands.ending import INCOMPLETE, REFUSED, worst
 from migrate.commands.fleet_standing import standings
-from migrate.commands.fleet_worker import work
-from migrate.commands.run import RunOptions
+from migrate.commands.fleet_worker import FleetOptions, work
 from migrate.core import config
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.jsonable import from_json, to_json
@@ -72,21 +71,6 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class FleetOptions:
-    """What to do for each account, and how far to go.
-
-    Attributes:
-        exit_code: whether a `diff` with pending changes ends with 3.
-        max_changes_total: the most fields that may change in all accounts together.
-    """
-
-    run: RunOptions = field(default_factory=RunOptions)
-    exit_code: bool = False
-    verify: bool = False
-    max_changes_total: int | None = None
-
-
-@dataclass(frozen=True)
 class FleetQuestion:
     """What is about to be written.
 
@@ -129,14 +113,7 @@ def fleet(
         check_receivers(accounts)
     _check_credentials(context, workplace, accounts)
     made = _engine(context, workplace)
-    order = Order(
-        command,
-        to_json(options.run),
-        options.exit_code,
-        options.verify,
-        options.max_changes_total,
-        context.settle_seconds,
-    )
+    order = Order(command, to_json(options), context.settle_seconds)
     record = FleetRecord.begin(workplace.workspace, order, accounts)
     return _Fleet(context, workplace, record, made, confirm).go()
 
@@ -261,6 +238,7 @@ class _Fleet:
         self._confirm = confirm
         self._resumes = resumes
         own = context.settle_seconds
+        self._options = from_json(FleetOptions, record.order.options)
         self._order = record.order if own is None else replace(record.order, settle_seconds=own)
 
     def go(self) -> FleetRecord:
@@ -302,7 +280,7 @@ class _Fleet:
         return outcome.waits
 
     def _check_total(self) -> None:
-        bound = self._order.max_changes_total
+        bound = self._options.max_changes_total
         changes = sum(
             outcome.changes
             for outcome in self._record.outcomes.values()
@@ -322,7 +300,7 @@ class _Fleet:
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
             steps=sum(outcome.steps for outcome in fresh),
-            target=from_json(RunOptions, self._order.options).diff.target,
+            target=self._options.run.diff.target,
         )
 
     def _do(self, deed: Deed, accounts: Sequence[FleetAccount]) -> None:

@@ -45,16 +45,11 @@ class Order:
 
     Attributes:
         command: `export`, `diff`, `apply`, `run` or `verify`.
-        options: `RunOptions` as JSON.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether all targets are read again after an `apply`.
+        options: `FleetOptions` as JSON.
     """
 
     command: str
     options: Mapping[str, Json] = field(default_factory=dict)
-    exit_code: bool = False
-    verify: bool = False
-    max_changes_total: int | None = None
     settle_seconds: float | None = None
     at: str = field(default_factory=now)
 
@@ -103,7 +98,6 @@ class AccountOutcome:
     notes: tuple[str, ...] = ()
     mark: str = ""
     plan_id: str = ""
-    target_account_sid: str = ""
     services: int = 0
     services_to_change: int = 0
     changes: int = 0
