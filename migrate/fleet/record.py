@@ -16,7 +16,7 @@ from typing import Any
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed, Order
+from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Order
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
@@ -93,7 +93,7 @@ class FleetRecord:
                 if "account" in line:
                     accounts.append(FleetAccount(**line["account"]))
                 elif "outcome" in line:
-                    made._note(_outcome(line["outcome"]))
+                    made._note(from_json(AccountOutcome, line["outcome"]))
                 else:
                     made.agreed |= line["agreed"]
         except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:
@@ -106,10 +106,6 @@ class FleetRecord:
 
 def _told(account: FleetAccount) -> dict[str, str]:
     return {name: value for name, value in vars(account).items() if value}
-
-
-def _outcome(told: Mapping[str, Json]) -> AccountOutcome:
-    return AccountOutcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Json]]:
