@@ -92,18 +92,13 @@ def _on_dask(address: str, at_once: int | None, work: Callable[[Task], AccountOu
             "--executor dask:// needs the package distributed: pip install 'chat-migrate[dask]'."
         ) from error
 
-    @contextmanager
-    def connected() -> Iterator[Any]:
+    def connected() -> Any:
         try:
-            client = Client(f"tcp://{address}", timeout=CONNECT_SECONDS)
+            return Client(f"tcp://{address}", timeout=CONNECT_SECONDS)
         except (OSError, asyncio.TimeoutError) as error:
             raise BadInput(
                 f"No Dask scheduler answers at {address}. Start it, or check the address."
             ) from error
-        try:
-            yield client
-        finally:
-            client.close()
 
     @contextmanager
     def opened() -> Iterator[Executor]:
