@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from mappings import ChatService, Outcome, Translation, Verdict
 from mappings.reasons import Cause, Reason
+from mappings.values import is_empty
 from migrate.api.messages import Calls, Request
 from migrate.core.errors import Failure
 from migrate.model.destination import Destination
@@ -294,11 +295,6 @@ class Kind(ABC):
     async def in_use(self, calls: Calls, sid: str) -> bool:
         """Whether something that a run has created holds what removing it would destroy."""
         return False
-
-
-def is_empty(value: Json) -> bool:
-    """Whether a value says "not set"; `false` and 0 are values."""
-    return value is None or value in ("", [], {}, [""])
 
 
 def shown(value: Json) -> str:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from mappings import FIELDS, Outcome, Resource, Verdict, new_name, same
 from mappings.reasons import Cause, Reason
+from mappings.values import is_empty
 from migrate.api.messages import Calls, Request, Surface
-from migrate.kinds.base import HOLDS_ALTERED, TARGET_MISSING, Kind, Planning, Share, is_empty, shown
+from migrate.kinds.base import HOLDS_ALTERED, TARGET_MISSING, Kind, Planning, Share, shown
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
 from migrate.model.step import (
