@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from migrate.commands.context import Context
@@ -219,42 +219,40 @@ def _engine(context: Context, workplace: Workplace) -> Engine:
     return engine(workplace.executor, workplace.at_once, work, partial(work, environ=context.environ))
 
 
+@dataclass(frozen=True)
 class _Fleet:
     """One command for many accounts: a deed for each, or two with one question between them."""
 
-    def __init__(
-        self,
-        context: Context,
-        workplace: Workplace,
-        record: FleetRecord,
-        engine: Engine,
-        confirm: ConfirmFleet,
-        resumes: bool = False,
-    ) -> None:
-        self._context = context
-        self._workplace = workplace
-        self._record = record
-        self._engine = engine
-        self._confirm = confirm
-        self._resumes = resumes
-        own = context.settle_seconds
-        self._options = from_json(FleetOptions, record.order.options)
-        self._order = record.order if own is None else replace(record.order, settle_seconds=own)
+    context: Context
+    workplace: Workplace
+    record: FleetRecord
+    engine: Engine
+    confirm: ConfirmFleet
+    resumes: bool = False
+
+    @cached_property
+    def options(self) -> FleetOptions:
+        return from_json(FleetOptions, self.record.order.options)
+
+    @cached_property
+    def order(self) -> Order:
+        own, order = self.context.settle_seconds, self.record.order
+        return order if own is None else replace(order, settle_seconds=own)
 
     def go(self) -> FleetRecord:
-        first, *second = DEEDS[self._order.command]
+        first, *second = DEEDS[self.order.command]
         try:
             self._do(
-                first, [account for account in self._record.accounts if self._is_to_begin(account, first)]
+                first, [account for account in self.record.accounts if self._is_to_begin(account, first)]
             )
-            if second and not self._context.stop.is_set():
+            if second and not self.context.stop.is_set():
                 self._apply()
         except EngineLost as error:
-            self._context.progress.warn(str(error))
-        return self._record
+            self.context.progress.warn(str(error))
+        return self.record
 
     def _is_to_begin(self, account: FleetAccount, first: Deed) -> bool:
-        outcome = self._record.outcomes.get(account.account_sid)
+        outcome = self.record.outcomes.get(account.account_sid)
         if outcome is None:
             return True
         # What a guard has refused is planned anew, and asked for again.
@@ -264,14 +262,14 @@ class _Fleet:
     def _apply(self) -> None:
         left = {
             account: outcome
-            for account in self._record.accounts
-            if (outcome := self._record.outcomes.get(account.account_sid)) and self._is_to_apply(outcome)
+            for account in self.record.accounts
+            if (outcome := self.record.outcomes.get(account.account_sid)) and self._is_to_apply(outcome)
         }
-        fresh = [outcome for outcome in left.values() if outcome.account_sid not in self._record.agreed]
+        fresh = [outcome for outcome in left.values() if outcome.account_sid not in self.record.agreed]
         if fresh:
             self._check_total()
-            self._confirm(self._question(fresh))
-            self._record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
+            self.confirm(self._question(fresh))
+            self.record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
         self._do(Deed.APPLY, list(left))
 
     def _is_to_apply(self, outcome: AccountOutcome) -> bool:
@@ -280,10 +278,10 @@ class _Fleet:
         return outcome.waits
 
     def _check_total(self) -> None:
-        bound = self._options.max_changes_total
+        bound = self.options.max_changes_total
         changes = sum(
             outcome.changes
-            for outcome in self._record.outcomes.values()
+            for outcome in self.record.outcomes.values()
             if outcome.deed is Deed.APPLY or self._is_to_apply(outcome)
         )
         if bound is not None and changes > bound:
@@ -295,12 +293,12 @@ class _Fleet:
     def _question(self, fresh: Sequence[AccountOutcome]) -> FleetQuestion:
         return FleetQuestion(
             accounts=len(fresh),
-            of=len(self._record.accounts),
-            failing=sum(not outcome.ended_well for outcome in self._record.outcomes.values()),
+            of=len(self.record.accounts),
+            failing=sum(not outcome.ended_well for outcome in self.record.outcomes.values()),
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
             steps=sum(outcome.steps for outcome in fresh),
-            target=self._options.run.diff.target,
+            target=self.options.run.diff.target,
         )
 
     def _do(self, deed: Deed, accounts: Sequence[FleetAccount]) -> None:
@@ -311,9 +309,9 @@ class _Fleet:
         # One file for all that work here: a second fleet in this workspace has another one.
         stop_file = self._stop_file
         failing: Counter[int] = Counter()
-        with self._context.progress.bar(WORDS[deed], total=len(accounts), unit="account") as bar:
-            for outcome in outcomes(self._engine, tasks, self._context.stop, stop_file):
-                self._record.add(outcome)
+        with self.context.progress.bar(WORDS[deed], total=len(accounts), unit="account") as bar:
+            for outcome in outcomes(self.engine, tasks, self.context.stop, stop_file):
+                self.record.add(outcome)
                 bar.advance()
                 if not outcome.ended_well:
                     failing[outcome.code] += 1
@@ -321,22 +319,22 @@ class _Fleet:
 
     @property
     def _stop_file(self) -> Path:
-        return self._workplace.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
+        return self.workplace.workspace.absolute() / f".stop-{os.getpid()}-{self.record.path.stem}"
 
     def _task(self, deed: Deed, account: FleetAccount) -> Task:
-        folder = self._workplace.workspace.absolute()
+        folder = self.workplace.workspace.absolute()
         return Task(
             account=account,
             deed=deed,
-            order=self._order,
+            order=self.order,
             db=folder / f"{account.account_sid}.db",
             report=folder / f"{account.account_sid}.html",
-            parent_sid=self._context.environ.get("TWILIO_ACCOUNT_SID", ""),
-            settings=settings(self._context.environ),
+            parent_sid=self.context.environ.get("TWILIO_ACCOUNT_SID", ""),
+            settings=settings(self.context.environ),
             stop_file=self._stop_file,
-            shared=self._workplace.shared,
-            plan_id=self._record.agreed.get(account.account_sid),
-            resumes=self._resumes,
-            patience=self._context.patience,
-            lock_wait_seconds=self._workplace.lock_wait_seconds,
+            shared=self.workplace.shared,
+            plan_id=self.record.agreed.get(account.account_sid),
+            resumes=self.resumes,
+            patience=self.context.patience,
+            lock_wait_seconds=self.workplace.lock_wait_seconds,
         )

@@ -18,7 +18,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -136,42 +136,42 @@ def outcomes(
     )
 
 
+@dataclass
 class _Crowd:
     """The tasks that are under way, and those that are to be given out (again)."""
 
-    def __init__(self, engine: Engine, tasks: Iterator[Task], stop: StopToken, stop_file: Path) -> None:
-        self._engine = engine
-        self._tasks = tasks
-        self._stop = stop
-        self._stop_file = stop_file
-        self._under_way: dict[Future[AccountOutcome], Task] = {}
+    engine: Engine
+    tasks: Iterator[Task]
+    stop: StopToken
+    stop_file: Path
+    under_way: dict[Future[AccountOutcome], Task] = field(default_factory=dict)
 
     def outcomes(self, executor: Executor) -> Iterator[AccountOutcome]:
         # What a broken executor leaves is given out again: each database tells what was done.
-        again = list(self._under_way.values())
-        self._under_way = {}
-        self._tasks = chain(again, self._tasks)
-        while self._fill(executor) or self._under_way:
-            done, _ = wait(self._under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            if self._stop.is_set():
-                self._stop_file.touch()
+        again = list(self.under_way.values())
+        self.under_way = {}
+        self.tasks = chain(again, self.tasks)
+        while self._fill(executor) or self.under_way:
+            done, _ = wait(self.under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            if self.stop.is_set():
+                self.stop_file.touch()
             for future in done:
-                outcome = _outcome(future, self._under_way[future])
-                del self._under_way[future]
+                outcome = _outcome(future, self.under_way[future])
+                del self.under_way[future]
                 yield outcome
 
     def _fill(self, executor: Executor) -> bool:
         """Give out as many tasks as may be under way; return whether any is."""
-        while len(self._under_way) < self._engine.at_once and not self._stop.is_set():
-            task = next(self._tasks, None)
+        while len(self.under_way) < self.engine.at_once and not self.stop.is_set():
+            task = next(self.tasks, None)
             if task is None:
                 break
             try:
-                self._under_way[executor.submit(self._engine.work, task)] = task
+                self.under_way[executor.submit(self.engine.work, task)] = task
             except BrokenExecutor:
-                self._tasks = chain([task], self._tasks)
+                self.tasks = chain([task], self.tasks)
                 raise
-        return bool(self._under_way)
+        return bool(self.under_way)
 
 
 def _outcome(future: Future[AccountOutcome], task: Task) -> AccountOutcome:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
 
 
+@dataclass
 class FleetRecord:
     """One fleet's file.
 
@@ -30,12 +32,11 @@ class FleetRecord:
         agreed: account SID → the plan that somebody has agreed to.
     """
 
-    def __init__(self, path: Path, order: Order, accounts: Sequence[FleetAccount]) -> None:
-        self.path = path
-        self.order = order
-        self.accounts = accounts
-        self.outcomes: dict[str, AccountOutcome] = {}
-        self.agreed: dict[str, str] = {}
+    path: Path
+    order: Order
+    accounts: Sequence[FleetAccount]
+    outcomes: dict[str, AccountOutcome] = field(default_factory=dict)
+    agreed: dict[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:
