@@ -20,7 +20,6 @@ from mappings.model import (
 )
 from mappings.reasons import Cause, Reason, reason_text
 from mappings.registry import FIELDS, MAPPING_VERSION, same
-from mappings.roles import translate_role
 from mappings.translation import translate
 from mappings.webhooks.filters import new_name
 
@@ -42,5 +41,4 @@ __all__ = [
     "reason_text",
     "same",
     "translate",
-    "translate_role",
 ]

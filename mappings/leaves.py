@@ -16,8 +16,6 @@ class Leaf(NamedTuple):
 
     Attributes:
         path: dotted path, `limits.channel_members`; a dot inside a key is written `\\.`.
-        api: the versions whose view holds the leaf.
-        value: v2's value where both views have the leaf.
         v1_value: v1's value, or None if v1 does not have the leaf.
     """
 
@@ -63,12 +61,7 @@ class ServiceLeaves:
     """Everything a mapping may look at.
 
     Attributes:
-        sid: the service's `IS…` SID.
-        same_service: whether the target is the Conversation Service with that SID.
-        leaves: the union of both views, by path.
-        roles: the raw Role resources.
         unread: API versions that were not read → why, for a sentence.
-        not_examined: see `ChatService`.
     """
 
     sid: str
@@ -101,12 +94,7 @@ class ServiceLeaves:
         return not self.unread and not self.not_examined
 
     def why_not_examined(self, path: str, api: Api = Api.BOTH) -> str:
-        """Return why nobody knows the value of a field, for a sentence; "" if it was examined.
-
-        Args:
-            path: the field's dotted path.
-            api: the versions that show the field.
-        """
+        """Return why nobody knows the value of a field, for a sentence; "" if it was examined."""
         leaf = self.leaves.get(path)
         if leaf is not None and not is_empty(leaf.value):
             return ""

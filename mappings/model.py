@@ -53,10 +53,7 @@ class Field:
     """One row of the coverage table: a Chat Service field that a mapping owns.
 
     Attributes:
-        source: dotted path in the Chat resource, `notifications.new_message.template`.
         api: the versions that show the field.
-        resource: the Conversations resource that receives it, or None.
-        target: dotted path in that resource, or None.
         rule: the verdicts that are possible and when, in one line.
     """
 
@@ -71,14 +68,8 @@ class Outcome(NamedTuple):
     """What becomes of ONE leaf of the source service, or of one field that was not examined.
 
     Attributes:
-        source: dotted path in the Chat resource; a role is `roles.<friendly_name>.permissions`.
-        api: the versions whose view holds this leaf, or would hold it.
         value: the value as read (v2's where both have it); None if it was not examined.
-        resource: the Conversations resource that receives it, or None.
-        target: dotted path in that resource, or None.
-        verdict: see `Verdict`.
         reasons: why, and what to do if a person must act; at least one, the most important first.
-        role_sid: the Chat SID of the role, for `roles.*` only.
     """
 
     source: str
@@ -101,8 +92,6 @@ class RoleTranslation:
     """A Chat role in Conversations' words.
 
     Attributes:
-        source_sid: the Chat `RL…` SID.
-        friendly_name: as in Chat.
         type: `conversation` or `service`; `""` if Chat's type is none that Twilio documents.
         permissions: translated, without duplicates, in Chat's order. Empty if nothing is left.
         lost: Chat permissions that have no equivalent, that a role of this type cannot have, or that Twilio does
@@ -121,8 +110,6 @@ class Translation:
     """A whole service, translated.
 
     Attributes:
-        service_sid: the source's SID.
-        friendly_name: the source's name ("" if it has none).
         outcomes: one per source leaf and per field that was not examined, sorted by source.
         settings: the values to set: resource → response path → value. A path that is absent is left unchanged.
             An empty value (`""`, `[]`) is information, not an order: Chat was examined and holds none. Whether
@@ -135,7 +122,6 @@ class Translation:
             Twilio does not document (`onUser*`); to be left out if Twilio refuses them.
     """
 
-    service_sid: str
     friendly_name: str
     outcomes: tuple[Outcome, ...]
     settings: Mapping[Resource, Mapping[str, Json]]

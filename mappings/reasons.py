@@ -26,10 +26,7 @@ class Reason:
     """Why one field becomes what it becomes. It carries its words, so a stored one reads as it was reviewed.
 
     Attributes:
-        id: which cause this is, `permission_lost`.
         cause: a heading without a full stop. Reasons of one id and one heading have one cause.
-        text: whole sentences: what happens, and what to do if a person must act.
-        args: what the sentences name.
     """
 
     id: str

@@ -80,7 +80,6 @@ class SharedWebhooks:
         urls: by phase; None if not set.
         method: in upper case; None if Conversations has no such method.
         filters: as in Chat; None if they are no list of strings.
-        not_examined: name of the field that was not examined → why.
     """
 
     urls: Mapping[Phase, Json]
@@ -99,17 +98,12 @@ class WebhookMerge:
     """What the service's webhooks will be, once the per-event ones are merged in.
 
     Attributes:
-        same_service: whether the target is the Conversation Service with the same SID.
-        shared: what Chat v1 and v2 share.
         events: the per-event webhooks that have a URL, by phase.
         merged: the per-event webhooks that are merged, by phase; a phase without is absent.
         obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
         urls: the effective URLs by phase; None if there is none.
-        filters: the effective filters.
-        events_examined: whether the per-event webhooks were examined.
     """
 
-    same_service: bool
     shared: SharedWebhooks
     events: Mapping[Phase, tuple[EventWebhook, ...]]
     merged: Mapping[Phase, tuple[EventWebhook, ...]]
@@ -150,7 +144,6 @@ def merge_webhooks(source: ServiceLeaves) -> WebhookMerge:
     urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
     events = tuple(hook.filter for found in merged.values() for hook in found)
     return WebhookMerge(
-        same_service=source.same_service,
         shared=shared,
         events=hooks,
         merged=merged,

@@ -32,9 +32,6 @@ class EventChange:
     """One event that a receiver sees: its name in Chat and in Conversations, often the same.
 
     Attributes:
-        phase: whether the receiver is called before the event or after it.
-        chat: the EventType that it knows.
-        conversations: the EventType that it will see.
         note: when the new event fires for more than the old one, what it fires for; otherwise "".
     """
 
@@ -57,9 +54,6 @@ class EventRoute:
     """What an endpoint that receives all events of a phase must do with one of them.
 
     Attributes:
-        phase: the phase.
-        event: the EventType in Conversations.
-        url: whom to call.
         method: how; it need not be one that Conversations itself could use.
     """
 
@@ -75,7 +69,6 @@ class Routing:
 
     Attributes:
         obstacles: phase and why its webhooks do not merge, `the pre-event webhooks call different URLs`.
-        routes: the table, what pre_webhook_url or post_webhook_url calls today included.
         sources: the source paths that the table stands for, `webhooks.on_message_send.url`.
     """
 
@@ -95,9 +88,7 @@ class Receivers:
     """The receivers of one service's webhooks.
 
     Attributes:
-        calls: the URLs that Conversations will call, pre-event first.
         method: how it calls them; None if an operator must choose.
-        events: what any receiver will see, whether called by Conversations or through the routing table.
         routing: the table for per-event URLs that do not merge, or None.
     """
 
@@ -154,7 +145,6 @@ def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Re
     """Return what the receivers of a service's webhooks will see; total over any JSON, never raises.
 
     Args:
-        service: the service as read.
         refused: Conversations filters that Twilio has refused for the target, so that they call nobody.
 
     Returns:

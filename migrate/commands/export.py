@@ -23,9 +23,7 @@ class ExportOptions:
     """What to export: live with `request`, or from `files` where there are any.
 
     Attributes:
-        request: what to read.
         files: saved files; `-` is standard input.
-        partial: accept files that name a next page that is not among them.
         concurrency: requests at once; None means as many as Twilio takes.
     """
 
@@ -42,11 +40,8 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
         MigrateError: see `migrate.source.live` and `migrate.source.files`.
     """
     check_options(context, options)
-    with (
-        context.opened(must_exist=False) as store,
-        context.locked(store, "export", account_of(context, options)),
-    ):
-        return export_into(context, store, options)
+    with context.working("export", account_of(context, options), must_exist=False) as at:
+        return export_into(context, at.store, options)
 
 
 def check_options(context: Context, options: ExportOptions) -> None:

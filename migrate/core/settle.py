@@ -22,8 +22,6 @@ class Settle:
     """How long, and how often, to look again before something counts as not there.
 
     Attributes:
-        seconds: the settle time.
-        stop: ends every wait.
         parked: what a task enters while it waits, so that others may work meanwhile.
     """
 

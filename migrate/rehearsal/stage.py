@@ -40,10 +40,7 @@ class Disturbances:
     """How Twilio behaves in a rehearsal, and what happens to the program. Times are seconds.
 
     Attributes:
-        fault_rate: the share of requests that go wrong, 0 to 1.
-        kills: how often the program is killed.
         lag: reads and lists lag so far behind writes, and lost requests take effect so late.
-        latency: each request takes so long.
         max_concurrent: requests at once above which Twilio answers 429; None: any number is accepted.
         seed: chooses the faults and the moments of the kills.
     """
@@ -61,12 +58,8 @@ class Seen:
     """What the simulator has seen so far.
 
     Attributes:
-        requests: how many requests arrived.
-        reads: how many of them only read.
         faults: kind of fault → how many requests it has struck.
-        kills: how often the program was killed.
         first_at: when the first request of the present process arrived, seconds since the epoch; None: none did.
-        last_at: when its last request arrived, likewise.
     """
 
     requests: int
@@ -82,8 +75,6 @@ class Stage:
 
     Args:
         folder: private; holds what goes in and comes out: `ACCOUNTS`, `BEFORE`, `AFTER` and `STORY`.
-        disturbances: how the simulator behaves.
-        environ: the environment of the process.
     """
 
     def __init__(self, folder: Path, disturbances: Disturbances, environ: Mapping[str, str]) -> None:

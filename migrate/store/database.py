@@ -210,8 +210,6 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
     A file that this call made is removed again if the command fails before it finished a snapshot.
 
     Args:
-        path: the database file; created with mode 0600 if it is absent.
-        must_exist: refuse to create it.
         shared: it lies where several hosts reach it, so that a write-ahead log, which lives in one host's memory,
             would damage it. A network file system is recognised without this.
 

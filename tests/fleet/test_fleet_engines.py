@@ -17,14 +17,15 @@ from migrate.core.errors import BadInput
 from migrate.core.stop import StopToken
 from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.task import AccountOutcome, Deed, Task
+from migrate.fleet.task import AccountOutcome, Deed, Order, Task
 
 
 def tasks(folder, number):
     """So many tasks, made one by one."""
+    order = Order("export")
     for each in range(number):
         account = FleetAccount(f"AC{each:032x}")
-        yield Task(account, Deed.EXPORT, {}, folder / "a.db", folder / "a.html", "", (), folder / "stop")
+        yield Task(account, Deed.EXPORT, order, folder / "a.db", folder / "a.html", "", (), folder / "stop")
 
 
 def well(task: Task) -> AccountOutcome:
