@@ -4,4 +4,4 @@ from importlib.metadata import requires
 
 for requirement in requires("chat-migrate") or ():
     if ";" not in requirement:
-        print(requirement.replace(">=", "=="))  # noqa: T201 - this is its output
+        print(requirement.replace(">=", "=="))

@@ -18,6 +18,7 @@ from migrate.execute.undo import NO_WAY_BACK, Undo, Undoes, plan_of, undos
 from migrate.execute.work import Bounds, Work
 from migrate.kinds.registry import KINDS
 from migrate.model.state import Entry, Run
+from migrate.model.step import ReadyStep
 from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier, skip_all
@@ -138,11 +139,11 @@ async def _preview(context: Context, store: Store, undone: Run, options: Rollbac
         calls = Patient(reader, retrier)
         await prove_account(reader, retrier)
 
-        async def look(undo: Undo) -> tuple[str, Entry]:
-            return undo.step.key, await preview(calls, undo)
+        async def look(found: tuple[Undoes, ReadyStep]) -> tuple[str, Entry]:
+            return found[1].key, await preview(calls, *found)
 
         every = all_undos(store, undone, delete_created=options.delete_created)
-        found = (undo for undo in every if undo.ready is not None)
+        found = ((undo.how, undo.ready) for undo in every if undo.ready is not None)
         return dict([pair async for pair in in_order(look, found, context.stop)])
 
 

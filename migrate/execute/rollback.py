@@ -14,7 +14,7 @@ from migrate.api.messages import Answer, Calls, Surface
 from migrate.core.errors import CallFailed
 from migrate.execute.attempts import DRIFTED_OR_ALTERED, Attempt, Update
 from migrate.execute.executor import Crew, Told
-from migrate.execute.undo import Undo, Undoer, Undoes
+from migrate.execute.undo import Undoer, Undoes
 from migrate.execute.work import Work
 from migrate.kinds.reading import Knowledge, read_image
 from migrate.kinds.registry import few_kinds, kind_of, planned_kinds
@@ -194,17 +194,15 @@ def _is_as_written(own: OwnWrite, image: TargetImage) -> bool:
     return resource is not None and agree(kind.values(resource), own.held, own.held, kind.same)
 
 
-async def preview(calls: Calls, undo: Undo) -> Entry:
+async def preview(calls: Calls, how: Undoes, ready: ReadyStep) -> Entry:
     """Return what would become of one step if it were rolled back now; only reads.
 
     Raises:
         CallFailed: as `Kind.read`.
     """
-    if undo.ready is None:
-        return Entry(State.SKIPPED, " ".join(reason.text for reason in undo.reasons))
-    if undo.how is Undoes.REMOVE:
+    if how is Undoes.REMOVE:
         return Entry(State.PLANNED)
-    kind = kind_of(undo.ready.kind)
-    live = kind.values(await kind.read(calls, undo.ready))
-    comparison = undo.ready.compare(live, kind.same)
+    kind = kind_of(ready.kind)
+    live = kind.values(await kind.read(calls, ready))
+    comparison = ready.compare(live, kind.same)
     return Entry(State.DRIFTED, CHANGED_SINCE) if comparison is Comparison.OTHER else Entry(State.PLANNED)

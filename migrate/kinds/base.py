@@ -241,8 +241,8 @@ class Kind(ABC):
         )
 
     def title(self, step: ReadyStep) -> str:
-        """Return the name of the step's item, for people."""
-        return step.item_sid
+        """Return the name of what a step creates or finds, for people."""
+        raise NotImplementedError(f"{self.name} creates nothing: {step.key}")
 
     def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
         """Return a step without optional values that Twilio refuses."""

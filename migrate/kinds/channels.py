@@ -143,9 +143,6 @@ class Channels(Kind):
     def values(self, payload: Mapping[str, Json]) -> Values:
         return {"type": payload.get("type")}
 
-    def title(self, step: ReadyStep) -> str:
-        return str(step.detail.get("name") or step.item_sid)
-
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
         """See `Kind.count_differing`. What is still public is listed, or, where Chat is gone, what is private."""
         try:
@@ -212,7 +209,6 @@ class _Tally:
         return self._filter is None or any(name and fnmatchcase(name, self._filter) for name in names)
 
     def _step(self, channel: Mapping[str, Json]) -> Step:
-        name = channel.get("unique_name") or channel.get("friendly_name")
         return Step(
             key=f"{self._source_sid}/{Channels.name}/{channel['sid']}",
             kind=Channels.name,
@@ -223,7 +219,7 @@ class _Tally:
             target_sid=channel["sid"],
             before={"type": PUBLIC},
             after={"type": PRIVATE},
-            detail={**self._detail, **({"name": name} if name else {})},
+            detail=self._detail,
             reversible=False,
         )
 

@@ -140,7 +140,7 @@ def is_claimed(store: Store, account_sid: str, sids: Iterable[str]) -> set[str]:
     """Return which SIDs of an account stand for a source item, or stood for one that was removed."""
     return _sids(
         store,
-        "SELECT DISTINCT target_sid FROM counterparts WHERE account_sid = :account "
+        "SELECT target_sid FROM counterparts WHERE account_sid = :account "
         "AND target_sid IN (SELECT value FROM json_each(:sids))",
         {"account": account_sid, "sids": json.dumps(list(sids))},
     )

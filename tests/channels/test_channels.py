@@ -283,6 +283,31 @@ def test_where_chat_is_gone_the_run_ends_with_7_and_keeps_what_it_knows(public, 
     assert code_of(resumed) == 0
 
 
+def test_where_chat_is_gone_verify_looks_at_conversations(public, tmp_path):
+    """What Conversations lists is private; it is asked for in the largest pages."""
+    driver = drive(tmp_path, public)
+    settled(driver)
+    driver.diff(**ASKED)
+    driver.apply(**CONSENT, limits={"channels": 30})
+    with Simulator(world=public.world, chat_status=410) as dead:
+        assert differences(replace(driver, environ=dead.environment())) == 10
+        (page,) = [each for each in dead.requests if each.path.endswith("/Conversations")]
+        assert ("PageSize", "100") in page.query
+
+
+def test_two_refusals_in_a_row_are_not_the_end_of_chat(public, tmp_path):
+    """Fewer than three channels that are refused as if Chat were gone have failed; all others are converted."""
+    driver = drive(tmp_path, public)
+    settled(driver)
+    driver.diff(**ASKED)
+    sids = list(only_service(public).channels)[:2]
+    for sid in sids:
+        public.inject(Fault("410", path=sid, times=None))
+    report = driver.apply(**CONSENT, concurrency=1)
+    assert report.code == 4
+    assert types(public) == {"private": 38, "public": 2}
+
+
 def test_verify_counts_what_is_still_public(public, tmp_path):
     """Before the plan is applied all forty differ, afterwards none; one that is new is no matter of the plan."""
     driver = drive(tmp_path, public)
@@ -298,6 +323,7 @@ def test_verify_counts_what_is_still_public(public, tmp_path):
         if request.path.endswith("/Channels") and "/v2/" in request.path
     ]
     assert len(pages) == 2
+    assert all(("PageSize", "100") in request.query for request in pages)
     with Simulator(world=public.world, chat_status=410) as dead:
         assert differences(replace(driver, environ=dead.environment())) == 0
 

@@ -22,7 +22,8 @@ from driving import about, code_of, drive, states
 from worlds import named, posts
 
 from migrate.core.errors import BadInput, CredentialsRefused
-from migrate.simulator import Fault
+from migrate.simulator import Fault, Simulator
+from migrate.store.frontier import Frontier
 
 
 @pytest.fixture
@@ -216,6 +217,19 @@ def test_a_failure_stops_nothing_that_does_without_it(simulator, failing, tmp_pa
     others = [each.source_sid for each in report.services if each.source_sid != failing.sid]
     assert {state for sid in others for state in states(report, sid).values()} == {"verified"}
     assert code_of(report) == 4
+
+
+def test_nothing_is_kept_of_a_step_that_was_worked_on(simulator, failing, tmp_path, monkeypatch):
+    """Whether it is settled or has failed, at the end of a run no step is still under way."""
+    made = []
+
+    def watched(*arguments):
+        made.append(Frontier(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("migrate.commands.apply.Frontier", watched)
+    drive(tmp_path, simulator).run()
+    assert [frontier.under_way for frontier in made] == [0]
 
 
 def test_a_failure_is_explained(simulator, failing, tool):
@@ -443,3 +457,15 @@ def test_colour_only_where_it_is_wanted(simulator, tool, environ, colourful):
     os.close(master)
     assert process.wait(timeout=30) == 0
     assert ("\x1b[" in shown) is colourful
+
+
+def test_a_step_of_which_twilio_refuses_everything(tmp_path):
+    """A step that would only set what Twilio refuses is skipped and says so; the run is complete."""
+    with Simulator(services=12, seed=7, user_filters="refuse") as simulator:
+        drive(tmp_path, simulator).run()
+        (tmp_path / "later").mkdir()
+        driver = drive(tmp_path / "later", simulator)
+        driver.run()
+        told = driver.rows("SELECT message FROM journal WHERE state = 'skipped'")
+        assert {row["message"] for row in told} == {"Twilio refuses everything that this step would set."}
+        assert driver.code() == 0

@@ -8,7 +8,7 @@ from worlds import named, posts
 
 from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.execute.guards import Thresholds
-from migrate.simulator import Simulator
+from migrate.simulator import Fault, Simulator
 
 
 @pytest.fixture
@@ -132,6 +132,31 @@ def test_other_mappings(driver, monkeypatch, simulator):
     with pytest.raises(SafetyRefusal, match="another version of the mappings"):
         driver.apply()
     assert posts(simulator) == []
+
+
+def test_a_plan_that_was_made_offline(driver, simulator):
+    """What was not compared with the targets is not sent to them."""
+    driver.diff(offline=True)
+    with pytest.raises(SafetyRefusal, match="was made offline, without reading the targets"):
+        driver.apply()
+    assert posts(simulator) == []
+
+
+def test_a_plan_that_would_create_while_a_create_is_undecided(two_accounts, tmp_path):
+    """Until it is known what one run has made, no other plan is begun; nothing is sent."""
+    driver = drive(tmp_path, two_accounts, second(two_accounts))
+    driver.export(services=tuple(two_accounts.world.first.services)[:1])
+    one, other = (driver.diff(target="new", clear=clear).plan.id for clear in (False, True))
+    listing = {"method": "GET", "path": "^/v1/Services$", "api": "conversations"}
+    two_accounts.inject(
+        Fault("reset_after", method="POST", path="/Services$"), Fault("500_before", **listing, nth=2, times=6)
+    )
+    driver.apply(one)
+    since = len(two_accounts.requests)
+    with pytest.raises(SafetyRefusal, match="Run 1 may have created something that is not recorded yet"):
+        driver.apply(other)
+    assert posts(two_accounts, since) == []
+    assert code_of(driver.resume()) == 0
 
 
 # -- accounts -----------------------------------------------------------------------------------------------

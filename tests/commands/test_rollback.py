@@ -7,12 +7,13 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from driving import about, code_of, drive
+from driving import about, code_of, drive, states
 from worlds import lost, named, posts
 
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.stop import StopToken
 from migrate.simulator import Channel, Fault, Simulator
+from migrate.source.live import ExportRequest
 
 
 @pytest.fixture
@@ -448,7 +449,7 @@ def test_alike_roles_have_a_row_each(simulator, tmp_path):
     report = driver.rollback()
     assert code_of(report) == 0
     rows = [row for row in about(report, service.sid).fields if row.resource == "roles"]
-    assert [row.item_sid for row in rows] == sids
+    assert [(row.item_sid, row.change, row.verdict) for row in rows] == [(sid, True, "exact") for sid in sids]
     assert {(tuple(row.before), tuple(row.after)) for row in rows} == {
         (("sendMessage", "deleteConversation"), ("sendMessage",))
     }
@@ -456,3 +457,67 @@ def test_alike_roles_have_a_row_each(simulator, tmp_path):
         f"{service.sid}/roles/{sid}" for sid in reversed(sids)
     ]
     assert lost(before, simulator.world.first) == {}
+
+
+def test_a_dry_run_tells_what_would_be_removed(two, elsewhere):
+    """With `--delete-created`, a dry run lists the services as still to be deleted, and sends nothing."""
+    elsewhere.run(target="new")
+    since = len(two.requests)
+    report = elsewhere.preview(delete_created=True)
+    told = [step.state for service in report.services for step in service.steps if step.action == "delete"]
+    assert (told, posts(two, since)) == (["planned"] * 12, [])
+
+
+def test_a_removal_of_which_no_answer_tells_is_not_called_failed(two, elsewhere):
+    """A DELETE whose answers are all lost may have had its effect: its outcome is unknown, and `resume` decides."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    two.inject(Fault("500_before", method="DELETE", times=None))
+    assert code_of(elsewhere.rollback(delete_created=True)) == 4
+    (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
+    assert state["state"] == "unknown"
+    assert len(other_account(two).services) == 1
+
+
+def test_what_somebody_has_set_since_is_drifted(simulator, tmp_path):
+    """One value that is not what the run wrote leaves its whole resource as it is; all others are restored."""
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    service = named(simulator, "Alder")
+    service.conversations_webhooks["post_webhook_url"] = "https://somebody.example.com/"
+    report = driver.rollback()
+    assert code_of(report) == 6
+    assert states(report, service.sid)["webhooks"] == "drifted"
+    assert service.conversations_webhooks["post_webhook_url"] == "https://somebody.example.com/"
+    (told,) = driver.rows("SELECT message FROM journal WHERE state = 'drifted'")
+    assert told["message"] == "Someone has changed this since the run; it was left unchanged."
+
+
+def test_a_created_service_that_somebody_has_deleted_is_gone(two, elsewhere):
+    """What is not there any more counts as removed, without a request to remove it."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    two.world.delete_service(next(iter(other_account(two).services)))
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+    assert not [request for request in two.requests if request.method == "DELETE"]
+    (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
+    assert state["state"] == "rolled_back"
+
+
+@pytest.mark.parametrize("fault", ["500_after", "edit"])
+def test_a_removal_whose_answer_was_lost_is_not_sent_again(two, elsewhere, fault):
+    """What the DELETE, or somebody at the same moment, has removed is gone: one request is enough."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    (made,) = other_account(two).services
+    two.inject(Fault(fault, method="DELETE", edit=lambda world: world.delete_service(made)))
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+    assert [request.method for request in two.requests].count("DELETE") == 1
+    assert other_account(two).services == {}
+
+
+def test_a_dry_run_tells_what_would_stay(two, elsewhere):
+    """Without `--delete-created`, a dry run lists what was created as skipped, and how to remove it."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    (service,) = elsewhere.preview().services
+    (made,) = other_account(two).services
+    (told,) = [step for step in service.steps if step.key.endswith("/service")]
+    assert told.state == "skipped"
+    assert told.error.message == f"The run created {made}; `--delete-created` removes it."

@@ -6,6 +6,7 @@ import pytest
 from driving import about, drive, verdicts
 from worlds import named, posts
 
+from migrate.commands.verify import VerifyOptions, verify
 from migrate.simulator import Fault, Simulator
 
 
@@ -63,6 +64,14 @@ def test_before_the_run_everything_is_a_mismatch(simulator, tmp_path):
     pending = changed(driver.diff())
     assert changed(driver.verify()) == pending
     assert pending
+
+
+def test_a_role_that_grants_more_is_no_mismatch(simulator, driver):
+    """In place nothing is taken away from a role, so one more permission is nobody's mistake."""
+    driver.run()
+    named(simulator, "Saltmarsh").role_named("guest").permissions.append("deleteAnyMessage")
+    assert verify(driver.context, VerifyOptions()).differences == 0
+    assert driver.verify().summary.changes == 0
 
 
 def test_a_role_that_lost_a_permission(simulator, driver):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import toy
-from driving import about, drive
+from driving import about, drive, states
 from worlds import posts
 
 from migrate.commands.verify import VerifyOptions, verify
 from migrate.kinds.registry import KINDS
-from migrate.simulator import Simulator
+from migrate.simulator import Fault, Simulator, Unevenness
 from migrate.simulator.world import User
 
 FEW, MANY = (1_000, 20_000) if os.environ.get("CHAT_MIGRATE_LONG") == "1" else (200, 2_000)
@@ -79,6 +79,32 @@ def test_items_are_made_after_what_they_need(simulator, tmp_path):
     assert (items.kind, items.found, items.to_change) == ("users", 30, 30)
     assert {state.value: number for state, number in items.steps_by_state.items()} == {"verified": 30}
     assert [step.resource for step in about(report, source).item_steps] == ["users"] * 30
+
+
+def test_what_needs_a_step_goes_on_when_it_turns_out_to_be_done(simulator, tmp_path):
+    """An update whose answer was lost is found done, and the users with that role are made in the same session."""
+    (source,) = simulator.world.first.services.values()
+    source.role_named("service user").permissions = source.role_named("service user").permissions[:1]
+    driver = planned(simulator, tmp_path, 3)
+    simulator.inject(Fault("500_after", method="POST", path="/Roles/RL", times=None))
+    assert driver.apply().code == 0
+    assert any(request.fault for request in simulator.requests)
+    assert identities(created(simulator)) == {"person 0": 1, "person 1": 1, "person 2": 1}
+
+
+def test_what_needs_a_step_goes_on_when_twilio_keeps_something_else(tmp_path):
+    """A role whose new permission Twilio does not keep is altered, not open: the users with it are made."""
+    with Simulator(services=1, uneven=Unevenness(values=frozenset({"permission"}))) as simulator:
+        service = populated(simulator, 3)
+        role = service.role_named("service user")
+        role.permissions.append("removeMember")
+        driver = drive(tmp_path, simulator)
+        driver.export(inventory=frozenset({"users"}))
+        driver.diff(**ASKED)
+        report = driver.apply()
+        assert states(report, service.sid)[f"roles/{role.sid}"] == "altered"
+        assert identities(created(simulator)) == {"person 0": 1, "person 1": 1, "person 2": 1}
+        assert report.code == 0
 
 
 def test_verify_counts_what_is_not_there(simulator, tmp_path):

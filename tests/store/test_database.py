@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
+import subprocess
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -194,6 +197,18 @@ def test_a_failed_command_takes_its_new_database_with_it(path, finish):
     assert [found.name for found in path.parent.iterdir()] == ([path.name] if finish else [])
 
 
+def test_a_new_database_whose_tables_cannot_be_made_goes(path, monkeypatch):
+    """Nothing is in it yet, so nothing of it is left."""
+
+    def fail(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(database, "_upgrade", fail)
+    with pytest.raises(MigrateError, match="disk I/O error"), open_store(path):
+        pass
+    assert not path.exists()
+
+
 def test_a_database_that_was_there_stays(path):
     """A failed command removes no database that it did not make."""
     with open_store(path):
@@ -322,6 +337,36 @@ def test_a_log_is_given_up_where_others_reach_the_file(path):
         assert snapshots.latest(store, ACCOUNT).services == 1
 
 
+def reader_of(path):
+    """A connection that reads from a database, and so holds its write-ahead log."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM snapshots").fetchone()
+    return connection
+
+
+def test_a_log_that_somebody_reads_from_is_waited_for(path):
+    """The change-over waits for a command that reads, and goes on as soon as that one has ended."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+    threading.Timer(0.2, reader_of(path).close).start()
+    with open_store(path, shared=True) as store:
+        assert store.value("PRAGMA journal_mode") == "delete"
+
+
+def test_a_log_that_is_never_let_go_is_told(path, monkeypatch):
+    """If it stays in use, the database is not used as a shared one."""
+    with open_store(path) as store:
+        take_snapshot(store, 1)
+    monkeypatch.setattr("migrate.store.database.BUSY_TIMEOUT_MS", 50)
+    with (
+        closing(reader_of(path)),
+        pytest.raises(MigrateError, match="database is locked"),
+        open_store(path, shared=True),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("answer", [0, 1])
 def test_where_locks_do_not_work_nothing_is_made(path, monkeypatch, answer):
     """If a second process gets the lock that is held, or never gets it, the place is refused."""
@@ -407,4 +452,61 @@ def test_a_database_that_others_may_read_is_refused(path, mode):
         pass
     path.chmod(mode)
     with pytest.raises(SafetyRefusal, match=f"mode 0{mode:o}.*chmod 600"), open_store(path):
+        pass
+
+
+def test_an_empty_file_that_others_may_read_is_made_private(path):
+    """There is nothing in it yet that they could have read."""
+    path.touch(0o644)
+    path.chmod(0o644)
+    with open_store(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_told_before_there_is_a_database(path, monkeypatch):
+    """Where not even an empty file can be made, the disk is named, not the place."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("migrate.store.database.os.open", full)
+    with pytest.raises(MigrateError, match=r"The disk is full: .* cannot be created"), open_store(path):
+        pass
+
+
+def test_where_locks_cannot_be_tried_in_time_nothing_is_made(path, monkeypatch):
+    """A second process that hangs over the lock tells as much as one that gets it."""
+
+    def hang(_trial):
+        raise subprocess.TimeoutExpired("python", 10)
+
+    monkeypatch.setattr(files, "_try", hang)
+    with pytest.raises(BadInput, match="File locks do not work"), open_store(path, shared=True):
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("mounts", [None, "", "short\n"])
+def test_without_a_table_of_mounts_no_network_is_taken_for_granted(path, monkeypatch, tmp_path, mounts):
+    """A system that has no such table, or one without our place, does not keep anybody from working."""
+    if mounts is not None:
+        (tmp_path / "mounts").write_text(mounts)
+    monkeypatch.setattr(files, "MOUNTS", tmp_path / "mounts")
+    assert files.is_on_network(path) is False
+
+
+def test_a_folder_that_is_gone_has_no_room(path):
+    """What cannot be asked counts as full."""
+    assert files.free_bytes(path) > 0
+    assert files.free_bytes(path.parent / "gone" / "test.db") == 0
+
+
+def test_a_disk_that_is_full_when_the_database_is_opened(path, monkeypatch):
+    """It is told as what it is, and not taken for a file that is no database."""
+
+    def full(_path):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(database, "connect", full)
+    with pytest.raises(MigrateError, match=r"The disk is full: .* cannot grow"), open_store(path):
         pass

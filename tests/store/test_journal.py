@@ -249,6 +249,20 @@ def test_a_task_that_is_cancelled_harms_no_other(store, run):
     assert sorted(row["key"] for row in store.rows("SELECT key FROM journal")) == ["a", "b"]
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+def test_what_was_handed_in_is_on_disk_at_the_end(store, run, turns):
+    """Closing waits for what nobody waits for any more, whether its commit is due or under way."""
+
+    async def work(journal, _held):
+        task = asyncio.ensure_future(journal.record(record("a", "intent")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    in_journal(store, run, work)
+    assert [row["key"] for row in store.rows("SELECT key FROM journal")] == ["a"]
+
+
 @pytest.mark.parametrize("sql", ["UPDATE journal SET state = 'verified'", "DELETE FROM journal"])
 def test_the_journal_is_append_only(store, run, write, path, sql):
     """Nobody changes what was recorded, not even with plain sqlite3."""

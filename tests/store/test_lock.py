@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -263,3 +264,13 @@ ELSEWHERE = Process("other", "m2/b2", "pid:[2]", 7, "1")
 def test_only_what_can_be_known_is_said_of_a_process(process, expected):
     """Alive and dead are said of processes whose ids are counted here since the same boot; of others nothing."""
     assert processes.is_alive(process, HERE) is expected
+
+
+def test_a_system_that_tells_nothing_of_its_processes(monkeypatch, tmp_path):
+    """Without /proc and a machine id, a process is known by its host and number alone."""
+    monkeypatch.setattr(processes, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(processes, "MACHINE_ID", tmp_path / "machine-id")
+    here = processes.this_process()
+    assert here == Process(socket.gethostname(), "/", "", os.getpid(), "")
+    assert processes.is_alive(here, here) is True
+    assert processes.is_alive(replace(here, host="another"), here) is None

@@ -25,8 +25,9 @@ def test_a_half_snapshot_does_not_count_and_is_cleared_away(store):
     assert snapshots.latest(store, ACCOUNT).services == 2
     with pytest.raises(BadInput, match=f"no snapshot {half}"):
         snapshots.get(store, half)
-    begun(store)
+    again = begun(store)
     assert snapshots.stored_item(store, half, "thing", sid(3), "v1") is None
+    assert [row["id"] for row in store.rows("SELECT id FROM snapshots ORDER BY id")] == [1, others, again]
     snapshots.add_items(store, others, OTHER, views(4))
     assert snapshots.finish(store, others, Examined()).services == 1
 
@@ -77,6 +78,14 @@ def test_an_item_that_comes_twice_is_kept_once(store):
     snapshots.add_items(store, snapshot, ACCOUNT, [role(1, 1, a=2)])
     roles = snapshots.service(store, snapshot, sid(1)).roles
     assert roles == ({"sid": "RL1", "a": 2}, {"sid": "RL2"})
+
+
+def test_services_of_an_unfinished_snapshot_are_known(store):
+    """Those that are asked for and in this snapshot, each once, neither its roles nor another snapshot's services."""
+    snapshot, other = begun(store), begun(store, OTHER)
+    snapshots.add_items(store, snapshot, ACCOUNT, [*views(1), role(1, 1), *views(2)])
+    snapshots.add_items(store, other, OTHER, views(3))
+    assert snapshots.unfinished_sids(store, snapshot, [sid(1), sid(3), "RL1"]) == [sid(1)]
 
 
 def test_what_no_view_could_show_is_not_examined(store):

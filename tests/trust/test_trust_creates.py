@@ -285,3 +285,96 @@ def test_a_second_run_whose_list_lacks_a_role(account, tmp_path):
     driver.run(target="new")
     assert (written, posts(simulator, done)) == ([], [])
     assert differences_between(simulator, target) == []
+
+
+def test_two_roles_of_one_name_that_somebody_has_made_meanwhile(account, tmp_path):
+    """None of them is taken and no third is made: both are named, and once one is deleted, the other is taken."""
+    simulator = account(services=12)
+    file = mapped(simulator, tmp_path)
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.export()
+    driver.diff(target="map", target_map=file)
+    target = named(simulator, "Saltmarsh", second(simulator))
+    one, two = (
+        target.add_role("RL" + letters * 16, "moderator", "channel", ["sendMessage"])
+        for letters in ("ab", "cd")
+    )
+    driver.apply()
+    assert driver.code() == 4
+    (told,) = driver.rows("SELECT message FROM journal WHERE state = 'unknown'")
+    assert f"2 items named 'moderator' ({one.sid}, {two.sid})" in told["message"]
+    assert (one.permissions, two.permissions) == (["sendMessage"], ["sendMessage"])
+    del target.roles[two.sid]
+    driver.resume()
+    assert "removeMember" in one.permissions
+    assert [role.friendly_name for role in target.roles.values()].count("moderator") == 1
+    assert driver.code() == 0
+
+
+def test_a_role_that_does_not_come_with_its_service(account, tmp_path):
+    """A role that Twilio makes with a service and that never appears has failed; it is not created."""
+    simulator = account(services=1)
+    (source,) = simulator.world.first.services.values()
+    source.role_named("channel user").permissions = ["sendMessage"]
+    target = simulator.world.accounts[second(simulator)]
+
+    def take_away(_world):
+        (made,) = target.services.values()
+        made.roles.pop(made.role_named("channel user").sid, None)
+
+    simulator.inject(Fault("edit", method="GET", path="/v1/Services/IS", api="conversations", edit=take_away))
+    driver = replace(patient(tmp_path, simulator, second(simulator)), settle=0.3)
+    driver.run(target="new")
+    (told,) = driver.rows("SELECT message FROM journal WHERE state = 'failed'")
+    assert told["message"] == "roles 'channel user' did not appear in the new Service."
+    assert creates(simulator)["Services"] == 1
+    assert driver.code() == 4
+
+
+@pytest.mark.parametrize("answer", [None, "400"])
+def test_a_request_that_could_not_leave_at_once_is_announced_again(account, tmp_path, monkeypatch, answer):
+    """The announcement is renewed on disk, and both together count as the one request that was sent."""
+    monkeypatch.setattr("migrate.execute.attempts.INTENT_SECONDS", -1.0)
+    simulator = account(services=1)
+    if answer:
+        simulator.inject(Fault(answer, method="POST", path=SERVICES))
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.run(target="new")
+    assert driver.code() == (4 if answer else 0)
+    assert creates(simulator)["Services"] == 1
+    told = driver.rows(
+        "SELECT message FROM journal WHERE key LIKE '%/service' AND state = 'intent' ORDER BY id"
+    )
+    assert [row["message"] for row in told] == [
+        "",
+        "Announced again: the request could not leave at once.",
+    ]
+    (state,) = driver.rows("SELECT undecided, wrote FROM step_state WHERE key LIKE '%/service'")
+    assert tuple(state) == (0, 0 if answer else 1)
+
+
+def test_a_role_that_is_refused_with_404_for_a_while(account, tmp_path):
+    """A create that is told that its service is not there is sent again until the settle time has passed."""
+    simulator = account(services=12)
+    file = mapped(simulator, tmp_path)
+    driver = patient(tmp_path, simulator, second(simulator))
+    driver.export()
+    driver.diff(target="map", target_map=file)
+    services = simulator.world.accounts[second(simulator)].services
+    target = named(simulator, "Saltmarsh", second(simulator))
+    simulator.inject(
+        Fault(
+            "edit", method="POST", path=f"{target.sid}/Roles$", edit=lambda _world: services.pop(target.sid)
+        ),
+        Fault(
+            "edit",
+            path=f"{target.sid}/Roles",
+            method="POST",
+            nth=2,
+            edit=lambda _world: services.update({target.sid: target}),
+        ),
+    )
+    driver.apply()
+    assert driver.code() == 0
+    names = [role.friendly_name for role in target.roles.values()]
+    assert names.count("moderator") == 1

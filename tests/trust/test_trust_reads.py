@@ -146,6 +146,11 @@ def test_values_that_twilio_keeps_differently(altering, tmp_path):
     told = " ".join(row.reason for row in about(report, service.sid).fields)
     assert "'https://alder.example.com/?a=b' instead of 'https://alder.example.com?a=b'" in told
     assert "'Hello' instead of '  Hello  '" in told
+    messages = [row["message"] for row in driver.rows("SELECT message FROM journal WHERE state = 'altered'")]
+    assert (
+        "Twilio accepted the write and holds other values: post_webhook_url is 'https://alder.example.com/?a=b' "
+        "instead of 'https://alder.example.com?a=b'."
+    ) in messages
     assert driver.code() == 0
     sent = [request.path for request in posts(altering)]
     assert len(sent) == len(set(sent))
@@ -273,3 +278,56 @@ def test_a_rollback_while_a_lost_write_is_on_its_way(account, tmp_path):
     time.sleep(1.0)
     assert not_restored(was, simulator) == []
     assert driver.code() == 0
+
+
+@pytest.fixture
+def keeping(account):
+    """An account that trims templates, and a service whose template is then as it was before."""
+    simulator = account(services=12, uneven=Unevenness(values=frozenset({"trimmed"})))
+    service = named(simulator, "Alder")
+    service.chat["notifications"]["new_message"] |= {"enabled": True, "template": "  Hello  "}
+    service.conversations_notifications["new_message"] |= {"enabled": True, "template": "Hello"}
+    return simulator
+
+
+def path_of(simulator):
+    """The end of the path of that service's push notifications."""
+    return f"{named(simulator, 'Alder').sid}/Configuration/Notifications$"
+
+
+def test_an_answer_that_shows_the_old_value_is_read_again(keeping, tmp_path):
+    """If the settle time brings nothing else, Twilio keeps the value differently: it is named, and not sent again."""
+    driver = patient(tmp_path, keeping)
+    report = driver.run()
+    assert states(report, named(keeping, "Alder").sid)["notifications"] == "altered"
+    assert len([request for request in posts(keeping) if "Notifications" in request.path]) == len(
+        {request.path for request in posts(keeping) if "Notifications" in request.path}
+    )
+    assert driver.code() == 0
+
+
+def test_an_answer_that_shows_the_old_value_for_a_moment(keeping, tmp_path):
+    """If a later reading shows what was sent, that is what counts."""
+    service = named(keeping, "Alder")
+
+    def appear(_world):
+        if any(path_of(keeping)[:-1] in request.path for request in posts(keeping)):
+            service.conversations_notifications["new_message"]["template"] = "  Hello  "
+
+    keeping.inject(Fault("edit", method="GET", path=path_of(keeping), times=None, edit=appear))
+    driver = patient(tmp_path, keeping)
+    report = driver.run()
+    assert states(report, service.sid)["notifications"] == "verified"
+    assert driver.code() == 0
+
+
+def test_a_written_value_that_cannot_be_read_again(keeping, tmp_path):
+    """Twilio has accepted the write, so its outcome is known; that it could not be looked at has failed."""
+    broken = Fault("500_before", method="GET", path=path_of(keeping), times=None)
+    keeping.inject(
+        Fault("edit", method="POST", path=path_of(keeping), edit=lambda _world: keeping.inject(broken))
+    )
+    driver = patient(tmp_path, keeping)
+    report = driver.run()
+    assert states(report, named(keeping, "Alder").sid)["notifications"] == "failed"
+    assert driver.code() == 4
