@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,7 +330,7 @@ def _do(
 
 def _ask(question: FleetQuestion, *, yes: bool) -> None:
     """Say what is about to be written in all accounts, and ask whether to go on."""
-    from migrate.cli.present import WHERE, confirm, require_consent
+    from migrate.cli.present import WHERE, confirm, require_consent, tell
     from migrate.report.words import count
 
     if yes:
@@ -343,12 +341,11 @@ def _ask(question: FleetQuestion, *, yes: bool) -> None:
         if question.failing
         else ""
     )
-    click.echo(
+    tell(
         f"About to write {count(question.changes, 'change')} ({count(question.steps, 'step')}) "
         f"{WHERE[question.target]} {count(question.accounts, 'account')} of {question.of}: "
         f"{count(question.services, 'service')}.{left_out} "
-        "`chat-migrate rollback --db …` restores the earlier values of an account.",
-        err=True,
+        "`chat-migrate rollback --db …` restores the earlier values of an account."
     )
     confirm("Write them?")
 
@@ -391,20 +388,19 @@ def _look(context: click.Context, wanted: FleetChoice, choice: ReportChoice, *, 
 def _print(report: FleetReport, output: Output, *, is_brief: bool = False) -> None:
     from dataclasses import replace
 
+    from migrate.cli.present import screen_width
     from migrate.fleet.report import render_fleet
-    from migrate.report import FILE_WIDTH, width_of
+    from migrate.report import FILE_WIDTH
 
-    on_screen = output.file is None and sys.stdout.isatty()
-    width = width_of(shutil.get_terminal_size().columns) if on_screen else FILE_WIDTH
+    width = screen_width() if output.file is None else None
     folder = output.file.resolve().parent if output.file else Path.cwd()
     links = os.path.relpath(report.workspace.resolve(), folder)
-    made = io.StringIO()
-    render_fleet(
-        replace(report, links="" if links == "." else f"{links}/"),
-        output.chosen,
-        made,
-        full=output.full or not (on_screen or is_brief),
-        width=width,
-        color=output.color and on_screen,
-    )
-    output.write_text(made.getvalue().rstrip("\n"))
+    with output.stream() as stream:
+        render_fleet(
+            replace(report, links="" if links == "." else f"{links}/"),
+            output.chosen,
+            stream,
+            full=output.full or (width is None and not is_brief),
+            width=width or FILE_WIDTH,
+            color=output.color and width is not None,
+        )

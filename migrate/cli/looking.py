@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import click
 
 from migrate.cli.options import REPORT, ReportChoice, ToolCommand, account_option, choices, options, take_sid
+from migrate.cli.present import screen_width
 from migrate.cli.shell import output_of, tool
 
 
@@ -22,13 +24,13 @@ def status(context: click.Context, report: ReportChoice, account: str | None) ->
     chat-migrate status
     chat-migrate status -o status.html
     """
-    from migrate.commands.status import as_text, report_of, status
+    from migrate.commands.status import HANGING, as_lines, report_of, status
 
     output = output_of(context, report)
     with tool(context, account=account) as made, made.opened() as store:
         found = status(made, store)
         if output.chosen == "text":
-            output.write_text(as_text(found))
+            output.write_lines(as_lines(found), HANGING)
         else:
             output.write(report_of(store, found))
 
@@ -56,16 +58,16 @@ def history(context: click.Context, format_: str, account: str | None) -> None:
     import json
     from dataclasses import asdict
 
-    from tabulate import tabulate
-
-    from migrate.commands.history import as_table, history
+    from migrate.commands.history import as_blocks, history
+    from migrate.report import FILE_WIDTH
+    from migrate.report.text_report import render_text
 
     with tool(context, account=account) as made:
         found = history(made)
     if format_ == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     elif found:
-        click.echo(tabulate(as_table(found), headers="keys", tablefmt="plain"))
+        render_text(as_blocks(found), sys.stdout, width=screen_width() or FILE_WIDTH)
     else:
         click.echo("The database holds no snapshot, plan or run.")
 

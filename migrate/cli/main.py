@@ -87,6 +87,7 @@ def export(
     chat-migrate export --channels
     chat-migrate export --from-file services-v2.json --from-file services-v1.json
     """
+    from migrate.cli.present import fitted
     from migrate.commands.export import export
     from migrate.report.words import count
 
@@ -94,8 +95,10 @@ def export(
         snapshot = export(made, choice.options(channels.inventory()))
     apis = ", ".join(snapshot.examined.apis) or "none found"
     click.echo(
-        f"Snapshot {snapshot.id}: {count(snapshot.services, 'Chat Service')} of {snapshot.account_sid} "
-        f"({snapshot.source}, {apis}). Next: chat-migrate diff"
+        fitted(
+            f"Snapshot {snapshot.id}: {count(snapshot.services, 'Chat Service')} of {snapshot.account_sid} "
+            f"({snapshot.source}, {apis}). Next: chat-migrate diff"
+        )
     )
 
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a database."""
 WHERE = {"same": "in place in", "new": "to new Services of", "map": "to mapped Services of"}
+
+
+def screen_width() -> int | None:
+    """Return the columns to use of the terminal; None if stdout is none: a pipe gets whole lines."""
+    from migrate.report import width_of
+
+    return width_of(shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def fitted(line: str, hanging: int = 0) -> str:
+    """Return a line as the terminal shows it, broken at blanks only."""
+    width, indent = screen_width(), " " * hanging
+    if width is None:
+        return line
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -78,14 +93,13 @@ class Output:
         self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()
     ) -> None:
         """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
-        from migrate.report import FILE_WIDTH, render, width_of
+        from migrate.report import FILE_WIDTH, render
         from migrate.report.view import View
 
-        on_screen = self.file is None and sys.stdout.isatty()
-        width = width_of(shutil.get_terminal_size().columns) if on_screen else FILE_WIDTH
-        view = View(self.full or not on_screen, width, notes, next_commands)
-        with self._stream() as stream:
-            render(report, self.chosen, stream, view, color=self.color and on_screen)
+        width = screen_width() if self.file is None else None
+        view = View(self.full or width is None, width or FILE_WIDTH, notes, next_commands)
+        with self.stream() as stream:
+            render(report, self.chosen, stream, view, color=self.color and width is not None)
         if self.file is not None and not self.quiet:
             summary = report.summary
             click.echo(
@@ -94,13 +108,15 @@ class Output:
                 err=True,
             )
 
-    def write_text(self, text: str) -> None:
-        """Print some lines, or put them into the file, likewise."""
-        with self._stream() as stream:
-            stream.write(text + "\n")
+    def write_lines(self, lines: Iterable[str], hanging: int) -> None:
+        """Print some lines, or put them into the file, likewise; on a screen, what is broken hangs so far."""
+        with self.stream() as stream:
+            for line in lines:
+                stream.write((line if self.file else fitted(line, hanging)) + "\n")
 
     @contextmanager
-    def _stream(self) -> Iterator[TextIO]:
+    def stream(self) -> Iterator[TextIO]:
+        """Open stdout, a pipe, or a file that is put in its place when it is whole."""
         if self.file is None:
             yield sys.stdout
             sys.stdout.flush()
@@ -164,7 +180,7 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     counts = {name: (KINDS[name].consent, steps) for name, steps in plans.steps_by_kind(store, plan).items()}
     reversible = sum(steps for consent, steps in counts.values() if consent is None)
     if reversible:
-        _tell(
+        tell(
             f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
             f"{WHERE[plan.target]} account {plan.target_account_sid}: "
             f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
@@ -174,14 +190,14 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
     for name, (consent, steps) in counts.items():
         if consent is not None and consent in bounds.consents:
             asked_for = min(steps, bounds.limits.get(name, steps))
-            _tell(
+            tell(
                 f"About to {KINDS[name].does.format(count(asked_for, name.removesuffix('s')))} in account "
                 f"{plan.target_account_sid}. This can't be undone: there is no way back."
             )
             confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Print a sentence on stderr, in lines that the terminal need not break within a word."""
     width = shutil.get_terminal_size((100, 24)).columns
     click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False), err=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from migrate.commands.context import Context
+from migrate.report.blocks import Block, Heading, Inline, Table
+from migrate.report.layout import text
+from migrate.report.values import moment
 from migrate.report.words import spoken
 from migrate.store import lock, runs
 from migrate.store.runs import Happened
@@ -16,20 +19,20 @@ def history(context: Context) -> list[Happened]:
         return runs.history(store, context.account_sid)
 
 
-def as_table(found: Sequence[Happened]) -> list[dict[str, str]]:
-    """Return the history as rows of text, one per line of a table."""
-    return [
-        {
-            "what": each.what,
-            "id": each.id[:12],
-            "account": each.account_sid,
-            "at": each.at,
-            "how": each.detail + (f" of run {each.undoes}" if each.undoes else ""),
-            "state": each.state,
-            "counts": ", ".join(f"{count} {spoken(name)}" for name, count in each.counts.items()),
-        }
-        for each in found
-    ]
+HEAD = ("", "id", "at", "", "state", "counts")
+
+
+def as_blocks(found: Sequence[Happened]) -> Iterator[Block]:
+    """Yield the history as a person reads it: a table an account."""
+    for account_sid in dict.fromkeys(each.account_sid for each in found):
+        yield Heading(text(account_sid))
+        yield Table(HEAD, [_row(each) for each in found if each.account_sid == account_sid])
+
+
+def _row(each: Happened) -> tuple[Inline, ...]:
+    how = each.detail + (f" of run {each.undoes}" if each.undoes else "")
+    counts = ", ".join(f"{count:,} {spoken(name)}" for name, count in each.counts.items())
+    return tuple(map(text, (each.what, each.id[:12], moment(each.at), how, each.state, counts)))
 
 
 def unlock(context: Context, lock_id: str) -> None:

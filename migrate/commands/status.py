@@ -169,7 +169,11 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
         yield f"{key} {entry.state.value}: {message}{detail}. {advice}"
 
 
-def as_text(found: Status) -> str:
+HANGING = 11
+"""Where, in a line of the status, what it says begins."""
+
+
+def as_lines(found: Status) -> list[str]:
     """Return the status as a person reads it."""
     lines = [*_running_lines(found), _snapshot_line(found.snapshot), _plan_line(found), _run_line(found.run)]
     if found.verification is not None:
@@ -180,8 +184,7 @@ def as_text(found: Status) -> str:
         by_state = ", ".join(f"{number:,} {spoken(state)}" for state, number in sorted(found.states.items()))
         lines += [f"steps      {by_state}", f"left       {found.left}"]
     lines += [f"error      {error}" for error in found.errors]
-    lines.append(f"next       {found.next_command}")
-    return "\n".join(lines)
+    return [*lines, f"next       {found.next_command}"]
 
 
 def _running_lines(found: Status) -> Iterator[str]:

@@ -10,6 +10,7 @@
     │   └── LockLost             8   another run has taken this one's lock
     ├── Interrupted            130   Ctrl-C, SIGTERM or SIGHUP
     │   └── RunInterrupted     130   the same, after a run has begun: there is something to resume
+    ├── LastLookFailed           4   nobody knows whether a lost create has left something behind
     ├── Declined                 1   a person was asked and said no
     └── CallFailed               1   one request to Twilio did not succeed
 
@@ -76,6 +77,12 @@ class Interrupted(MigrateError):
 
 class RunInterrupted(Interrupted):
     """The same after a run has begun: there is something to resume."""
+
+
+class LastLookFailed(MigrateError):
+    """The last look of a run, for what lost creates may have made, was not answered."""
+
+    exit_code = 4
 
 
 class Declined(MigrateError):

@@ -193,6 +193,18 @@ class Kind(ABC):
         del in_place
         return self.same(path, expected, live)
 
+    def is_altered(
+        self, destination: Destination, target_sid: str | None, path: str, held: Json, wanted: Json
+    ) -> bool:
+        """Whether Twilio has accepted this very value of an item before, and holds what it has answered then."""
+        own = destination.own_writes.get((self.name, target_sid or ""))
+        return (
+            own is not None
+            and path in own.sent
+            and self.same(path, own.sent[path], wanted)
+            and self.same(path, own.held.get(path), held)
+        )
+
     # Execution
 
     @abstractmethod

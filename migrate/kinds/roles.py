@@ -67,7 +67,7 @@ class Roles(Kind):
                     row_of(outcome, None, None, Verdict.MANUAL, (TARGET_MISSING(),)) for outcome in outcomes
                 )
             )
-        return (_InPlace if planning.destination.in_place else _Elsewhere)(planning).share(outcomes)
+        return (_InPlace if planning.destination.in_place else _Elsewhere)(self, planning).share(outcomes)
 
     async def read_target(self, calls: Calls, service_sid: str) -> Mapping[str, Json]:
         """See `Kind.read_target`. In the order of their SIDs: the order of a list says nothing."""
@@ -168,6 +168,7 @@ class Roles(Kind):
 class _InPlace:
     """The roles of the Conversation Service that is the Chat Service: the same ones, by SID."""
 
+    kind: Roles
     planning: Planning
 
     def share(self, outcomes: tuple[Outcome, ...]) -> Share:
@@ -184,6 +185,8 @@ class _InPlace:
         if not missing or not (self.planning.destination.offline or sid in live):
             return None
         before = _permissions(live, sid)
+        if self.kind.is_altered(self.planning.destination, sid, "permissions", before, before + missing):
+            return None
         step = _step_of(self.planning, role, Action.UPDATE, sid)
         return replace(step, before={"permissions": before}, after={"permissions": before + missing})
 
@@ -200,13 +203,16 @@ class _InPlace:
         before = _permissions(live, sid)
         missing = _missing(roles[sid], live) if sid in roles else []
         row = replace(row_of(outcome, before, before + missing), held_to=sid in roles)
-        return replace(row, change=True, step=steps[sid].key) if sid in steps else row
+        if sid in steps:
+            return replace(row, change=True, step=steps[sid].key)
+        return self.kind.told_altered(row, before) if missing else row
 
 
 @dataclass(frozen=True)
 class _Elsewhere:
     """The roles of another Conversation Service: matched by type and lower-cased name, or created."""
 
+    kind: Roles
     planning: Planning
 
     def share(self, outcomes: tuple[Outcome, ...]) -> Share:
@@ -226,13 +232,19 @@ class _Elsewhere:
 
     def _step(self, role: RoleTranslation, live_sid: str | None, live: Mapping[str, Json]) -> Step | None:
         destination, wanted = self.planning.destination, list(role.permissions)
-        if live_sid and same(Resource.ROLES, "permissions", _permissions(live, live_sid), wanted):
+        if live_sid and self._is_done(live_sid, _permissions(live, live_sid), wanted):
             return None
         comes_with_it = destination.sid is None and _key(role.type, role.friendly_name) in MADE_WITH_SERVICE
         action = Action.UPDATE if live_sid or comes_with_it else Action.CREATE
         step = _step_of(self.planning, role, action, live_sid)
         before = {"permissions": _permissions(live, live_sid)} if live_sid else {}
         return replace(step, before=before, after={"permissions": wanted})
+
+    def _is_done(self, live_sid: str, held: list[str], wanted: list[str]) -> bool:
+        path, destination = "permissions", self.planning.destination
+        return self.kind.same(path, held, wanted) or self.kind.is_altered(
+            destination, live_sid, path, held, wanted
+        )
 
     def _row(
         self,
@@ -244,10 +256,15 @@ class _Elsewhere:
     ) -> FieldRow:
         sid = outcome.role_sid or ""
         before = _permissions(live, live_sid) if live_sid else None
-        if sid not in steps:
-            return replace(row_of(outcome, before, before), held_to=sid in roles)
-        row = row_of(outcome, before, list(roles[sid].permissions))
-        return replace(row, change=True, held_to=True, step=steps[sid].key)
+        if sid not in roles:
+            return row_of(outcome, before, before)
+        wanted = list(roles[sid].permissions)
+        row = replace(row_of(outcome, before, wanted), held_to=True)
+        if sid in steps:
+            return replace(row, change=True, step=steps[sid].key)
+        if self.kind.same("permissions", before, wanted):
+            return replace(row, after=before)
+        return self.kind.told_altered(row, before)
 
 
 def match_roles(

@@ -100,20 +100,9 @@ class SettingsKind(Kind):
             return _Decision(before, before)
         if is_empty(value) and not is_empty(before) and not planning.options.get("clear"):
             return _Decision(before, before, reason=ONLY_CONVERSATIONS())
-        if self._is_altered(planning, path, before, value):
+        if self.is_altered(planning.destination, planning.destination.sid, path, before, value):
             return _Decision(before, before, reason=HOLDS_ALTERED(held=shown(before), sent=shown(value)))
         return _Decision(before, value, change=True)
-
-    def _is_altered(self, planning: Planning, path: str, before: Json, value: Json) -> bool:
-        """Whether Twilio has accepted this very value before, and holds what it has answered then."""
-        destination = planning.destination
-        own = destination.own_writes.get((self.name, destination.sid or ""))
-        return (
-            own is not None
-            and path in own.sent
-            and self.same(path, own.sent[path], value)
-            and self.same(path, own.held.get(path), before)
-        )
 
     def _step(
         self,

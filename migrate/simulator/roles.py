@@ -11,6 +11,7 @@ from migrate.simulator import words
 from migrate.simulator.api import Answer, Call, Route, page_query
 from migrate.simulator.forms import Form, Param, bad_request, choice, parse_form, role_name
 from migrate.simulator.pages import Listing, page
+from migrate.simulator.uneven import kept
 from migrate.simulator.world import Role, Service
 
 Json = Any
@@ -138,7 +139,7 @@ class RoleOperations:
     def create(self, call: Call) -> Answer:
         """Create a role. Not idempotent: Twilio does not ask for unique names."""
         service = call.service()
-        given = parse_form(self._create_form, call.request.form)
+        given = kept(call.past.uneven, parse_form(self._create_form, call.request.form))
         stored_type = next(old for old, new in self._words.types.items() if new == given["Type"])
         permissions = self._permissions(stored_type, given["Permission"])
         service.date_updated = call.past.now()

@@ -28,7 +28,7 @@ class HasSid(Protocol):
 
 T = TypeVar("T", bound=HasSid)
 
-VALUES = frozenset({"trimmed", "default_text", "slash", "order"})
+VALUES = frozenset({"trimmed", "default_text", "slash", "order", "permission"})
 ODD_DATES = ("1970-01-01T00:00:00Z", "2038-01-19T03:14:07Z", "2099-12-31T23:59:59Z", "2016-02-29T12:00:00Z")
 DEFAULT_TEXT = "${MESSAGE}"
 """What stands for the product's own text, which nobody documents for a service."""
@@ -50,7 +50,8 @@ class Unevenness:
         missing_path: a regular expression; a path in which it is found answers 404 …
         missing_seconds: … for so long from the first such request on.
         values: which values are kept otherwise than they were sent: `trimmed` (templates), `default_text`
-            (instead of an empty template), `slash` (added to a URL without a path), `order` (of filters).
+            (instead of an empty template), `slash` (added to a URL without a path), `order` (of filters),
+            `permission` (`removeParticipant` is not kept).
         webhook_stores: 2: Chat and Conversations each hold webhooks of their own; 1: both show the same ones.
         v1_dates: the format of dates in Chat v1: its documents describe RFC 2822 and declare ISO 8601.
         dates_lag: dates of creation and change are so far in the past.
@@ -238,6 +239,8 @@ def _kept(how: frozenset[str], key: str, value: Json) -> Json:
         return value if urlsplit(value).path else _with_slash(value)
     if key.endswith("Filters") and "order" in how:
         return sorted(value, reverse=True)
+    if key == "Permission" and "permission" in how:
+        return [word for word in value if word != "removeParticipant"]
     return value
 
 

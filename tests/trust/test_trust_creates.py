@@ -24,6 +24,7 @@ from trust_world import (
 from worlds import differences_between, named, posts
 
 from migrate.api.retry import Remedy
+from migrate.core.errors import LastLookFailed
 from migrate.simulator import Fault, Unevenness
 
 SERVICES = "/v1/Services$"
@@ -214,6 +215,26 @@ def test_what_nobody_claims_is_reported(account, tmp_path):
         (note,) = notes_on(store, runs.find_latest(store, None))
     assert next(sid for sid in (first, other) if sid != own) in note
     assert driver.code() == 4
+
+
+def test_a_last_look_that_is_not_answered(account, tmp_path):
+    """The run is not done until it has looked: exit 4, and a resume looks again and finds what nobody claims."""
+    simulator = account(services=1, uneven=Unevenness(late_effects=1.0))
+    refused = Fault("400", method="GET", path=SERVICES)
+    simulator.inject(
+        Fault("500_after", method="POST", path=SERVICES),
+        Fault("slow", method="POST", path="/Configuration/Notifications$", seconds=1.2),
+        Fault(
+            "edit", method="POST", path="/Configuration/Webhooks$", edit=lambda _: simulator.inject(refused)
+        ),
+    )
+    driver = replace(patient(tmp_path, simulator, second(simulator)), settle=0.3)
+    with pytest.raises(LastLookFailed, match="`chat-migrate resume` looks again") as failed:
+        driver.run(target="new")
+    assert failed.value.exit_code == 4
+    driver.resume()
+    assert driver.code() == 4
+    assert len(simulator.world.accounts[second(simulator)].services) == 2
 
 
 def test_settle_is_what_bounds_it():

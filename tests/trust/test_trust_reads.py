@@ -156,6 +156,23 @@ def test_values_that_twilio_keeps_differently(altering, tmp_path):
     assert driver.code() == 0
 
 
+def test_a_permission_that_twilio_does_not_keep(account, tmp_path):
+    """It is sent once and told as altered, known to a later run, which writes nothing, and no failure."""
+    simulator = account(services=12, uneven=Unevenness(values=frozenset({"permission"})))
+    driver = patient(tmp_path, simulator, list(simulator.world.accounts)[1])
+    report = driver.run(target="new")
+    states = {step.state.value for one in report.services for step in one.steps if step.resource == "roles"}
+    assert "altered" in states
+    assert states <= {"altered", "verified"}
+    sent = len(posts(simulator))
+    report = driver.run(target="new")
+    assert len(posts(simulator)) == sent
+    assert driver.code() == 0
+    told = {row.reason for one in report.services for row in one.fields if "instead of" in row.reason}
+    assert any("Twilio accepted this value and holds" in reason for reason in told)
+    assert driver.verify().summary.changes == 0
+
+
 @pytest.mark.parametrize("altering", [ALTERED - {"default_text"}], indirect=True)
 def test_values_that_twilio_keeps_differently_go_back(altering, tmp_path):
     """A rollback knows the value that Twilio holds, and restores the earlier one."""
