@@ -21,7 +21,7 @@ from migrate.store import lock, open_store
 
 ACCOUNTS = 200 if LONG else 20
 LIMITED = {"latency_ms": 20, "max_concurrent": 8} if LONG else {}
-PAIRS, KILLS, APART = (40, 20, 2) if LONG else (8, 6, 4)
+PAIRS, KILLS, APART = (40, 20, 1) if LONG else (8, 6, 3)
 """Accounts that are re-created, kills, and how many writes more each further kill waits for."""
 
 
