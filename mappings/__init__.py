@@ -7,9 +7,9 @@ One module per concern declares the fields it owns (`FIELDS`) and what becomes o
 reported all the same. Nothing here reads a network, a database or a clock.
 """
 
+from mappings.leaves import ChatService
 from mappings.model import (
     Api,
-    ChatService,
     Field,
     Json,
     Outcome,

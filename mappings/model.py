@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from mappings.reasons import Reason, reason_text
 
@@ -49,27 +49,6 @@ class Api(str, Enum):
 
 
 @dataclass(frozen=True)
-class ChatService:
-    """One Chat Service as read: what v1 and v2 say of it, its roles, and what nobody looked at.
-
-    Attributes:
-        sid: the service's `IS…` SID.
-        v1: the raw v1 resource, or None if v1 was not read: what only v1 shows was then not examined.
-        v2: the raw v2 resource, or None if v2 was not read: what only v2 shows was then not examined.
-        roles: the raw Role resources of the service, in the order read.
-        not_examined: what else was not examined → why, for a sentence: `{"media": "Terraform state does not hold it"}`.
-            It names a field's dotted path, the path of an object for all below it, or `roles`. A value that was
-            read all the same counts; null or an empty one does not.
-    """
-
-    sid: str
-    v1: Mapping[str, Json] | None
-    v2: Mapping[str, Json] | None
-    roles: tuple[Mapping[str, Json], ...] = ()
-    not_examined: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Field:
     """One row of the coverage table: a Chat Service field that a mapping owns.
 
@@ -88,8 +67,7 @@ class Field:
     rule: str
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What becomes of ONE leaf of the source service, or of one field that was not examined.
 
     Attributes:

@@ -109,8 +109,9 @@ def judge(rows: Iterable[MappingRow[Facts]], source: ServiceLeaves, facts: Facts
 
     Dates and addresses are no settings, so nobody needs to hear that they were not examined.
     """
+    all_examined = source.all_examined
     for each in rows:
-        why = source.why_not_examined(each.field.source, each.field.api)
+        why = "" if all_examined else source.why_not_examined(each.field.source, each.field.api)
         if why and each.type is not ValueType.STAMP:
             yield _unexamined(each.field, why)
         else:

@@ -7,8 +7,8 @@ from itertools import chain
 from operator import attrgetter
 
 from mappings import causes, roles
-from mappings.leaves import Leaf, ServiceLeaves
-from mappings.model import ChatService, Json, Outcome, Resource, Translation, Verdict
+from mappings.leaves import ChatService, Leaf, ServiceLeaves
+from mappings.model import Json, Outcome, Resource, Translation, Verdict
 from mappings.registry import CONCERNS, CONTAINERS
 from mappings.rows import UNSET, Decision, JudgedLeaf, conflicting, leave, misfit
 from mappings.values import is_empty, quote

@@ -108,7 +108,6 @@ DOORS = {
 ROOMS_OF = {
     ("sqlite_utils", "sqlite3"): ("migrate.store",),
     ("click",): ("migrate.cli", "migrate.report.text_report"),
-    ("tabulate",): ("migrate.cli", "migrate.report"),
 }
 """Libraries, and the rooms that they stay in."""
 

@@ -10,7 +10,7 @@ from mappings import causes
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.rows import Decision, JudgedLeaf, MappingRow, fields_of, judge, leave, put, row
-from mappings.values import ValueType, is_empty
+from mappings.values import ValueType
 from mappings.webhooks.filters import CHAT
 from mappings.webhooks.merging import EVENTS, PHASES, WebhookMerge
 
@@ -109,5 +109,5 @@ FIELDS = fields_of(ROWS)
 
 def findings(source: ServiceLeaves, merge: WebhookMerge) -> Iterator[JudgedLeaf]:
     """Yield what becomes of the per-event webhooks."""
-    with_url = frozenset(event for event in EVENTS if not is_empty(source.value(f"webhooks.{event}.url")))
+    with_url = frozenset(hook.event for hooks in merge.events.values() for hook in hooks)
     return judge(ROWS, source, _Events(merge, with_url))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.leaves import ServiceLeaves
-from mappings.model import ChatService, Json
+from mappings.leaves import ChatService, ServiceLeaves
+from mappings.model import Json
 from mappings.values import ValueType, distinct, fits, is_empty, quote
 from mappings.webhooks.filters import (
     CHAT,
@@ -24,7 +24,6 @@ from mappings.webhooks.merging import (
     EventWebhook,
     WebhookMerge,
     merge_webhooks,
-    read_events,
 )
 
 
@@ -162,7 +161,8 @@ def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Re
         None if the service has no webhook.
     """
     source = ServiceLeaves.of(service, same_service=True)
-    merge, events = merge_webhooks(source), read_events(source)
+    merge = merge_webhooks(source)
+    events = merge.events
     routing = _routing(source, merge, events)
     calls = tuple(WebhookCall(phase, _text(url)) for phase, url in merge.urls.items() if url is not None)
     if not calls and routing is None:

@@ -166,8 +166,8 @@ async def execute(
         context.target_writer(bounds.concurrency) as writer,
         Journal(store, run, lock) as journal,
     ):
-        await prove_account(writer, context.retrier())
         retrier, settle = context.retrier(bounds.concurrency), context.settle()
+        await prove_account(writer, retrier)
         work = Work(store, journal, writer, retrier, settle, plan, run, session, bounds, read_at)
         with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
             await ending_well(Execution(work, frontier, bar.advance).run())

@@ -110,12 +110,13 @@ async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concu
         context.target_writer(concurrency, deletes=deletes) as writer,
         Journal(store, run, lock) as journal,
     ):
-        await prove_account(writer, context.retrier())
+        retrier = context.retrier(concurrency)
+        await prove_account(writer, retrier)
         work = Work(
             store,
             journal,
             writer,
-            context.retrier(),
+            retrier,
             context.settle(),
             plan,
             run,
@@ -154,8 +155,9 @@ async def _preview(context: Context, store: Store, undone: Run, options: Rollbac
 async def _previewed(
     context: Context, store: Store, undone: Run, options: RollbackOptions, reader: Reader
 ) -> dict[str, Entry]:
-    calls = Patient(reader, context.retrier())
-    await prove_account(reader, context.retrier())
+    retrier = context.retrier(options.concurrency)
+    calls = Patient(reader, retrier)
+    await prove_account(reader, retrier)
 
     async def look(undo: Undo) -> tuple[str, Entry]:
         return undo.step.key, await preview(calls, undo)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -276,12 +276,12 @@ class Kind(ABC):
     def told_altered(self, row: FieldRow, held: Json) -> FieldRow:
         """Return a row as it stands after Twilio has accepted a value and holds another."""
         reason = HOLDS_ALTERED(held=shown(held), sent=shown(row.after))
-        return replace(row, after=held, verdict=Verdict.MANUAL, reasons=(reason,))
+        return row._replace(after=held, verdict=Verdict.MANUAL, reasons=(reason,))
 
     def told_restored(self, row: FieldRow, before: Json, after: Json) -> FieldRow:
         """Return a row as a rollback tells it; what the translation had lost is no matter of it."""
         reasons = (AS_BEFORE(),)
-        return replace(row, before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
+        return row._replace(before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
 
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
         """Return how many items, of a kind with many, are not what their steps were to make them.

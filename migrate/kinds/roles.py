@@ -202,9 +202,9 @@ class _InPlace:
             return row_of(outcome, None, None, Verdict.MANUAL, (ROLE_NOT_SHOWN(role=sid),))
         before = _permissions(live, sid)
         missing = _missing(roles[sid], live) if sid in roles else []
-        row = replace(row_of(outcome, before, before + missing), held_to=sid in roles)
+        row = row_of(outcome, before, before + missing)._replace(held_to=sid in roles)
         if sid in steps:
-            return replace(row, change=True, step=steps[sid].key)
+            return row._replace(change=True, step=steps[sid].key)
         return self.kind.told_altered(row, before) if missing else row
 
 
@@ -259,11 +259,11 @@ class _Elsewhere:
         if sid not in roles:
             return row_of(outcome, before, before)
         wanted = list(roles[sid].permissions)
-        row = replace(row_of(outcome, before, wanted), held_to=True)
+        row = row_of(outcome, before, wanted)._replace(held_to=True)
         if sid in steps:
-            return replace(row, change=True, step=steps[sid].key)
+            return row._replace(change=True, step=steps[sid].key)
         if self.kind.same("permissions", before, wanted):
-            return replace(row, after=before)
+            return row._replace(after=before)
         return self.kind.told_altered(row, before)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mappings import Outcome, Resource, Verdict
@@ -64,7 +63,7 @@ class Services(Kind):
         if destination.in_place:
             return row_of(outcome, outcome.value, outcome.value)
         if outcome.target == "friendly_name" and step is not None:
-            return replace(row_of(outcome, None, self._name(planning)), change=True, step=step.key)
+            return row_of(outcome, None, self._name(planning))._replace(change=True, step=step.key)
         if outcome.target == "friendly_name":
             return row_of(outcome, None, None, Verdict.NOT_NEEDED, (KEEPS_ITS_NAME(),))
         after = {"sid": destination.sid, "account_sid": destination.account_sid}.get(outcome.target or "")

@@ -147,8 +147,7 @@ class SettingsKind(Kind):
             return row_of(outcome, before, before)
         reasons = self._reasons(planning, outcome, decision)
         verdict = Verdict.MANUAL if decision.reason is not None else outcome.verdict
-        return replace(
-            row_of(outcome, decision.before, decision.after, verdict, reasons),
+        return row_of(outcome, decision.before, decision.after, verdict, reasons)._replace(
             change=decision.change,
             held_to=decision.reason is None or decision.reason.id != ONLY_CONVERSATIONS.id,
             step=step.key if step is not None and decision.change else None,
@@ -291,7 +290,7 @@ class Webhooks(SettingsKind):
     ) -> FieldRow:
         row = super()._row(planning, outcome, decisions, step)
         is_lost = any(reason.id == FILTERS_REFUSED.id for reason in row.reasons)
-        return replace(row, verdict=Verdict.MANUAL) if is_lost else row
+        return row._replace(verdict=Verdict.MANUAL) if is_lost else row
 
     def _has_no_webhooks(self, planning: Planning) -> bool:
         held = planning.destination.payload(self.name)
@@ -325,7 +324,7 @@ class Webhooks(SettingsKind):
         after = [name for name in row.after if name not in given_up]
         change = not self.same("filters", row.before, after)
         reasons = (*row.reasons, FILTERS_REFUSED(filters=given_up))
-        return replace(row, after=after, change=change, verdict=Verdict.MANUAL, reasons=reasons)
+        return row._replace(after=after, change=change, verdict=Verdict.MANUAL, reasons=reasons)
 
     def acceptable(self, before: Values) -> Values:
         """See `Kind.acceptable`: a shared service may have shown Chat's event names."""

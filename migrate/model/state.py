@@ -163,6 +163,10 @@ class StepState:
     wrote: bool = False
 
 
+FRESH = StepState(Entry(State.PLANNED), session=0)
+"""Where a step stands about which nothing was done."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of one plan, or the rollback of one.

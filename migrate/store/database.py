@@ -39,6 +39,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 def storable(text: str) -> str:
     """Spell what JSON may hold and SQLite may not as JSON does: lone surrogates, and the character 0."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\u0000")
 
 

@@ -1,0 +1,75 @@
+"""The crew: how many steps are worked on at once."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+from migrate.core.stop import StopToken
+from migrate.execute import executor
+from migrate.execute.executor import Crew
+from migrate.model.state import SETTLED, State
+from migrate.model.step import Action, Step
+
+
+class Steps:
+    """A frontier on which so many steps are ready, none of which any other needs."""
+
+    def __init__(self, number):
+        self._left = [
+            Step(f"{n}", "thing", Action.UPDATE, "IS1", f"CH{n}", "IS1", f"CH{n}", {}, {})
+            for n in range(number)
+        ]
+
+    def ready(self, limit):
+        """The next ones."""
+        found, self._left = self._left[:limit], self._left[limit:]
+        return found
+
+    def settled(self, key):
+        """Nobody needs it."""
+
+
+def most_at_once(steps, limit, *, parked):
+    """The most steps of so many that are begun and not ended, where Twilio lets `limit` requests in."""
+    work = SimpleNamespace(
+        store=SimpleNamespace(rows=lambda _sql, _parameters: []),
+        run=SimpleNamespace(id=1, target_account_sid="AC1", settled=SETTLED),
+        writer=SimpleNamespace(pace=SimpleNamespace(limit=limit)),
+        settle=SimpleNamespace(stop=StopToken()),
+        last_writes={},
+    )
+    at_once, most = 0, 0
+
+    async def take(_step, _state):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        if parked:
+            with crew.parked():
+                await asyncio.sleep(0.02)
+        else:
+            await asyncio.sleep(0.001)
+        at_once -= 1
+        return State.VERIFIED
+
+    crew = Crew(work, Steps(steps), take, lambda: None)
+    asyncio.run(crew.work())
+    assert (at_once, work.last_writes) == (0, {})
+    return most
+
+
+def test_twice_as_many_steps_as_requests_are_worked_on():
+    """While some wait for a commit others send, and a few more read the plan: 2 * 10 + 4."""
+    assert most_at_once(100, 10, parked=False) == 24
+
+
+def test_those_that_only_wait_make_room_for_others():
+    """A step that waits for the settle time does not count."""
+    assert most_at_once(100, 10, parked=True) == 100
+
+
+def test_not_all_of_a_million_wait_side_by_side(monkeypatch):
+    """Each step that waits takes memory, so beyond a number they count."""
+    monkeypatch.setattr(executor, "MOST_PARKED", 30)
+    assert most_at_once(100, 10, parked=True) == 30 + 24
