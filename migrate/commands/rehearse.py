@@ -130,6 +130,7 @@ def _told(
         kills=done.seen.kills,
         resumes=done.resumes,
         seconds=done.seconds,
+        settle=options.pacing.settle,
         options={
             "seed": asked.seed,
             "fault-rate": asked.fault_rate,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,7 @@ ACCOUNTS, SETTINGS, BEFORE, AFTER, STORY = (
     "after.json",
     "story.txt",
 )
+END = "end\n"
 SILENCE_SECONDS = 1.0
 """How long a request that is not answered, or answered slowly, takes in a rehearsal."""
 KILLS = ("edit", "reset_before")
@@ -100,7 +103,9 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._process:
-            if kind is not None:
+            if kind is None:
+                self._pipe(self._process.stdin).write(END)
+            else:
                 self._process.kill()
 
     def expect(self, process_id: int) -> None:
@@ -177,7 +182,10 @@ class Story(list[RecordedRequest]):
 
 
 def main(folder: Path) -> None:
-    """Serve the accounts in the folder until standard input ends; leave them there as they are then."""
+    """Serve the accounts in the folder until the end is asked for; leave them there as they are then.
+
+    Where standard input ends before, the rehearsal was killed: end the program that plays, and remove the folder.
+    """
     world = world_from(json.loads((folder / ACCOUNTS).read_text(encoding="utf-8")))
     _save(folder / BEFORE, world)
     disturbances = Disturbances(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
@@ -188,9 +196,21 @@ def main(folder: Path) -> None:
         accounts = list(world.accounts)
         _say(simulator.environment(accounts[1] if len(accounts) > 1 else None))
         for line in sys.stdin:
+            if line == END:
+                break
             _answer(simulator, story, json.loads(line))
+        else:
+            _clear(folder, story.process_id)
+            return
     story.close()
     _save(folder / AFTER, world)
+
+
+def _clear(folder: Path, process_id: int) -> None:
+    if process_id:
+        with suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _simulator(world: World, disturbances: Disturbances) -> Simulator:
