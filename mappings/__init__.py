@@ -7,9 +7,9 @@ One module per concern declares the fields it owns (`FIELDS`) and what becomes o
 reported all the same. Nothing here reads a network, a database or a clock.
 """
 
+from mappings.leaves import ChatService
 from mappings.model import (
     Api,
-    ChatService,
     Field,
     Json,
     Outcome,
@@ -20,7 +20,6 @@ from mappings.model import (
 )
 from mappings.reasons import Cause, Reason, reason_text
 from mappings.registry import FIELDS, MAPPING_VERSION, same
-from mappings.roles import translate_role
 from mappings.translation import translate
 from mappings.webhooks.filters import new_name
 
@@ -42,5 +41,4 @@ __all__ = [
     "reason_text",
     "same",
     "translate",
-    "translate_role",
 ]

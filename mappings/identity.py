@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mappings import causes
-from mappings.leaves import ServiceLeaves
+from mappings.grounds import Grounds
 from mappings.model import Json, Resource, Verdict
-from mappings.rows import Decision, JudgedLeaf, fields_of, judge, keep, leave, put, row
+from mappings.rows import Decision, keep, leave, put, row
 from mappings.values import ValueType
 
 LONGEST_NAME = 256
 """Characters of a Conversation Service's FriendlyName (Twilio docs, Conversations Service resource)."""
 
 
-def _sid(value: Json, source: ServiceLeaves) -> Decision:
+def _sid(value: Json, grounds: Grounds) -> Decision:
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
-    if source.same_service:
+    if grounds.same_service:
         return keep(Verdict.EXACT, causes.SAME_SERVICE())
     return keep(Verdict.CONVERTED, causes.NEW_SERVICE_SID())
 
 
-def _account_sid(value: Json, source: ServiceLeaves) -> Decision:
+def _account_sid(value: Json, grounds: Grounds) -> Decision:
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
-    if source.same_service:
+    if grounds.same_service:
         return keep(Verdict.EXACT, causes.SAME_ACCOUNT())
     return keep(Verdict.CONVERTED, causes.TARGET_ACCOUNT())
 
 
-def _friendly_name(value: Json, source: ServiceLeaves) -> Decision:
-    if source.same_service:
+def _friendly_name(value: Json, grounds: Grounds) -> Decision:
+    if grounds.same_service:
         return keep(Verdict.EXACT, causes.SAME_NAME())
     if value is None:
-        return put(Verdict.CONVERTED, source.sid, causes.NAMED_AFTER_SID())
+        return put(Verdict.CONVERTED, grounds.source.sid, causes.NAMED_AFTER_SID())
     if len(value) > LONGEST_NAME:
         reason = causes.NAME_CUT(length=len(value), longest=LONGEST_NAME)
         return put(Verdict.LOSSY, value[:LONGEST_NAME], reason)
     return put(Verdict.EXACT, value, causes.NAME_GIVEN())
 
 
-def _no_setting(_: Json, __: ServiceLeaves) -> Decision:
+def _no_setting(_: Json, __: Grounds) -> Decision:
     return leave(Verdict.NOT_NEEDED, causes.NOT_A_SETTING())
 
 
@@ -74,9 +72,3 @@ ROWS = (
     row("url", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
     row("links.*", ValueType.STAMP, _no_setting, _NO_SETTING_RULE),
 )
-FIELDS = fields_of(ROWS)
-
-
-def findings(source: ServiceLeaves) -> Iterator[JudgedLeaf]:
-    """Yield what becomes of the identity of the service."""
-    return judge(ROWS, source, source)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
-from mappings.model import Api, ChatService, Json
+from mappings.model import Api, Json
 from mappings.values import is_empty
 
 
@@ -15,8 +16,6 @@ class Leaf(NamedTuple):
 
     Attributes:
         path: dotted path, `limits.channel_members`; a dot inside a key is written `\\.`.
-        api: the versions whose view holds the leaf.
-        value: v2's value where both views have the leaf.
         v1_value: v1's value, or None if v1 does not have the leaf.
     """
 
@@ -27,16 +26,42 @@ class Leaf(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ChatService:
+    """One Chat Service as read: what v1 and v2 say of it, its roles, and what nobody looked at.
+
+    Attributes:
+        sid: the service's `IS…` SID.
+        v1: the raw v1 resource, or None if v1 was not read: what only v1 shows was then not examined.
+        v2: the raw v2 resource, or None if v2 was not read: what only v2 shows was then not examined.
+        roles: the raw Role resources of the service, in the order read.
+        not_examined: what else was not examined → why, for a sentence: `{"media": "Terraform state does not hold it"}`.
+            It names a field's dotted path, the path of an object for all below it, or `roles`. A value that was
+            read all the same counts; null or an empty one does not.
+    """
+
+    sid: str
+    v1: Mapping[str, Json] | None
+    v2: Mapping[str, Json] | None
+    roles: tuple[Mapping[str, Json], ...] = ()
+    not_examined: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def leaves(self) -> Mapping[str, Leaf]:
+        """The leaves of both views by path; v2 is the younger API, so its value counts."""
+        old, new = flatten(self.v1 or {}), flatten(self.v2 or {})
+        leaves = {path: Leaf(path, Api.V1, value, value) for path, value in old.items() if path not in new}
+        for path, value in new.items():
+            api = Api.BOTH if path in old else Api.V2
+            leaves[path] = Leaf(path, api, value, old.get(path))
+        return leaves
+
+
+@dataclass(frozen=True)
 class ServiceLeaves:
     """Everything a mapping may look at.
 
     Attributes:
-        sid: the service's `IS…` SID.
-        same_service: whether the target is the Conversation Service with that SID.
-        leaves: the union of both views, by path.
-        roles: the raw Role resources.
         unread: API versions that were not read → why, for a sentence.
-        not_examined: see `ChatService`.
     """
 
     sid: str
@@ -52,7 +77,7 @@ class ServiceLeaves:
         return cls(
             service.sid,
             same_service,
-            union(service.v1, service.v2),
+            service.leaves,
             service.roles,
             _UNREAD[service.v1 is None, service.v2 is None],
             service.not_examined,
@@ -63,15 +88,13 @@ class ServiceLeaves:
         leaf = self.leaves.get(path)
         return leaf.value if leaf else None
 
-    def why_not_examined(self, path: str, api: Api = Api.BOTH) -> str:
-        """Return why nobody knows the value of a field, for a sentence; "" if it was examined.
+    @property
+    def all_examined(self) -> bool:
+        """Whether every field of the service was examined."""
+        return not self.unread and not self.not_examined
 
-        Args:
-            path: the field's dotted path.
-            api: the versions that show the field.
-        """
-        if not self.unread and not self.not_examined:
-            return ""
+    def why_not_examined(self, path: str, api: Api = Api.BOTH) -> str:
+        """Return why nobody knows the value of a field, for a sentence; "" if it was examined."""
         leaf = self.leaves.get(path)
         if leaf is not None and not is_empty(leaf.value):
             return ""
@@ -93,28 +116,16 @@ def flatten(view: Mapping[str, Json]) -> dict[str, Json]:
     Lists are leaves. An explicit stack, because a file that somebody saved may nest deeper than Python calls.
     """
     leaves: dict[str, Json] = {}
-    pending: list[tuple[str, Json]] = [(_escape(key), value) for key, value in view.items()]
+    pending = [("", view)]
     while pending:
-        path, value = pending.pop()
-        if isinstance(value, dict) and value:
-            pending.extend((f"{path}.{_escape(key)}", inner) for key, inner in value.items())
-        else:
-            leaves[path] = value
+        beginning, members = pending.pop()
+        for key, value in members.items():
+            path = beginning + _escape(key)
+            if isinstance(value, dict) and value:
+                pending.append((f"{path}.", value))
+            else:
+                leaves[path] = value
     return leaves
-
-
-def union(v1: Mapping[str, Json] | None, v2: Mapping[str, Json] | None) -> dict[str, Leaf]:
-    """Return the leaves of both views by path; v2 is the younger API, so its value counts."""
-    old, new = flatten(v1 or {}), flatten(v2 or {})
-    return {path: _leaf(path, old, new) for path in old.keys() | new.keys()}
-
-
-def _leaf(path: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Leaf:
-    if path not in new:
-        return Leaf(path, Api.V1, old[path], old[path])
-    if path not in old:
-        return Leaf(path, Api.V2, new[path], None)
-    return Leaf(path, Api.BOTH, new[path], old[path])
 
 
 def _escape(key: str) -> str:

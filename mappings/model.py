@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from mappings.reasons import Reason, reason_text
 
@@ -49,35 +49,11 @@ class Api(str, Enum):
 
 
 @dataclass(frozen=True)
-class ChatService:
-    """One Chat Service as read: what v1 and v2 say of it, its roles, and what nobody looked at.
-
-    Attributes:
-        sid: the service's `IS…` SID.
-        v1: the raw v1 resource, or None if v1 was not read: what only v1 shows was then not examined.
-        v2: the raw v2 resource, or None if v2 was not read: what only v2 shows was then not examined.
-        roles: the raw Role resources of the service, in the order read.
-        not_examined: what else was not examined → why, for a sentence: `{"media": "Terraform state does not hold it"}`.
-            It names a field's dotted path, the path of an object for all below it, or `roles`. A value that was
-            read all the same counts; null or an empty one does not.
-    """
-
-    sid: str
-    v1: Mapping[str, Json] | None
-    v2: Mapping[str, Json] | None
-    roles: tuple[Mapping[str, Json], ...] = ()
-    not_examined: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Field:
     """One row of the coverage table: a Chat Service field that a mapping owns.
 
     Attributes:
-        source: dotted path in the Chat resource, `notifications.new_message.template`.
         api: the versions that show the field.
-        resource: the Conversations resource that receives it, or None.
-        target: dotted path in that resource, or None.
         rule: the verdicts that are possible and when, in one line.
     """
 
@@ -88,19 +64,12 @@ class Field:
     rule: str
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What becomes of ONE leaf of the source service, or of one field that was not examined.
 
     Attributes:
-        source: dotted path in the Chat resource; a role is `roles.<friendly_name>.permissions`.
-        api: the versions whose view holds this leaf, or would hold it.
         value: the value as read (v2's where both have it); None if it was not examined.
-        resource: the Conversations resource that receives it, or None.
-        target: dotted path in that resource, or None.
-        verdict: see `Verdict`.
         reasons: why, and what to do if a person must act; at least one, the most important first.
-        role_sid: the Chat SID of the role, for `roles.*` only.
     """
 
     source: str
@@ -123,8 +92,6 @@ class RoleTranslation:
     """A Chat role in Conversations' words.
 
     Attributes:
-        source_sid: the Chat `RL…` SID.
-        friendly_name: as in Chat.
         type: `conversation` or `service`; `""` if Chat's type is none that Twilio documents.
         permissions: translated, without duplicates, in Chat's order. Empty if nothing is left.
         lost: Chat permissions that have no equivalent, that a role of this type cannot have, or that Twilio does
@@ -143,8 +110,6 @@ class Translation:
     """A whole service, translated.
 
     Attributes:
-        service_sid: the source's SID.
-        friendly_name: the source's name ("" if it has none).
         outcomes: one per source leaf and per field that was not examined, sorted by source.
         settings: the values to set: resource → response path → value. A path that is absent is left unchanged.
             An empty value (`""`, `[]`) is information, not an order: Chat was examined and holds none. Whether
@@ -157,7 +122,6 @@ class Translation:
             Twilio does not document (`onUser*`); to be left out if Twilio refuses them.
     """
 
-    service_sid: str
     friendly_name: str
     outcomes: tuple[Outcome, ...]
     settings: Mapping[Resource, Mapping[str, Json]]

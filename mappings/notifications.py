@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from mappings import causes
-from mappings.leaves import ServiceLeaves
+from mappings.grounds import INVITED, Grounds
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.reasons import Reason
-from mappings.rows import Decision, JudgedLeaf, MappingRow, fields_of, judge, leave, put, row
+from mappings.rows import Decision, MappingRow, leave, put, row
 from mappings.templates import (
     GUESSED,
     OTHER_MEANING,
@@ -27,18 +27,16 @@ EVENTS = {
 }
 """Notification in Chat → notification in Conversations."""
 
-INVITED = "notifications.invited_to_channel"
-
 _INVITED_PARTS = (
     ("enabled", "the notification itself", ValueType.FLAG, Api.BOTH),
     ("template", "its text", ValueType.TEXT, Api.BOTH),
     ("sound", "its sound", ValueType.TEXT, Api.V2),
 )
 
-_Decide = Callable[[Json, bool], Decision]
+_Decide = Callable[[Json, Grounds], Decision]
 
 
-def _keep(same_name: bool, default: Json, value: Json, _: bool) -> Decision:
+def _keep(same_name: bool, default: Json, value: Json, _: Grounds) -> Decision:
     """Return the decision to set the value as it is; Chat's null stands for the default."""
     setting = default if value is None else value
     if same_name:
@@ -46,14 +44,14 @@ def _keep(same_name: bool, default: Json, value: Json, _: bool) -> Decision:
     return put(Verdict.RENAMED, setting, causes.RENAMED_SETTING())
 
 
-def _template(same_name: bool, value: Json, invited: bool) -> Decision:
+def _template(same_name: bool, value: Json, grounds: Grounds) -> Decision:
     translated = translate_template(value or "")
     if translated.unknown or not OTHER_MEANING.isdisjoint(translated.renamed):
         verdict = Verdict.LOSSY
     elif translated.renamed:
         verdict = Verdict.CONVERTED
     else:
-        return _keep(same_name, "", value, invited)
+        return _keep(same_name, "", value, grounds)
     return put(verdict, translated.text, *_template_reasons(value, translated))
 
 
@@ -78,15 +76,15 @@ def _variable(name: str) -> str:
     return f"${{{name}}}"
 
 
-def _invited(lost: str, value: Json, enabled: bool) -> Decision:
-    if not enabled:
+def _invited(lost: str, value: Json, grounds: Grounds) -> Decision:
+    if not grounds.invited:
         return leave(Verdict.NOT_NEEDED, causes.INVITATIONS_OFF())
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.INVITATION_PART_EMPTY())
     return leave(Verdict.DROPPED, causes.INVITATION_LOST(part=lost))
 
 
-def _rows() -> Iterator[MappingRow[bool]]:
+def _rows() -> Iterator[MappingRow]:
     log_path = "notifications.log_enabled"
     log_rule: _Decide = partial(_keep, True, False)
     yield row(log_path, ValueType.FLAG, log_rule, "exact", to=(Resource.NOTIFICATIONS, "log_enabled"))
@@ -100,14 +98,14 @@ def _rows() -> Iterator[MappingRow[bool]]:
         yield row(f"{INVITED}.{part}", type_, partial(_invited, lost), rule, api=api)
 
 
-def _event_rows(event: str) -> Iterator[MappingRow[bool]]:
+def _event_rows(event: str) -> Iterator[MappingRow]:
     same_name = EVENTS[event] == event
     yield _event_row(event, "enabled", ValueType.FLAG, partial(_keep, same_name, False), Api.BOTH)
     yield _event_row(event, "template", ValueType.TEXT, partial(_template, same_name), Api.BOTH)
     yield _event_row(event, "sound", ValueType.TEXT, partial(_keep, same_name, ""), Api.V2)
 
 
-def _event_row(event: str, part: str, type_: ValueType, decide: _Decide, api: Api) -> MappingRow[bool]:
+def _event_row(event: str, part: str, type_: ValueType, decide: _Decide, api: Api) -> MappingRow:
     rule = "exact" if EVENTS[event] == event else "renamed"
     if part == "template":
         rule += (
@@ -118,10 +116,3 @@ def _event_row(event: str, part: str, type_: ValueType, decide: _Decide, api: Ap
 
 
 ROWS = tuple(_rows())
-FIELDS = fields_of(ROWS)
-
-
-def findings(source: ServiceLeaves) -> Iterator[JudgedLeaf]:
-    """Yield what becomes of the push notifications; without knowing better, invitations count as notified."""
-    enabled = f"{INVITED}.enabled"
-    return judge(ROWS, source, source.value(enabled) is True or bool(source.why_not_examined(enabled)))

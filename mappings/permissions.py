@@ -57,9 +57,6 @@ class PermissionTranslation:
     """A role's permissions, sorted by what became of them.
 
     Attributes:
-        names: what the role gets, without duplicates, in Chat's order.
-        renamed: the Chat names among the source that have a new name.
-        lost: the Chat names that have no equivalent.
         misplaced: the Conversations names that a role of this type cannot have; Twilio would refuse the whole role
             (error 50104).
         unknown: the names that neither API documents; Twilio would refuse them likewise.

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 Arg = str | int | tuple[str, ...]
 """What a reason speaks of: a name or value, a count, or several names."""
+REASONS_KEPT = 4096
+"""Most services have the same reasons: so many of them are made once only."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,19 @@ class Reason:
     """Why one field becomes what it becomes. It carries its words, so a stored one reads as it was reviewed.
 
     Attributes:
-        id: which cause this is, `permission_lost`.
         cause: a heading without a full stop. Reasons of one id and one heading have one cause.
-        text: whole sentences: what happens, and what to do if a person must act.
-        args: what the sentences name.
     """
 
     id: str
     cause: str
     text: str
-    args: Mapping[str, Arg] = field(default_factory=dict, hash=False)
+    args: Mapping[str, Arg] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     def to_json(self) -> dict[str, Any]:
         """Return the reason as a JSON object."""
@@ -67,14 +69,13 @@ class Cause:
 
     def __call__(self, **args: Arg) -> Reason:
         """Return the reason for these arguments; raises KeyError if one that the sentences name is missing."""
-        if not args:
-            return self._plain
-        words = {name: _word(arg) for name, arg in args.items()}
-        return Reason(self.id, self.heading.format_map(words), self.sentences.format_map(words), args)
+        return _reason(self, tuple(args.items()))
 
-    @cached_property
-    def _plain(self) -> Reason:
-        return Reason(self.id, self.heading.format(), self.sentences.format())
+
+@lru_cache(REASONS_KEPT)
+def _reason(cause: Cause, args: tuple[tuple[str, Arg], ...]) -> Reason:
+    words = {name: _word(arg) for name, arg in args}
+    return Reason(cause.id, cause.heading.format_map(words), cause.sentences.format_map(words), dict(args))
 
 
 class _Count(int):

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
 
-from mappings import identity, limits, media, notifications, presence, roles, webhooks
-from mappings.leaves import ServiceLeaves
+from mappings import identity, notifications, plain, roles
 from mappings.model import Field, Json, Resource
-from mappings.rows import JudgedLeaf, MappingRow
+from mappings.rows import MappingRow
 from mappings.values import ValueType, agree, is_empty
+from mappings.webhooks import per_event, settings
 
 MAPPING_VERSION = "2"
 """Changes whenever the same service would be translated into something else; a plan is made for one version."""
 
-CONCERNS: tuple[Callable[[ServiceLeaves], Iterator[JudgedLeaf]], ...] = (
-    identity.findings,
-    presence.findings,
-    limits.findings,
-    webhooks.findings,
-    notifications.findings,
-    media.findings,
-)
-"""All but roles, which are judged with the roles themselves."""
-
-ROWS: tuple[MappingRow[Any], ...] = (
-    *identity.ROWS,
+ROWS: tuple[MappingRow, ...] = (
     *roles.ROWS,
-    *presence.ROWS,
-    *limits.ROWS,
-    *webhooks.ROWS,
+    *identity.ROWS,
+    *plain.ROWS,
+    *settings.ROWS,
+    *per_event.ROWS,
     *notifications.ROWS,
-    *media.ROWS,
 )
 
 FIELDS: tuple[Field, ...] = tuple(
@@ -62,12 +49,6 @@ def same(resource: Resource, target_path: str, a: Json, b: Json) -> bool:
     null (or missing), `""`, `[]`, `{}` and `[""]` are equal, and so is `false` where the other value may be true or
     false; filters and permissions compare as sets; the method compares without case. Chat's names are not equal to
     Conversations' names, since they must be written anew.
-
-    Args:
-        resource: the Conversations resource.
-        target_path: dotted path of the setting in its response, `new_message.template`.
-        a: one value.
-        b: the other value.
     """
     type_ = _TYPES.get((resource, target_path))
     if type_ in (ValueType.FLAG, None):

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from mappings import causes
+from mappings.grounds import Grounds
 from mappings.leaves import ServiceLeaves
 from mappings.model import Api, Field, Json, Outcome, Resource, RoleTranslation, Verdict
 from mappings.permissions import RENAMED, PermissionTranslation, translate_permissions
 from mappings.reasons import Reason
-from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, put, row
+from mappings.rows import Decision, leave, put, row
 from mappings.values import EXPECTED, ValueType, describe, fits, quote
 
 TYPES: Mapping[str, str] = {
@@ -28,11 +29,7 @@ class JudgedRole:
     """One role: its translation, and what to tell of it.
 
     Attributes:
-        role: the raw Role resource.
-        translation: what Conversations can hold of it.
         representable: whether Conversations can hold the role at all.
-        verdict: what becomes of its permissions.
-        reasons: why, the most important first.
     """
 
     role: Mapping[str, Json]
@@ -42,16 +39,11 @@ class JudgedRole:
     reasons: tuple[Reason, ...]
 
 
-def translate_role(role: Mapping[str, Json]) -> RoleTranslation:
-    """Return one raw Chat Role resource in Conversations' words; never raises.
+def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
+    """Return what becomes of one raw Chat Role resource; never raises.
 
     The type is `""` if it is none that Twilio documents. A name or SID that is not a string becomes `""`.
     """
-    return _translated(role)[0]
-
-
-def judge_role(role: Mapping[str, Json], *, same_service: bool) -> JudgedRole:
-    """Return what becomes of one raw Chat Role resource."""
     translation, permissions = _translated(role)
     obstacle = _obstacle(role, translation, same_service=same_service)
     if obstacle:
@@ -157,20 +149,12 @@ def _sources(judged: tuple[JudgedRole, ...], taken: Collection[str]) -> Iterator
         yield unique
 
 
-@dataclass(frozen=True)
-class _Defaults:
-    """What decides on a default role: where it goes, and which roles exist there."""
-
-    same_service: bool
-    representable: frozenset[str]
-
-
-def _default_role(value: Json, defaults: _Defaults) -> Decision:
+def _default_role(value: Json, grounds: Grounds) -> Decision:
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
-    if defaults.same_service:
+    if grounds.same_service:
         return put(Verdict.RENAMED, value, causes.SHARED_ROLES())
-    if value not in defaults.representable:
+    if value not in grounds.roles:
         return leave(Verdict.MANUAL, causes.NO_COUNTERPART(role=value))
     return put(Verdict.CONVERTED, value, causes.COUNTERPART())
 
@@ -233,15 +217,7 @@ ROLE_FIELDS = (
 )
 """The properties of a Role resource; a role has one outcome, that of its permissions, which tells of all."""
 
-FIELDS = fields_of(ROWS) + ROLE_FIELDS
-
 
 def judge_roles(source: ServiceLeaves) -> tuple[JudgedRole, ...]:
     """Return what becomes of each role."""
     return tuple(judge_role(role, same_service=source.same_service) for role in source.roles)
-
-
-def findings(source: ServiceLeaves, judged: tuple[JudgedRole, ...]) -> Iterator[JudgedLeaf]:
-    """Yield what becomes of the default roles."""
-    representable = frozenset(each.translation.source_sid for each in judged if each.representable)
-    return judge(ROWS, source, _Defaults(source.same_service, representable))

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from mappings import causes
+from mappings.grounds import Grounds
 from mappings.leaves import Leaf, ServiceLeaves
 from mappings.model import Api, Field, Json, Resource, Verdict
 from mappings.reasons import Reason
 from mappings.values import EXPECTED, ValueType, agree, describe, fits, is_empty
-
-Facts = TypeVar("Facts")
-"""What a decision goes by, besides the value."""
 
 UNSET: Final = object()
 """Marks a decision that sets nothing, since None is a value."""
@@ -54,18 +52,18 @@ def put(verdict: Verdict, setting: Json, *why: Reason, also: Mapping[str, Json] 
 
 
 @dataclass(frozen=True)
-class MappingRow(Generic[Facts]):
+class MappingRow:
     """One row of a mapping.
 
     Attributes:
         field: what the coverage table says. A source that ends in `.*` owns every leaf below it.
         type: what the field holds; a value of another JSON type never reaches `decide`.
-        decide: from the value (None if it is empty) and the facts to a decision.
+        decide: from the value (None if it is empty) and the grounds to a decision.
     """
 
     field: Field
     type: ValueType
-    decide: Callable[[Json, Facts], Decision]
+    decide: Callable[[Json, Grounds], Decision]
 
     def leaves(self, source: ServiceLeaves) -> Iterable[Leaf]:
         """Return the leaves of the source that this row owns."""
@@ -88,34 +86,30 @@ class JudgedLeaf(NamedTuple):
 def row(
     source: str,
     type_: ValueType,
-    decide: Callable[[Json, Facts], Decision],
+    decide: Callable[[Json, Grounds], Decision],
     rule: str,
     *,
     api: Api = Api.BOTH,
     to: tuple[Resource, str] | None = None,
-) -> MappingRow[Facts]:
+) -> MappingRow:
     """Return a row; `to` is the Conversations resource and path that receive the value, if any."""
     resource, target = to or (None, None)
     return MappingRow(Field(source, api, resource, target, rule), type_, decide)
 
 
-def fields_of(rows: Iterable[MappingRow[Any]]) -> tuple[Field, ...]:
-    """Return the rows' entries in the coverage table."""
-    return tuple(row.field for row in rows)
-
-
-def judge(rows: Iterable[MappingRow[Facts]], source: ServiceLeaves, facts: Facts) -> Iterator[JudgedLeaf]:
+def judge(rows: Iterable[MappingRow], grounds: Grounds) -> Iterator[JudgedLeaf]:
     """Yield every leaf that the rows own, and every field of theirs that was not examined, with its decision.
 
     Dates and addresses are no settings, so nobody needs to hear that they were not examined.
     """
+    all_examined = grounds.source.all_examined
     for each in rows:
-        why = source.why_not_examined(each.field.source, each.field.api)
+        why = "" if all_examined else grounds.source.why_not_examined(each.field.source, each.field.api)
         if why and each.type is not ValueType.STAMP:
             yield _unexamined(each.field, why)
         else:
-            for leaf in each.leaves(source):
-                yield _judge(each, leaf, facts)
+            for leaf in each.leaves(grounds.source):
+                yield _judge(each, leaf, grounds)
 
 
 def _unexamined(unknown: Field, why: str) -> JudgedLeaf:
@@ -123,12 +117,12 @@ def _unexamined(unknown: Field, why: str) -> JudgedLeaf:
     return JudgedLeaf(Leaf(unknown.source, unknown.api, None, None), None, None, decision, conflict=False)
 
 
-def _judge(each: MappingRow[Facts], leaf: Leaf, facts: Facts) -> JudgedLeaf:
+def _judge(each: MappingRow, leaf: Leaf, grounds: Grounds) -> JudgedLeaf:
     empty = is_empty(leaf.value)
     if not empty and not fits(each.type, leaf.value):
         decision = misfit(EXPECTED[each.type], leaf.value)
     else:
-        decision = each.decide(None if empty else leaf.value, facts)
+        decision = each.decide(None if empty else leaf.value, grounds)
     resource, target = (each.field.resource, each.field.target) if decision.targeted else (None, None)
     return JudgedLeaf(leaf, resource, target, decision, conflicting(leaf, each.type))
 

@@ -40,8 +40,6 @@ class TemplateTranslation:
     """A template in Conversations' words.
 
     Attributes:
-        text: the translated template.
-        renamed: the Chat variables that have a new name.
         unknown: the variables that Conversations does not document; they are kept as they are.
     """
 

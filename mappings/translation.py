@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from operator import attrgetter
 
 from mappings import causes, roles
-from mappings.leaves import Leaf, ServiceLeaves
-from mappings.model import ChatService, Json, Outcome, Resource, Translation, Verdict
-from mappings.registry import CONCERNS, CONTAINERS
-from mappings.rows import UNSET, Decision, JudgedLeaf, conflicting, leave, misfit
+from mappings.grounds import Grounds
+from mappings.leaves import ChatService, Leaf, ServiceLeaves
+from mappings.model import Json, Outcome, Resource, Translation, Verdict
+from mappings.registry import CONTAINERS, ROWS
+from mappings.rows import UNSET, Decision, JudgedLeaf, conflicting, judge, leave, misfit
 from mappings.values import is_empty, quote
 from mappings.webhooks.filters import UNCERTAIN
 
@@ -19,7 +19,6 @@ def translate(service: ChatService, *, same_service: bool) -> Translation:
     """Return a whole service, translated; total over any JSON, never raises.
 
     Args:
-        service: the service as read.
         same_service: True if the target is the Conversation Service with the service's own SID.
 
     Returns:
@@ -27,12 +26,11 @@ def translate(service: ChatService, *, same_service: bool) -> Translation:
     """
     source = ServiceLeaves.of(service, same_service=same_service)
     judged = roles.judge_roles(source)
-    found = chain(roles.findings(source, judged), *(concern(source) for concern in CONCERNS))
-    leaves = _complete(tuple(found), source)
+    held = frozenset(each.translation.source_sid for each in judged if each.representable)
+    leaves = _complete(tuple(judge(ROWS, Grounds.of(source, held))), source)
     settings = _settings(leaves)
     name = source.value("friendly_name")
     return Translation(
-        service_sid=service.sid,
         friendly_name=name if isinstance(name, str) else "",
         outcomes=tuple(
             sorted((*map(_outcome, leaves), *roles.outcomes(judged, source)), key=attrgetter("source"))

@@ -1,8 +1,9 @@
 """What the benchmark compares with, and what it needs beside itself: one process each, `python tests/bare.py PART …`.
 
 `loop`, `pool` and `tasks` do nothing but requests, over the bare `twilio` package: one after the other, from a pool
-of threads, from tasks of an event loop. They are told how many requests the server allows at once. `serve` is a
-simulator that counts; `fill` records all steps of a plan but the last ones as done.
+of threads, from tasks of an event loop; `convert` reads each public channel and makes it private, from such tasks. They
+are told how many requests the server allows at once. `serve` is a simulator that counts; `fill` records all steps of a
+plan but the last ones as done.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
@@ -50,6 +52,7 @@ def serve(asked: argparse.Namespace) -> None:
         latency_ms=asked.latency,
         max_concurrent=asked.at_once or None,
         channels=asked.channels,
+        public_share=1.0,
     ) as simulator:
         sids = list(simulator.world.first.services)
         simulator.requests = Counts()
@@ -134,6 +137,43 @@ async def _tasks(asked: argparse.Namespace) -> None:
         await asyncio.gather(*(work() for _ in range(asked.at_once)))
 
 
+def convert(asked: argparse.Namespace) -> None:
+    """Make every public channel of the first service private, after a look at it."""
+    asyncio.run(_convert(asked.at_once))
+
+
+async def _convert(at_once: int) -> None:
+    from twilio.http.async_http_client import AsyncTwilioHttpClient
+
+    chat = os.environ["TWILIO_CHAT_URL"]
+    token = b64encode(
+        f"{os.environ['TWILIO_ACCOUNT_SID']}:{os.environ['TWILIO_AUTH_TOKEN']}".encode()
+    ).decode()
+    headers = {"Authorization": f"Basic {token}"}
+    async with AsyncTwilioHttpClient(timeout=30) as client:
+
+        async def ask(method: str, path: str, **form: str) -> Any:
+            response = await client.request(method, chat + path, data=form or None, headers=headers)
+            return json.loads(response.text)
+
+        (service,) = (await ask("GET", "/v2/Services"))["services"]
+        found: list[str] = []
+        following = f"/v1/Services/{service['sid']}/Channels?PageSize=1000&Type=public"
+        while following:
+            page = await ask("GET", following)
+            found += [channel["sid"] for channel in page["channels"]]
+            following = (page["meta"]["next_page_url"] or "").removeprefix("https://chat.twilio.com")
+        left = iter(found)
+
+        async def work() -> None:
+            for sid in left:
+                channel = f"Services/{service['sid']}/Channels/{sid}"
+                await ask("GET", f"/v2/{channel}")
+                await ask("POST", f"/v3/{channel}", Type="private")
+
+        await asyncio.gather(*(work() for _ in range(at_once)))
+
+
 def fill(asked: argparse.Namespace) -> None:
     """Start a run of the newest plan of the database, and record all of its steps but the last ones as done."""
     asyncio.run(_fill(Path(asked.db), asked.left))
@@ -174,7 +214,7 @@ async def _fill(db: Path, left: int) -> None:
                     await journal.record(*group)
 
 
-PARTS = {part.__name__: part for part in (serve, loop, pool, tasks, fill)}
+PARTS = {part.__name__: part for part in (serve, loop, pool, tasks, convert, fill)}
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ machines differ, ratios tell. What is printed is Markdown; the tables in the REA
     python tests/benchmark.py growth --services 1000 4000         what each command costs a service, and its memory
     python tests/benchmark.py start                               --help beside an empty click program
     python tests/benchmark.py resume --steps 2000                 resume after a journal of so many steps
-    python tests/benchmark.py items --items 2000                  one service with so many items
+    python tests/benchmark.py channels --channels 2000/50/16      one service: channels / latency in ms / at once
 
 Efficiency is the time that the server needs at best (requests by latency, divided by what it allows at once), as a
 share of the time that it took. The pool of threads and the event loop are told how many requests the server allows at
@@ -44,6 +44,7 @@ LOOP_REQUESTS = 60
 NO_LIMIT = 256
 """At once, for those that have to be told a number, where the server has no limit."""
 ROWS = ("400/20/16", "400/50/8", "400/50/16", "400/200/32", "1000/50/32", "1000/20/0", "10/50/8", "10/50/1")
+CHANNELS = ("20000/50/16", "20000/20/32", "2000/0/0", "20000/0/0")
 MEASURED = (["export"], ["diff"], ["apply", "--yes"], ["verify"], ["status"], ["status", "-o", "run.html"])
 LEFT = 10
 """Steps that are left to a resume."""
@@ -98,6 +99,8 @@ def server(folder: Path, services: int, latency: float, at_once: int, channels: 
         told = json.loads(_line(process))
         # Nothing lags behind in this simulator, so nothing is waited for.
         environ = {**os.environ, **told["environ"], "CHAT_MIGRATE_SETTLE": "0.2"}
+        # What is installed is compiled once; here, that is done by the first command.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
             yield Server(process, environ, told["sids"])
         finally:
@@ -177,19 +180,12 @@ def _speed_row(row: str, folder: Path) -> list[str]:
         share = min(1.0, LOOP_REQUESTS / requests)
         loop, pool, tasks = bare("loop", share), bare("pool"), bare("tasks")
 
-    def efficiency(taken: Usage, number: float = requests) -> str:
-        return (
-            f"{number * latency / 1000 / at_once / taken.wall:.2f}"
-            if at_once
-            else f"{number / taken.wall:.0f}/s"
-        )
-
     def both(taken: Usage) -> str:
-        return f"{efficiency(taken)}, {1000 * taken.cpu / requests:.2f} ms"
+        return f"{efficiency(requests, latency, at_once, taken)}, {1000 * taken.cpu / requests:.2f} ms"
 
     return [
         f"{services}, {latency} ms, {at_once or 'no limit'}",
-        efficiency(loop, requests * share),
+        efficiency(requests * share, latency, at_once, loop),
         both(pool),
         both(tasks),
         both(ours),
@@ -197,6 +193,13 @@ def _speed_row(row: str, folder: Path) -> list[str]:
         f"{requests / ours.wall:.0f}",
         f"{ours.peak:.0f} MB",
     ]
+
+
+def efficiency(requests: float, latency: int, at_once: int, taken: Usage) -> str:
+    """Return the server's best time as a share of the time taken; requests a second where it has no best one."""
+    if not latency or not at_once:
+        return f"{requests / taken.wall:.0f}/s"
+    return f"{requests * latency / 1000 / at_once / taken.wall:.2f}"
 
 
 def _fresh(folder: Path) -> Path:
@@ -264,24 +267,46 @@ def _resumed(steps: int, folder: Path) -> list[str]:
     return [f"about {steps:,}", f"{looked.cpu:.2f} s", f"{resumed.cpu:.2f} s", f"{resumed.peak:.0f} MB"]
 
 
-def items(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
-    """Migrate one service with many items, and a tenth of them, where this version knows such a kind."""
-    known = subprocess.run([*TOOL, "run", "--help"], check=True, capture_output=True, text=True).stdout
-    if "--channels" not in known:
-        yield "No kind with many items in a service is known to this version."
-        return
-    rows = (_items_row(number, folder) for number in (asked.items // 10, asked.items))
-    yield from table(("items in one service", "CPU an item", "peak memory"), rows)
+def channels(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Compare `apply` of the channels of one service with an event loop that only sends the requests, row by row."""
+    head = (
+        "channels, latency, at once",
+        "event loop: efficiency, CPU a channel",
+        "apply: efficiency, CPU a channel",
+        "of the loop's rate",
+        "rejected",
+        "peak memory",
+    )
+    yield from table(head, (_channels_row(row, folder) for row in asked.channels))
 
 
-def _items_row(number: int, folder: Path) -> list[str]:
-    with server(folder, 1, 0, 0, channels=number) as serving:
-        command = [*TOOL, "--db", str(_fresh(folder)), "run", "--yes", "--channels"]
-        taken = usage(command, folder, serving.environ)
-    return [f"{number:,}", f"{1000 * taken.cpu / number:.2f} ms", f"{taken.peak:.0f} MB"]
+def _channels_row(row: str, folder: Path) -> list[str]:
+    number, latency, at_once = (int(part) for part in row.split("/"))
+    with server(folder, 1, latency, at_once, channels=number) as serving:
+        command = [*TOOL, "--db", str(_fresh(folder))]
+        for name in ("export", "diff"):
+            usage([*command, name, "--channels"], folder, serving.environ)
+        serving.counted()
+        ours = usage([*command, "apply", "--yes", "--channels"], folder, serving.environ)
+        counts = serving.counted()
+    with server(folder, 1, latency, at_once, channels=number) as serving:
+        bare = [sys.executable, str(BARE), "convert", "--at-once", str(at_once or NO_LIMIT)]
+        loop = usage(bare, folder, serving.environ)
+
+    def both(taken: Usage) -> str:
+        return f"{efficiency(2 * number, latency, at_once, taken)}, {1000 * taken.cpu / number:.2f} ms"
+
+    return [
+        f"{number:,}, {latency} ms, {at_once or 'no limit'}",
+        both(loop),
+        both(ours),
+        f"{loop.wall / ours.wall:.2f}",
+        f"{100 * counts['rejected'] / sum(counts.values()):.1f} %",
+        f"{ours.peak:.0f} MB",
+    ]
 
 
-PARTS: dict[str, Any] = {part.__name__: part for part in (speed, growth, start, resume, items)}
+PARTS: dict[str, Any] = {part.__name__: part for part in (speed, growth, start, resume, channels)}
 
 
 def main() -> None:
@@ -297,7 +322,7 @@ def main() -> None:
         "--services", nargs="+", type=int, default=[1000, 20_000], metavar="N", help="of growth"
     )
     parser.add_argument("--steps", type=int, default=100_000, metavar="N", help="of resume")
-    parser.add_argument("--items", type=int, default=20_000, metavar="N", help="of items")
+    parser.add_argument("--channels", nargs="+", default=CHANNELS, metavar="N/MS/C", help="of channels")
     asked = parser.parse_intermixed_args()
     if unknown := set(asked.part) - PARTS.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}")

@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 450
 AT_THE_ROOT = {"__init__.py", "__main__.py"}
 
-EXCEPTIONS = {"noqa": 25, "type: ignore": 1, "pragma: no cover": 0}
+EXCEPTIONS = {"noqa": 18, "type: ignore": 1, "pragma: no cover": 0}
 """How often a rule is set aside. A new one needs a reason that convinces a reviewer, and this number."""
 
 
@@ -108,7 +108,6 @@ DOORS = {
 ROOMS_OF = {
     ("sqlite_utils", "sqlite3"): ("migrate.store",),
     ("click",): ("migrate.cli", "migrate.report.text_report"),
-    ("tabulate",): ("migrate.cli", "migrate.report"),
 }
 """Libraries, and the rooms that they stay in."""
 
@@ -293,8 +292,8 @@ def test_the_packages_ship_their_types(package):
 
 
 EXITS = {
-    **{f"migrate.cli.{name}": {"sys.exit"} for name in ("main", "afterwards", "fleet", "rehearsals")},
-    "migrate.cli.shell": {"os._exit"},  # the second Ctrl-C
+    "migrate.cli.main": {"sys.exit"},
+    "migrate.cli.signals": {"os._exit"},  # the second Ctrl-C
     "migrate.commands.fleet_worker": {"os._exit"},  # a worker whose parent is gone
     "migrate.store.files": {"os._exit"},  # a child that tries whether locks work
 }

@@ -68,8 +68,6 @@ class FilterTranslation:
     """Webhook filters in Conversations' words.
 
     Attributes:
-        names: the translated filters without duplicates, in Chat's order.
-        renamed: the Chat names that have a new name.
         widened: those of them that meant messages with media only, and now mean every message.
         grown: those of them that meant messages without media, and now include those with media.
         unknown: the names that neither API documents.

@@ -80,7 +80,6 @@ class SharedWebhooks:
         urls: by phase; None if not set.
         method: in upper case; None if Conversations has no such method.
         filters: as in Chat; None if they are no list of strings.
-        not_examined: name of the field that was not examined → why.
     """
 
     urls: Mapping[Phase, Json]
@@ -99,17 +98,14 @@ class WebhookMerge:
     """What the service's webhooks will be, once the per-event ones are merged in.
 
     Attributes:
-        same_service: whether the target is the Conversation Service with the same SID.
-        shared: what Chat v1 and v2 share.
+        events: the per-event webhooks that have a URL, by phase.
         merged: the per-event webhooks that are merged, by phase; a phase without is absent.
         obstacles: why the per-event webhooks of a phase are not merged; a phase that is merged, or has none, is absent.
         urls: the effective URLs by phase; None if there is none.
-        filters: the effective filters.
-        events_examined: whether the per-event webhooks were examined.
     """
 
-    same_service: bool
     shared: SharedWebhooks
+    events: Mapping[Phase, tuple[EventWebhook, ...]]
     merged: Mapping[Phase, tuple[EventWebhook, ...]]
     obstacles: Mapping[Phase, str]
     urls: Mapping[Phase, Json]
@@ -142,19 +138,20 @@ def method_of(value: Json) -> str | None:
 
 def merge_webhooks(source: ServiceLeaves) -> WebhookMerge:
     """Decide once, for all fields, what the service's webhooks will be."""
-    shared, hooks = _read_shared(source), read_events(source)
+    shared, hooks = _read_shared(source), _read_events(source)
     obstacles = _obstacles(hooks, shared)
     merged = {phase: found for phase, found in hooks.items() if found and phase not in obstacles}
     urls = {phase: merged[phase][0].url if phase in merged else shared.urls[phase] for phase in Phase}
     events = tuple(hook.filter for found in merged.values() for hook in found)
     return WebhookMerge(
-        same_service=source.same_service,
         shared=shared,
+        events=hooks,
         merged=merged,
         obstacles=obstacles,
         urls=urls,
         filters=translate_filters((*(shared.filters or ()), *events)),
-        events_examined=not any(source.why_not_examined(f"webhooks.{event}.url", Api.V1) for event in EVENTS),
+        events_examined=source.all_examined
+        or not any(source.why_not_examined(f"webhooks.{event}.url", Api.V1) for event in EVENTS),
     )
 
 
@@ -168,18 +165,20 @@ def _read_shared(source: ServiceLeaves) -> SharedWebhooks:
         urls={phase: _url(source.value(f"{phase.value}_webhook_url")) for phase in Phase},
         method=method_of(source.value("webhook_method")),
         filters=tuple(filters or ()) if readable else None,
-        not_examined={field: why for field in _SHARED if (why := source.why_not_examined(field))},
+        not_examined={}
+        if source.all_examined
+        else {field: why for field in _SHARED if (why := source.why_not_examined(field))},
     )
 
 
-def read_events(source: ServiceLeaves) -> Mapping[Phase, tuple[EventWebhook, ...]]:
+def _read_events(source: ServiceLeaves) -> Mapping[Phase, tuple[EventWebhook, ...]]:
     """Return the per-event webhooks that have a URL, by phase."""
     found: dict[Phase, tuple[EventWebhook, ...]] = dict.fromkeys(Phase, ())
     for event, phase in PHASES.items():
-        url = source.value(f"webhooks.{event}.url")
-        if not is_empty(url):
+        leaf = source.leaves.get(f"webhooks.{event}.url")
+        if leaf and not is_empty(leaf.value):
             method = source.value(f"webhooks.{event}.method")
-            found[phase] += (EventWebhook(event, url, method),)
+            found[phase] += (EventWebhook(event, leaf.value, method),)
     return found
 
 

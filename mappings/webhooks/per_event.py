@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from mappings import causes
-from mappings.leaves import ServiceLeaves
+from mappings.grounds import Grounds
 from mappings.model import Api, Json, Resource, Verdict
-from mappings.rows import Decision, JudgedLeaf, MappingRow, fields_of, judge, leave, put, row
-from mappings.values import ValueType, is_empty
+from mappings.rows import Decision, MappingRow, leave, put, row
+from mappings.values import ValueType
 from mappings.webhooks.filters import CHAT
-from mappings.webhooks.merging import EVENTS, PHASES, WebhookMerge
+from mappings.webhooks.merging import EVENTS, PHASES
 
 FORM_FORMATS = frozenset({"form", "application/x-www-form-urlencoded", "x-www-form-urlencoded", "urlencoded"})
 """Names of the one format in which Conversations calls webhooks (Twilio docs, Conversations Webhooks)."""
-
-
-@dataclass(frozen=True)
-class _Events:
-    """The merge, and the events that have a URL."""
-
-    merge: WebhookMerge
-    with_url: frozenset[str]
 
 
 def _target(event: str) -> str:
     return f"{PHASES[event].value}_webhook_url"
 
 
-def _url(event: str, value: Json, events: _Events) -> Decision:
-    phase, merge = PHASES[event], events.merge
+def _url(event: str, value: Json, grounds: Grounds) -> Decision:
+    phase, merge = PHASES[event], grounds.merge
     target, new_event = _target(event), CHAT[EVENTS[event]]
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
@@ -47,12 +37,12 @@ def _url(event: str, value: Json, events: _Events) -> Decision:
     return put(Verdict.CONVERTED, value, *why, also=also)
 
 
-def _method(event: str, value: Json, events: _Events) -> Decision:
-    if event not in events.with_url:
+def _method(event: str, value: Json, grounds: Grounds) -> Decision:
+    if event not in grounds.with_url:
         return leave(Verdict.NOT_NEEDED, causes.EVENT_WITHOUT_URL())
-    if PHASES[event] in events.merge.obstacles:
+    if PHASES[event] in grounds.merge.obstacles:
         return _method_unmerged(value)
-    method = events.merge.merged_method or ""
+    method = grounds.merge.merged_method or ""
     if value == method:
         return put(Verdict.RENAMED, method, causes.EVENT_METHOD_SHARED())
     return put(Verdict.CONVERTED, method, causes.EVENT_METHOD_REPLACED(method=method))
@@ -64,17 +54,17 @@ def _method_unmerged(value: Json) -> Decision:
     return leave(Verdict.MANUAL, causes.EVENT_METHOD_NOT_MERGED(method=value))
 
 
-def _format(event: str, value: Json, events: _Events) -> Decision:
+def _format(event: str, value: Json, grounds: Grounds) -> Decision:
     if value is None:
         return leave(Verdict.NOT_NEEDED, causes.NOT_SET())
-    if event not in events.with_url:
+    if event not in grounds.with_url:
         return leave(Verdict.NOT_NEEDED, causes.EVENT_WITHOUT_URL())
     if value.lower() in FORM_FORMATS:
         return leave(Verdict.NOT_NEEDED, causes.FORM_FORMAT())
     return leave(Verdict.DROPPED, causes.FORMAT_LOST(format=value))
 
 
-def _event_rows(event: str) -> tuple[MappingRow[_Events], ...]:
+def _event_rows(event: str) -> tuple[MappingRow, ...]:
     path = f"webhooks.{event}"
     return (
         row(
@@ -104,10 +94,3 @@ def _event_rows(event: str) -> tuple[MappingRow[_Events], ...]:
 
 
 ROWS = tuple(each for event in EVENTS for each in _event_rows(event))
-FIELDS = fields_of(ROWS)
-
-
-def findings(source: ServiceLeaves, merge: WebhookMerge) -> Iterator[JudgedLeaf]:
-    """Yield what becomes of the per-event webhooks."""
-    with_url = frozenset(event for event in EVENTS if not is_empty(source.value(f"webhooks.{event}.url")))
-    return judge(ROWS, source, _Events(merge, with_url))

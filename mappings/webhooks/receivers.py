@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.leaves import ServiceLeaves
-from mappings.model import ChatService, Json
+from mappings.leaves import ChatService, ServiceLeaves
+from mappings.model import Json
 from mappings.values import ValueType, distinct, fits, is_empty, quote
 from mappings.webhooks.filters import (
     CHAT,
@@ -24,7 +24,6 @@ from mappings.webhooks.merging import (
     EventWebhook,
     WebhookMerge,
     merge_webhooks,
-    read_events,
 )
 
 
@@ -33,9 +32,6 @@ class EventChange:
     """One event that a receiver sees: its name in Chat and in Conversations, often the same.
 
     Attributes:
-        phase: whether the receiver is called before the event or after it.
-        chat: the EventType that it knows.
-        conversations: the EventType that it will see.
         note: when the new event fires for more than the old one, what it fires for; otherwise "".
     """
 
@@ -58,9 +54,6 @@ class EventRoute:
     """What an endpoint that receives all events of a phase must do with one of them.
 
     Attributes:
-        phase: the phase.
-        event: the EventType in Conversations.
-        url: whom to call.
         method: how; it need not be one that Conversations itself could use.
     """
 
@@ -76,7 +69,6 @@ class Routing:
 
     Attributes:
         obstacles: phase and why its webhooks do not merge, `the pre-event webhooks call different URLs`.
-        routes: the table, what pre_webhook_url or post_webhook_url calls today included.
         sources: the source paths that the table stands for, `webhooks.on_message_send.url`.
     """
 
@@ -96,9 +88,7 @@ class Receivers:
     """The receivers of one service's webhooks.
 
     Attributes:
-        calls: the URLs that Conversations will call, pre-event first.
         method: how it calls them; None if an operator must choose.
-        events: what any receiver will see, whether called by Conversations or through the routing table.
         routing: the table for per-event URLs that do not merge, or None.
     """
 
@@ -155,14 +145,14 @@ def receivers(service: ChatService, refused: frozenset[str] = frozenset()) -> Re
     """Return what the receivers of a service's webhooks will see; total over any JSON, never raises.
 
     Args:
-        service: the service as read.
         refused: Conversations filters that Twilio has refused for the target, so that they call nobody.
 
     Returns:
         None if the service has no webhook.
     """
     source = ServiceLeaves.of(service, same_service=True)
-    merge, events = merge_webhooks(source), read_events(source)
+    merge = merge_webhooks(source)
+    events = merge.events
     routing = _routing(source, merge, events)
     calls = tuple(WebhookCall(phase, _text(url)) for phase, url in merge.urls.items() if url is not None)
     if not calls and routing is None:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from functools import partial
 
 from mappings import causes
-from mappings.leaves import ServiceLeaves
+from mappings.grounds import Grounds
 from mappings.model import Api, Json, Resource, Verdict
 from mappings.reasons import Reason
-from mappings.rows import Decision, JudgedLeaf, fields_of, judge, leave, put, row
+from mappings.rows import Decision, leave, put, row
 from mappings.values import ValueType, distinct
 from mappings.webhooks.filters import CHAT, UNCERTAIN, Phase
 from mappings.webhooks.merging import DEFAULT_METHOD, WebhookMerge, method_of
 
 
-def _url(phase: Phase, value: Json, merge: WebhookMerge) -> Decision:
+def _url(phase: Phase, value: Json, grounds: Grounds) -> Decision:
+    merge = grounds.merge
     if phase in merge.merged:
         url = merge.urls[phase]
         verdict = Verdict.EXACT if value == url else Verdict.CONVERTED
@@ -36,19 +37,20 @@ def _without_url(merge: WebhookMerge) -> Decision:
     return leave(Verdict.NOT_NEEDED, causes.NO_URL())
 
 
-def _method(value: Json, merge: WebhookMerge) -> Decision:
+def _method(value: Json, grounds: Grounds) -> Decision:
+    merge = grounds.merge
     if not merge.in_use:
         return _without_url(merge)
     if not merge.shared.in_use:
         return leave(Verdict.NOT_NEEDED, causes.METHOD_UNUSED())
-    return _used_method(value, merge)
+    return _used_method(value, grounds)
 
 
-def _used_method(value: Json, merge: WebhookMerge) -> Decision:
+def _used_method(value: Json, grounds: Grounds) -> Decision:
     method = method_of(value)
     if method is None:
         return leave(Verdict.MANUAL, causes.METHOD_REFUSED(method=value))
-    if value is None and merge.same_service and not merge.merged:
+    if value is None and grounds.same_service and not grounds.merge.merged:
         return leave(Verdict.NOT_NEEDED, causes.DEFAULT_METHOD_KEPT(method=DEFAULT_METHOD))
     if value is None:
         return put(Verdict.CONVERTED, method, causes.DEFAULT_METHOD_WRITTEN(method=DEFAULT_METHOD))
@@ -57,7 +59,8 @@ def _used_method(value: Json, merge: WebhookMerge) -> Decision:
     return put(Verdict.CONVERTED, method, causes.METHOD_UPPER_CASE(method=value))
 
 
-def _filters(value: Json, merge: WebhookMerge) -> Decision:
+def _filters(value: Json, grounds: Grounds) -> Decision:
+    merge = grounds.merge
     if not merge.in_use:
         return _without_url(merge)
     why = tuple(_filter_reasons(merge)) or (causes.SAME_EVENTS(),)
@@ -95,7 +98,7 @@ def _filter_reasons(merge: WebhookMerge) -> Iterator[Reason]:
 _RETRIES_LOST = {Phase.PRE: causes.PRE_RETRIES_LOST, Phase.POST: causes.POST_RETRIES_LOST}
 
 
-def _retries(phase: Phase, value: Json, _: WebhookMerge) -> Decision:
+def _retries(phase: Phase, value: Json, _: Grounds) -> Decision:
     if value is None or value <= 0:
         return leave(Verdict.NOT_NEEDED, causes.NO_RETRIES())
     return leave(Verdict.DROPPED, _RETRIES_LOST[phase](count=value))
@@ -139,9 +142,3 @@ ROWS = (
         for phase in Phase
     ),
 )
-FIELDS = fields_of(ROWS)
-
-
-def findings(source: ServiceLeaves, merge: WebhookMerge) -> Iterator[JudgedLeaf]:
-    """Yield what becomes of the pre- and post-event webhooks."""
-    return judge(ROWS, source, merge)

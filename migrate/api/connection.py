@@ -7,7 +7,7 @@ import errno
 import zlib
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -85,6 +85,7 @@ class Line:
     def __init__(self, timeout: float) -> None:
         self._seconds = timeout
         self._proxies: dict[str, str | None] = {}
+        self._answered: set[str] = set()
         self._session = aiohttp.ClientSession(
             # The pace is the only gate: a request that waited for a connection would run out of time there.
             connector=_Connector(limit=0),
@@ -132,14 +133,17 @@ class Line:
             if flight.forbidden is not None:
                 raise flight.forbidden from None
             explain = self._lost if flight.left else self._not_sent
-            raise CallFailed(explain(method, url, error)) from error
+            failure = explain(method, url, error)
+            raise CallFailed(replace(failure, first_contact=_origin(url) not in self._answered)) from error
+        self._answered.add(_origin(url))
         return Received(response.status, response.headers, content.decode("utf-8", "replace"))
 
     def _proxy_for(self, url: str) -> str | None:
-        parts = urlsplit(url)
-        if parts.netloc not in self._proxies:
-            self._proxies[parts.netloc] = _proxy_for(parts.scheme, parts.hostname or "")
-        return self._proxies[parts.netloc]
+        where = _origin(url)
+        if where not in self._proxies:
+            parts = urlsplit(url)
+            self._proxies[where] = _proxy_for(parts.scheme, parts.hostname or "")
+        return self._proxies[where]
 
     def _lost(self, method: str, url: str, error: Exception) -> Failure:
         parts = urlsplit(url)
@@ -156,7 +160,7 @@ class Line:
             "host": parts.hostname,
             "port": parts.port or (443 if parts.scheme == "https" else 80),
             "why": _root(error),
-            "proxy": urlsplit(self._proxies.get(parts.netloc) or "").hostname,
+            "proxy": urlsplit(self._proxies.get(_origin(url)) or "").hostname,
         }
         return Failure(Trouble.NOT_SENT, method, parts.path, SENTENCES[cause].format(**names), cause=cause)
 
@@ -198,6 +202,11 @@ def _why_not_connected(error: Exception) -> NoAnswer:
     return _BY_NUMBER.get(number or 0, NoAnswer.NO_CONNECTION)
 
 
+def _origin(url: str) -> str:
+    """Return scheme, host and port, without taking the rest apart."""
+    return url[: url.index("/", len("https://"))]
+
+
 def _root(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"HTTP {error.status}"
@@ -231,9 +240,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     packing = response.headers.get("Content-Encoding", "identity").lower()
     if packing != "identity":
         return await _unpack(response)
-    content = bytearray()
-    async for piece in response.content.iter_any():
-        content += piece
+    # Most answers come in one piece.
+    content = bytearray(await response.content.readany())
+    while not response.content.at_eof():
+        content += await response.content.readany()
         if len(content) > MOST_BYTES:
             raise _TooLarge
     return bytes(content)

@@ -54,13 +54,12 @@ class _Transport(AsyncTwilioHttpClient):
     ) -> None:
         super().__init__(pool_connections=False, timeout=endpoints.timeout)
         token = base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
-        self._authorization = f"Basic {token}"
+        self._always = {"Authorization": f"Basic {token}", "Accept-Encoding": "gzip"}
         self._routes = Routes(endpoints)
         self._pace = pace
         self._methods = methods
         self._stop = stop
         self._line: Line | None = None
-        self._answered: set[str] = set()
 
     async def request(  # noqa: PLR0913, PLR0917 - the library's own signature, and one more
         self,
@@ -87,21 +86,28 @@ class _Transport(AsyncTwilioHttpClient):
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params, doseq=True)
         body = urlencode(data, doseq=True).encode() if data else None
-        sent_headers = {**(headers or {}), "Authorization": self._authorization, "Accept-Encoding": "gzip"}
+        sent_headers = {**(headers or {}), **self._always}
         service = _SERVICE.search(url)
-        async with self._pace.slot(service and service.group(1)) as slot:
+        async with self._pace.slot(service and service.group(1), (method, "?" in url)) as slot:
             if self._stop is not None and self._stop.is_set():
                 raise Interrupted("Interrupted.")
+            if self._line is None:
+                self._line = Line(self.timeout)
             try:
-                response = await self._send(
-                    method, url, body=body, headers=sent_headers, about_to_send=about_to_send
+                received = await self._line.send(
+                    method,
+                    self._routes.rewrite(url),
+                    body=body,
+                    headers=sent_headers,
+                    about_to_send=about_to_send,
                 )
             except CallFailed as error:
                 # A server that is asked too much may fall silent instead of answering 429.
                 if error.failure.cause is NoAnswer.TIMEOUT:
                     slot.throttled()
-                raise
-            if response.status_code >= 400 and _is_throttled(response):
+                raise CallFailed(replace(error.failure, path=urlsplit(url).path)) from error.__cause__
+            response = Response(received.status, received.text, received.headers)
+            if received.status >= 400 and _is_throttled(response):
                 slot.throttled(_error_code(response))
         return response
 
@@ -110,21 +116,6 @@ class _Transport(AsyncTwilioHttpClient):
         if self._line is not None:
             await self._line.close()
             self._line = None
-
-    async def _send(self, method: str, url: str, **arguments: Any) -> Response:
-        if self._line is None:
-            self._line = Line(self.timeout)
-        target = self._routes.rewrite(url)
-        host = urlsplit(target).netloc
-        try:
-            received = await self._line.send(method, target, **arguments)
-        except CallFailed as error:
-            failure = replace(
-                error.failure, path=urlsplit(url).path, first_contact=host not in self._answered
-            )
-            raise CallFailed(failure) from error.__cause__
-        self._answered.add(host)
-        return Response(received.status, received.text, received.headers)
 
 
 class Reader:
@@ -324,11 +315,13 @@ def _may(methods: frozenset[str]) -> str:
 
 
 def _accounts_in(payload: Mapping[str, Json]) -> Iterator[str]:
-    for value in (payload, *payload.values()):
-        for item in value if isinstance(value, list) else (value,):
-            found = item.get("account_sid") if isinstance(item, dict) else None
-            if isinstance(found, str) and found:
-                yield found
+    found = [payload.get("account_sid")]
+    for value in payload.values():
+        if isinstance(value, dict):
+            found.append(value.get("account_sid"))
+        elif isinstance(value, list):
+            found += [item.get("account_sid") for item in value if isinstance(item, dict)]
+    return (sid for sid in found if sid and isinstance(sid, str))
 
 
 def _next_page(surface: Surface, payload: Mapping[str, Json]) -> Json:

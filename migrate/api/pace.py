@@ -4,19 +4,29 @@ Until the first 429 the limit doubles per round trip. After it, the limit grows 
 up to what is known to be accepted, and beyond that only as a trial of two round trips: a trial that is refused costs
 one request, and a refusal of what was accepted before costs a tenth of the limit. Either counts once per round
 trip, however many requests were under way.
+
+A server may also queue what is too much, so the limit does not grow while round trips take much longer than they did.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import math
+import time
+from collections import defaultdict, deque
+from collections.abc import Hashable
 from types import TracebackType
 
 FIRST_LIMIT = 8
 DECREASE = 0.9
 SERVICE_DECREASE = 0.5
 TRIAL_EVERY = 100
-"""So many accepted requests come between a refused trial and the next one: about 1 % of them are refused."""
+"""So many accepted requests come between a refused trial and the next one, and twice as many each time, up to"""
+SELDOM = 400
+LENGTHENED = 3.0
+"""Round trips that take so many times as long as they did show a queue."""
+SAMPLES = 32
+"""So many of the last round trips count."""
 MOST = 256.0
 """More than one process can keep busy: what is under way takes memory, and a connection each."""
 MORE_TASKS = 32
@@ -41,6 +51,7 @@ class Gate:
         self._confirmed = 0
         self._probing = probing
         self._until_trial = 0
+        self._trial_every = TRIAL_EVERY
         self._epoch = 0
         self._waiting: deque[asyncio.Future[tuple[int, int]]] = deque()
         self.busy = 0
@@ -62,12 +73,17 @@ class Gate:
         self.busy -= 1
         self._admit()
 
-    def accepted(self, inside: int) -> None:
-        """A request that began as number `inside` was let in: allow a little more, if all is made use of."""
+    def accepted(self, inside: int, *, queued: bool = False) -> None:
+        """A request that began as number `inside` was let in: allow a little more, if all is made use of.
+
+        Args:
+            inside: how many were inside with it.
+            queued: whether it had to wait there, so that more at once would gain nothing.
+        """
         self._until_trial = max(0, self._until_trial - 1)
         if inside > self._known:
             self._confirm(inside)
-        if 2 * max(inside, self.busy) < self._limit:
+        if queued or 2 * max(inside, self.busy) < self._limit:
             return
         if self._probing:
             self._limit = min(self._limit + 1, self._ceiling)
@@ -80,24 +96,27 @@ class Gate:
         self._confirmed += 1
         if self._probing or self._confirmed >= 2 * inside:
             self._known, self._confirmed = inside, 0
+            self._trial_every = TRIAL_EVERY
 
     def refused(self, epoch: int, inside: int) -> None:
         """A request that began in `epoch` as number `inside` got a 429: allow less, once for all of that epoch."""
         if epoch != self._epoch:
             return
         self._epoch += 1
+        self._until_trial = self._trial_every
         if self._probing:
             # At worst the limit has doubled since the server's was passed.
             limit = max(inside - 1.0, self._limit / 2)
         elif inside > self._known:
             limit = float(self._known)
+            self._trial_every = min(2 * self._trial_every, SELDOM)
         else:
             limit = self._limit * DECREASE
+            self._trial_every = TRIAL_EVERY
         self._limit = max(1.0, min(limit, self._limit))
         self._known = max(int(self._limit), min(self._known, inside - 1))
         self._probing = False
         self._confirmed = 0
-        self._until_trial = TRIAL_EVERY
 
     async def _wait(self) -> tuple[int, int]:
         place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
@@ -117,12 +136,31 @@ class Gate:
                 place.set_result((self._epoch, self.busy))
 
 
+class RoundTrips:
+    """How long requests of one sort take, beside how long they took at best."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._mean = 0.0
+        self._best = math.inf
+
+    def took(self, seconds: float) -> bool:
+        """Take one more into account; return whether they have lengthened."""
+        self._number += 1
+        self._mean += (seconds - self._mean) / min(self._number, SAMPLES)
+        if self._number >= FIRST_LIMIT:
+            self._best = min(self._best, self._mean)
+        return self._mean > LENGTHENED * self._best
+
+
 class Slot:
     """One request's place, `async with`; a request that ends without an error counts as accepted."""
 
-    def __init__(self, pace: Pace, service_sid: str | None) -> None:
+    def __init__(self, pace: Pace, service_sid: str | None, sort: Hashable) -> None:
         self._pace = pace
         self._service_sid = service_sid
+        self._sort = sort
+        self._began = 0.0
         self._held: list[tuple[Gate, int, int]] = []
         self._throttled = False
 
@@ -133,14 +171,16 @@ class Slot:
         except BaseException:
             self._leave()
             raise
+        self._began = time.monotonic()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None and not self._throttled:
+            queued = self._pace.round_trips[self._sort].took(time.monotonic() - self._began)
             for gate, _, inside in self._held:
-                gate.accepted(inside)
+                gate.accepted(inside, queued=queued)
         self._leave()
 
     def throttled(self, code: int | None = None) -> None:
@@ -171,6 +211,7 @@ class Pace:
     def __init__(self, ceiling: int | None = None) -> None:
         self._account = Gate(FIRST_LIMIT, MOST if ceiling is None else max(1, ceiling), probing=True)
         self._services: dict[str, Gate] = {}
+        self.round_trips: defaultdict[Hashable, RoundTrips] = defaultdict(RoundTrips)
 
     @property
     def limit(self) -> int:
@@ -181,9 +222,14 @@ class Pace:
         """Return how many tasks keep all places taken, at this moment: more of them would only wait in line."""
         return self.limit + MORE_TASKS
 
-    def slot(self, service_sid: str | None = None) -> Slot:
-        """Return a place for one request to a service, or to the account."""
-        return Slot(self, service_sid)
+    def slot(self, service_sid: str | None = None, sort: Hashable = None) -> Slot:
+        """Return a place for one request to a service, or to the account.
+
+        Args:
+            service_sid: the service.
+            sort: what the requests have in common that take equally long.
+        """
+        return Slot(self, service_sid, sort)
 
     def gates(self, service_sid: str | None) -> list[Gate]:
         """Return the gates that a request passes, the account's last."""

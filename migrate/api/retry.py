@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -160,7 +159,7 @@ class Retrier:
         self.patience = patience or Patience()
         self.stop = stop or StopToken()
         self._on_retry = on_retry
-        self._turn = asyncio.Lock() if in_turn else nullcontext()
+        self._turn = asyncio.Lock() if in_turn else None
 
     async def call(self, function: Callable[[], Awaitable[Result]]) -> Result:
         """Call `function` until it returns, or until the table or the bounds say to give up.
@@ -170,10 +169,26 @@ class Retrier:
             CredentialsRefused: the last failure was a 401.
             Interrupted: `stop` was set before the next try.
         """
+        if self._turn is None:
+            return await self._call(function)
+        async with self._turn:
+            return await self._call(function)
+
+    async def _call(self, function: Callable[[], Awaitable[Result]]) -> Result:
+        begun = time.monotonic()
+        try:
+            return await self._once(function)
+        except CallFailed as error:
+            # Most calls end here or before, so only others pay for the loop, whose first turn is this failure.
+            failed: list[CallFailed] = [error]
+
+        async def attempt() -> Result:
+            if failed:
+                raise failed.pop()
+            return await self._once(function)
 
         try:
-            async with self._turn:
-                return await self._call(function)
+            return await self._retrying(begun)(attempt)
         except CallFailed as error:
             if error.failure.status != 401:
                 raise
@@ -182,25 +197,10 @@ class Retrier:
                 "(TWILIO_TARGET_* for another target account)."
             ) from error
 
-    async def _call(self, function: Callable[[], Awaitable[Result]]) -> Result:
-        failed: CallFailed | None = None
-        begun = time.monotonic()
-
-        async def attempt() -> Result:
-            nonlocal failed
-            if failed is not None:
-                error, failed = failed, None
-                raise error
-            if self.stop.is_set():
-                raise Interrupted("Interrupted.")
-            return await function()
-
-        try:
-            return await attempt()
-        except CallFailed as error:
-            # Most calls end here or before, so only others pay for the loop, whose first turn is this failure.
-            failed = error
-        return await self._retrying(begun)(attempt)
+    async def _once(self, function: Callable[[], Awaitable[Result]]) -> Result:
+        if self.stop.is_set():
+            raise Interrupted("Interrupted.")
+        return await function()
 
     def _retrying(self, begun: float) -> AsyncRetrying:
         """Build tenacity's loop for one call that began at `begun`, always with a stop and a longest wait."""

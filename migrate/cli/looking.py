@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
 import click
 
-from migrate.cli.options import REPORT, ReportChoice, ToolCommand, account_option, choices, options, take_sid
-from migrate.cli.present import screen_width
-from migrate.cli.shell import output_of, tool
+from migrate.cli.options import REPORT, ToolCommand, account_option
+from migrate.cli.parameters import options, sid, table_format
+from migrate.cli.typed import Typed
 
 
 @click.command(cls=ToolCommand, short_help="What is going on, what is left, and what to type next.")
 @options(*REPORT, account_option)
-@choices(ReportChoice)
-def status(context: click.Context, report: ReportChoice, account: str | None) -> None:
+def status(typed: Typed) -> None:
     """Show what is going on, what is left, the last errors, and the next command to type.
 
     Other formats than text print the whole report of the newest run, or of the plan if none has begun.
@@ -26,8 +24,8 @@ def status(context: click.Context, report: ReportChoice, account: str | None) ->
     """
     from migrate.commands.status import HANGING, as_lines, report_of, status
 
-    output = output_of(context, report)
-    with tool(context, account=account) as made, made.opened() as store:
+    output = typed.output()
+    with typed.tool() as made, made.opened() as store:
         found = status(made, store)
         if output.chosen == "text":
             output.write_lines(as_lines(found), HANGING)
@@ -38,17 +36,9 @@ def status(context: click.Context, report: ReportChoice, account: str | None) ->
 @click.command(
     cls=ToolCommand, short_help="Snapshots, plans and runs, with the ids that other commands take."
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Print the table in this format.",
-)
+@table_format("text", "json")
 @account_option
-@click.pass_context
-def history(context: click.Context, format_: str, account: str | None) -> None:
+def history(typed: Typed) -> None:
     """List the snapshots, plans and runs of the database, oldest first, with the ids that other commands take.
 
     \b
@@ -58,24 +48,23 @@ def history(context: click.Context, format_: str, account: str | None) -> None:
     import json
     from dataclasses import asdict
 
+    from migrate.cli.present import columns
     from migrate.commands.history import as_blocks, history
-    from migrate.report import FILE_WIDTH
     from migrate.report.text_report import render_text
 
-    with tool(context, account=account) as made:
+    with typed.tool() as made:
         found = history(made)
-    if format_ == "json":
+    if typed["format"] == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     elif found:
-        render_text(as_blocks(found), sys.stdout, width=screen_width() or FILE_WIDTH)
+        render_text(as_blocks(found), sys.stdout, width=columns())
     else:
         click.echo("The database holds no snapshot, plan or run.")
 
 
 @click.command(cls=ToolCommand, short_help="End a lock that its holder can't end.")
 @click.argument("lock_id", metavar="ID")
-@click.pass_context
-def unlock(context: click.Context, lock_id: str) -> None:
+def unlock(typed: Typed) -> None:
     """End a lock by the ID that a refusal has shown, when its holder no longer runs.
 
     \b
@@ -83,25 +72,15 @@ def unlock(context: click.Context, lock_id: str) -> None:
     """
     from migrate.commands.history import unlock
 
-    with tool(context) as made:
-        unlock(made, lock_id)
-    click.echo(f"Lock {lock_id} is ended.")
+    with typed.tool() as made:
+        unlock(made, typed["lock_id"])
+    click.echo(f"Lock {typed['lock_id']} is ended.")
 
 
 @click.command(cls=ToolCommand, short_help="Which new SID stands for which old one.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["csv", "json"]),
-    default="csv",
-    show_default=True,
-    help="Print the table in this format.",
-)
-@click.option(
-    "--account", metavar="AC…", callback=take_sid, help="Only targets in this account.  [default: all]"
-)
-@click.pass_context
-def sids(context: click.Context, format_: str, account: str | None) -> None:
+@table_format("csv", "json")
+@sid("--account", metavar="AC…", help="Only targets in this account.  [default: all]")
+def sids(typed: Typed) -> None:
     """Print old SID and new SID of the services and roles that were re-created elsewhere.
 
     The output can be read again as --target-map.
@@ -112,36 +91,29 @@ def sids(context: click.Context, format_: str, account: str | None) -> None:
     """
     from migrate.commands.sids import sid_table
 
-    with tool(context) as made, made.opened() as store:
-        for line in sid_table(store, account, format_):
+    with typed.tool() as made, made.opened() as store:
+        for line in sid_table(store, typed["account"], typed["format"]):
             click.echo(line)
 
 
 @click.command(cls=ToolCommand, short_help="Every field, its target and its verdict.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="Print the table in this format.",
-)
-def mappings(format_: str) -> None:
+@table_format("text", "markdown", "json")
+def mappings(typed: Typed) -> None:
     """Print every field of a v1 and v2 Service, its target, and the rule of its verdict.
 
     \b
     chat-migrate mappings
     chat-migrate mappings --format markdown
     """
-    from migrate.report import width_of
+    from migrate.cli.present import terminal_width
     from migrate.report.coverage import coverage_table
 
-    click.echo(coverage_table(format_, width_of(shutil.get_terminal_size((100, 24)).columns)), nl=False)
+    click.echo(coverage_table(typed["format"], terminal_width()), nl=False)
 
 
 @click.command(cls=ToolCommand, short_help="The JSON Schema of the reports.")
 @click.argument("name", type=click.Choice(["report", "history", "fleet"]), default="report")
-def schema(name: str) -> None:
+def schema(typed: Typed) -> None:
     """Print the JSON Schema of what `--format json` prints: of a report, of the history, or of a fleet's report.
 
     \b
@@ -152,5 +124,5 @@ def schema(name: str) -> None:
 
     from migrate.report.schema import fleet_schema, history_schema, json_schema
 
-    made = {"report": json_schema, "history": history_schema, "fleet": fleet_schema}[name]()
+    made = {"report": json_schema, "history": history_schema, "fleet": fleet_schema}[typed["name"]]()
     click.echo(json.dumps(made, indent=2))

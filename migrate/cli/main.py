@@ -1,23 +1,24 @@
 """The command line: each command parses, calls one plain function, and presents what it returns.
 
-Everything heavy is imported where it is used, so that `--help` answers at once.
+A command is called with what was `Typed` and returns its exit code. Everything heavy is imported where it is used, so
+that `--help` answers at once.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import os
-import shutil
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn
 
 import click
 
 from migrate.cli.afterwards import rollback, verified_code, verify
 from migrate.cli.channels import (
     SHAPING,
-    ChannelsChoice,
     consent_option,
     diff_option,
     inventory_option,
@@ -29,29 +30,21 @@ from migrate.cli.looking import history, mappings, schema, sids, status, unlock
 from migrate.cli.options import (
     APPLY,
     EXPORT,
+    LIVE,
     REPORT,
     TARGET,
-    ApplyChoice,
-    ExportChoice,
     InOrderOfUse,
-    ReportChoice,
-    TargetChoice,
     account_option,
-    choices,
     concurrency_option,
     drift_option,
     limit_option,
-    options,
     service_option,
-    settle_option,
 )
+from migrate.cli.parameters import flag, options, plan
 from migrate.cli.rehearsals import demo, rehearse, simulator
-from migrate.cli.shell import output_of, present_run, told_at_outage, tool
+from migrate.cli.typed import Typed
+from migrate.cli.writing import reported
 from migrate.core.errors import Declined, MigrateError
-
-if TYPE_CHECKING:
-    from migrate.model.plan import Plan
-    from migrate.store import Store
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -73,12 +66,8 @@ def cli() -> None:
 
 
 @cli.command(short_help="Read the Chat Services into a snapshot.")
-@service_option
-@options(*EXPORT, inventory_option, account_option, concurrency_option)
-@choices(ExportChoice, ChannelsChoice)
-def export(
-    context: click.Context, choice: ExportChoice, channels: ChannelsChoice, account: str | None
-) -> None:
+@options(service_option, *EXPORT, inventory_option, account_option, concurrency_option)
+def export(typed: Typed) -> None:
     """Read the Chat Services, through v1 and v2, and their roles into a snapshot.
 
     \b
@@ -91,8 +80,8 @@ def export(
     from migrate.commands.export import export
     from migrate.report.words import count
 
-    with tool(context, account=account) as made:
-        snapshot = export(made, choice.options(channels.inventory()))
+    with typed.tool() as made:
+        snapshot = export(made, typed.export())
     apis = ", ".join(snapshot.examined.apis) or "none found"
     click.echo(
         fitted(
@@ -103,25 +92,13 @@ def export(
 
 
 @cli.command(short_help="The dry run: show what would change.")
-@service_option
-@options(*TARGET, diff_option, *SHAPING, *REPORT, account_option, settle_option, concurrency_option)
+@options(service_option, *TARGET, diff_option, *SHAPING, *REPORT, *LIVE)
 @click.option(
     "--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]"
 )
-@click.option("--offline", is_flag=True, help="Compare with nothing live: show all that would be set.")
-@click.option(
-    "--exit-code", is_flag=True, help="Exit with 3 if changes are pending, with 4 if services are missing."
-)
-@choices(TargetChoice, ChannelsChoice, ReportChoice)
-def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
-    context: click.Context,
-    choice: TargetChoice,
-    channels: ChannelsChoice,
-    report: ReportChoice,
-    account: str | None,
-    settle: float | None,
-    exit_code: bool,
-) -> None:
+@flag("--offline", help="Compare with nothing live: show all that would be set.")
+@flag("--exit-code", help="Exit with 3 if changes are pending, with 4 if services are missing.")
+def diff(typed: Typed) -> int:
     """Show what would change, and store it as a plan. Never writes to Twilio.
 
     \b
@@ -137,38 +114,19 @@ def diff(  # noqa: PLR0913, PLR0917 - one parameter per option
     from migrate.commands.ending import code_of_plan
     from migrate.report.assembly import diff_report
 
-    output = output_of(context, report)
-    with tool(context, account=account, settle=settle) as made:
-        plan = diff(made, choice.options(channels.kinds()))
+    output = typed.output()
+    with typed.tool() as made:
+        plan = diff(made, typed.diff())
         next_command = "chat-migrate apply" if plan.steps else "nothing: everything is as it should be"
         with made.opened() as store:
             output.write(diff_report(store, plan), next_commands=(next_command,))
-    sys.exit(code_of_plan(plan) if exit_code else 0)
+    return code_of_plan(plan) if typed["exit_code"] else 0
 
 
 @cli.command(short_help="Execute a plan exactly as reviewed.")
-@click.option(
-    "--plan", "plan_id", metavar="ID", help="Apply this plan.  [default: the newest of the account]"
-)
-@service_option
-@options(
-    *APPLY,
-    consent_option,
-    limit_channels_option,
-    *REPORT,
-    account_option,
-    settle_option,
-    concurrency_option,
-)
-@choices(ApplyChoice, ChannelsChoice, ReportChoice)
-def apply(
-    context: click.Context,
-    choice: ApplyChoice,
-    channels: ChannelsChoice,
-    report: ReportChoice,
-    account: str | None,
-    settle: float | None,
-) -> None:
+@plan("Apply this plan.")
+@options(service_option, *APPLY, consent_option, limit_channels_option, *REPORT, *LIVE)
+def apply(typed: Typed) -> int:
     """Execute a plan exactly as reviewed; refuse it if its snapshot or target has changed.
 
     \b
@@ -180,33 +138,18 @@ def apply(
     from migrate.cli.present import ask, require_consent
     from migrate.commands.apply import apply
 
-    output = output_of(context, report)
-    require_consent(yes=choice.yes)
-    wanted = choice.options(channels.consents(), channels.limits())
-    with tool(context, account=account, settle=settle) as made:
-        with told_at_outage(made, output):
-            run = apply(made, wanted, lambda *asked: ask(*asked, yes=choice.yes))
-        limited = bool(choice.limit or choice.services or channels.limit_channels)
-        code = present_run(made, run, output, limited=limited)
-    sys.exit(code)
+    output = typed.output()
+    require_consent(yes=typed["yes"])
+    wanted = typed.apply()
+    limited = bool(typed["limit"] or typed["services"] or typed["limit_channels"])
+    confirm = partial(ask, yes=typed["yes"])
+    return reported(typed, output, lambda made: apply(made, wanted, confirm), limited=limited)
 
 
 @cli.command(short_help="Continue a run that was cut off.")
-@click.option(
-    "--yes", is_flag=True, help="Agree beforehand, where the run was cut off before anybody was asked."
-)
-@options(limit_option, drift_option, *REPORT, account_option, settle_option, concurrency_option)
-@choices(ReportChoice)
-def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
-    context: click.Context,
-    report: ReportChoice,
-    yes: bool,
-    limit: int | None,
-    allow_drift: bool,
-    account: str | None,
-    settle: float | None,
-    concurrency: int | None,
-) -> None:
+@flag("--yes", help="Agree beforehand, where the run was cut off before anybody was asked.")
+@options(limit_option, drift_option, *REPORT, *LIVE)
+def resume(typed: Typed) -> int:
     """Continue the last unfinished run, from whatever state a crash left.
 
     What may have been in flight is decided by reading the target before anything is sent again.
@@ -214,48 +157,27 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     \b
     chat-migrate resume
     """
-    from migrate.cli.present import ask
+    from migrate.cli.present import ask, show_plan
     from migrate.commands.run import ResumeOptions, resume
 
-    output = output_of(context, report)
-    wanted = ResumeOptions(concurrency, limit, allow_drift)
-    with tool(context, account=account, settle=settle) as made:
-        with told_at_outage(made, output):
-            run = resume(made, wanted, lambda *asked: ask(*asked, yes=yes), _shown(silent=yes))
-        if run is None:
-            click.echo("There is no unfinished run: nothing to resume.")
-            return
-        code = present_run(made, run, output, limited=limit is not None)
-    sys.exit(code)
+    output = typed.output()
+    wanted = typed.made(ResumeOptions, services=typed["limit"])
+    confirm, show = partial(ask, yes=typed["yes"]), partial(show_plan, silent=typed["yes"])
+    return reported(
+        typed,
+        output,
+        lambda made: resume(made, wanted, confirm, show),
+        limited=typed["limit"] is not None,
+        nothing="There is no unfinished run: nothing to resume.",
+    )
 
 
 @cli.command(short_help="Export, diff, confirm and apply in one go.")
-@service_option
 @options(
-    *EXPORT,
-    *TARGET,
-    *APPLY,
-    run_option,
-    *SHAPING,
-    limit_channels_option,
-    *REPORT,
-    account_option,
-    settle_option,
-    concurrency_option,
+    service_option, *EXPORT, *TARGET, *APPLY, run_option, *SHAPING, limit_channels_option, *REPORT, *LIVE
 )
-@click.option("--verify", "verified", is_flag=True, help="Read all targets again at the end, and compare.")
-@choices(ExportChoice, TargetChoice, ApplyChoice, ChannelsChoice, ReportChoice)
-def run(  # noqa: PLR0913, PLR0917 - one parameter per option
-    context: click.Context,
-    exported: ExportChoice,
-    target: TargetChoice,
-    choice: ApplyChoice,
-    channels: ChannelsChoice,
-    report: ReportChoice,
-    account: str | None,
-    settle: float | None,
-    verified: bool,
-) -> None:
+@flag("--verify", "verified", help="Read all targets again at the end, and compare.")
+def run(typed: Typed) -> int:
     """Migrate in one shot: export, diff, confirmation, apply, summary. Each write is verified by its answer.
 
     \b
@@ -265,40 +187,18 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     chat-migrate run --yes --target new
     chat-migrate run --channels
     """
-    from migrate.cli.present import ask, require_consent
-    from migrate.commands.run import RunOptions, run
+    from migrate.cli.present import ask, require_consent, show_plan
+    from migrate.commands.run import run
 
-    output = output_of(context, report)
-    require_consent(yes=choice.yes)
-    everything = RunOptions(
-        exported.options(channels.inventory()),
-        target.options(channels.kinds()),
-        choice.options(channels.consents(), channels.limits()),
-    )
-    with tool(context, account=account, settle=settle) as made:
-        with told_at_outage(made, output):
-            done = run(
-                made, everything, lambda *asked: ask(*asked, yes=choice.yes), _shown(silent=choice.yes)
-            )
-        limited = bool(choice.limit or channels.limit_channels)
-        code = present_run(made, done, output, limited=limited)
-        if verified and not code:
-            code = verified_code(context, account, settle, ReportChoice())
-    sys.exit(code)
-
-
-def _shown(*, silent: bool) -> Callable[[Store, Plan], None]:
-    """Return what shows the plan before the question; with --yes nobody is there to decide."""
-
-    def show(store: Store, plan: Plan) -> None:
-        from migrate.report import render, width_of
-        from migrate.report.assembly import diff_report
-        from migrate.report.view import View
-
-        width = width_of(shutil.get_terminal_size((100, 24)).columns)
-        render(diff_report(store, plan), "text", sys.stderr, View(full=False, width=width))
-
-    return (lambda _store, _plan: None) if silent else show
+    output = typed.output()
+    require_consent(yes=typed["yes"])
+    wanted = typed.run()
+    limited = bool(typed["limit"] or typed["limit_channels"])
+    confirm, show = partial(ask, yes=typed["yes"]), partial(show_plan, silent=typed["yes"])
+    code = reported(typed, output, lambda made: run(made, wanted, confirm, show), limited=limited)
+    if typed["verified"] and not code:
+        return verified_code(typed, replace(output, format=None, file=None, full=False))
+    return code
 
 
 LATER = (status, history, verify, rollback, unlock, sids, mappings, schema, rehearse, simulator, demo, fleet)
@@ -308,6 +208,8 @@ for command in LATER:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code of the README's table."""
+    # Nearly all that is made here dies by itself; the usual threshold has the collector look at it 30 times as often.
+    gc.set_threshold(20_000)
     _fit_streams()
     try:
         code = cli.main(standalone_mode=False)

@@ -1,47 +1,23 @@
-"""The options that several commands share, as frozen objects made once."""
+"""The options that several commands share, and the commands that take the global ones too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-if TYPE_CHECKING:
-    from migrate.commands.apply import ApplyOptions
-    from migrate.commands.diff import DiffOptions
-    from migrate.commands.export import ExportOptions
-    from migrate.execute.work import Bounds
+from migrate.cli.parameters import file, flag, number, sid
+from migrate.cli.typed import Typed
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-FORMATS = ["text", "markdown", "json", "html"]
+FORMATS = ("text", "markdown", "json", "html")
 
-
-def take_sid(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
-    """Take SIDs as people paste them, in either case."""
-    from migrate.core.config import tidy_sid
-
-    if isinstance(value, tuple):
-        return tuple(tidy_sid(each) for each in value)
-    return tidy_sid(value) if isinstance(value, str) else value
-
-
-service_option = click.option(
-    "--service",
-    "services",
-    metavar="IS…",
-    multiple=True,
-    callback=take_sid,
-    help="Only this service; repeatable.",
+service_option = sid(
+    "--service", "services", metavar="IS…", multiple=True, help="Only this service; repeatable."
 )
-concurrency_option = click.option(
+concurrency_option = number(
     "--concurrency",
-    metavar="N",
-    type=click.IntRange(1),
     help="Send at most this many requests at once.  [default: as many as Twilio accepts]",
 )
 settle_option = click.option(
@@ -50,22 +26,14 @@ settle_option = click.option(
     type=click.FloatRange(0, 3600),
     help="How long Twilio's answers may lag behind what was done.  [env: CHAT_MIGRATE_SETTLE; default: 60]",
 )
-account_option = click.option(
+account_option = sid(
     "--account",
     metavar="AC…",
-    callback=take_sid,
     help="The source account.  [default: that of the credentials, or the only one in the database]",
 )
-yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
-limit_option = click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(1),
-    help="Change at most this many services; `resume` does the rest.",
-)
-drift_option = click.option(
-    "--allow-drift", is_flag=True, help="Overwrite values that changed since the plan was made."
-)
+yes_option = flag("--yes", help="Do not ask before writing.")
+limit_option = number("--limit", help="Change at most this many services; `resume` does the rest.")
+drift_option = flag("--allow-drift", help="Overwrite values that changed since the plan was made.")
 api_option = click.option(
     "--api",
     type=click.Choice(["both", "v1", "v2"]),
@@ -73,12 +41,8 @@ api_option = click.option(
     show_default=True,
     help="Read this Chat API version. Only v1 shows the per-event webhooks, only v2 the newer settings.",
 )
-again_option = click.option(
-    "--again", is_flag=True, help="With --target new: create a fresh set, whatever was created before."
-)
-clear_option = click.option(
-    "--clear", is_flag=True, help="Empty what only Conversations has, and Chat holds empty."
-)
+again_option = flag("--again", help="With --target new: create a fresh set, whatever was created before.")
+clear_option = flag("--clear", help="Empty what only Conversations has, and Chat holds empty.")
 
 EXPORT = (
     api_option,
@@ -89,7 +53,7 @@ EXPORT = (
         multiple=True,
         help="Read saved JSON instead of the live API, whatever tool saved it; - is standard input; repeatable.",
     ),
-    click.option("--partial", is_flag=True, help="Accept a file that names a next page which is not there."),
+    flag("--partial", help="Accept a file that names a next page which is not there."),
 )
 TARGET = (
     click.option(
@@ -111,12 +75,7 @@ APPLY = (
     yes_option,
     limit_option,
     drift_option,
-    click.option(
-        "--max-changes",
-        metavar="N",
-        type=click.IntRange(0),
-        help="Refuse a plan that changes more fields than this.",
-    ),
+    number("--max-changes", least=0, help="Refuse a plan that changes more fields than this."),
     click.option(
         "--max-change-percent",
         metavar="P",
@@ -130,142 +89,10 @@ REPORT = (
         type=click.Choice(FORMATS),
         help="Print the report in this format.  [default: by the ending of FILE, else text]",
     ),
-    click.option(
-        "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the report to FILE."
-    ),
-    click.option("--full", is_flag=True, help="Print everything; a terminal shows a summary otherwise."),
+    file("-o", "--output", help="Write the report to FILE."),
+    flag("--full", help="Print everything; a terminal shows a summary otherwise."),
 )
-
-
-@dataclass(frozen=True)
-class ExportChoice:
-    """What was typed of `export`'s options."""
-
-    services: tuple[str, ...] = ()
-    api: str = "both"
-    files: tuple[Path, ...] = ()
-    partial: bool = False
-    concurrency: int | None = None
-
-    def options(self, inventory: frozenset[str] = frozenset()) -> ExportOptions:
-        """Return the command's options."""
-        from migrate.commands.export import ExportOptions
-        from migrate.source.live import ExportRequest
-
-        apis = ("v1", "v2") if self.api == "both" else (self.api,)
-        request = ExportRequest(apis, self.services, inventory)
-        return ExportOptions(request, self.files, self.partial, self.concurrency)
-
-
-@dataclass(frozen=True)
-class TargetChoice:
-    """What was typed of `diff`'s options."""
-
-    target: str | None = None
-    target_map: Path | None = None
-    again: bool = False
-    clear: bool = False
-    services: tuple[str, ...] = ()
-    offline: bool = False
-    snapshot: int | None = None
-    concurrency: int | None = None
-
-    def options(self, kinds: Mapping[str, Mapping[str, Any]] | None = None) -> DiffOptions:
-        """Return the command's options, checked."""
-        from migrate.commands.diff import DiffOptions
-
-        options = DiffOptions(
-            target=self.target or ("map" if self.target_map else "same"),
-            target_map=self.target_map,
-            again=self.again,
-            clear=self.clear,
-            services=self.services,
-            kinds=kinds or {},
-            offline=self.offline,
-            snapshot=self.snapshot,
-            concurrency=self.concurrency,
-        )
-        options.lines()
-        return options
-
-
-@dataclass(frozen=True)
-class ApplyChoice:
-    """What was typed of `apply`'s options."""
-
-    yes: bool = False
-    plan_id: str | None = None
-    limit: int | None = None
-    allow_drift: bool = False
-    max_changes: int | None = None
-    max_change_percent: float | None = None
-    services: tuple[str, ...] = ()
-    concurrency: int | None = None
-
-    def options(
-        self, consents: frozenset[str] = frozenset(), limits: Mapping[str, int] | None = None
-    ) -> ApplyOptions:
-        """Return the command's options."""
-        from migrate.commands.apply import ApplyOptions
-        from migrate.execute.guards import Thresholds
-
-        bounds = self._bounds(consents, limits or {})
-        return ApplyOptions(self.plan_id, bounds, Thresholds(self.max_changes, self.max_change_percent))
-
-    def _bounds(self, consents: frozenset[str], limits: Mapping[str, int]) -> Bounds:
-        from migrate.execute.work import Bounds
-
-        return Bounds(
-            concurrency=self.concurrency,
-            services=self.limit,
-            only=frozenset(self.services),
-            allow_drift=self.allow_drift,
-            consents=consents,
-            limits=limits,
-        )
-
-
-@dataclass(frozen=True)
-class ReportChoice:
-    """What was typed of a report's options."""
-
-    format: str | None = None
-    output: Path | None = None
-    full: bool = False
-
-
-def choices(*made: type[Any]) -> Callable[[Command], Command]:
-    """Hand a command its options as frozen objects, one of each type, in this order, after click's context.
-
-    Options that no type has a field of are handed on by their names.
-    """
-
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def with_objects(context: click.Context, /, **typed: Any) -> Any:
-            taken: set[str] = set()
-            objects = []
-            for kind in made:
-                names = {field.name for field in fields(kind)} & typed.keys()
-                taken |= names
-                objects.append(kind(**{name: typed[name] for name in names}))
-            rest = {name: value for name, value in typed.items() if name not in taken}
-            return command(context, *objects, **rest)
-
-        return click.pass_context(with_objects)  # type: ignore[return-value]
-
-    return decorate
-
-
-def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Bundle options that several commands share."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
+LIVE = (account_option, settle_option, concurrency_option)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -278,38 +105,36 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
 
 def global_options(*, hidden: bool) -> list[click.Option]:
     """Return the options that stand before any command, and are understood (hidden) after it too."""
-    db = click.Option(
-        ["--db"],
-        type=click.Path(path_type=Path),
-        envvar="CHAT_MIGRATE_DB",
-        default=Path("chat-migrate.db"),
-        show_default=True,
-        help="Keep snapshots, plans and the journal in this database.  [env: CHAT_MIGRATE_DB]",
-        callback=_remember,
-        expose_value=False,
-        hidden=hidden,
-    )
-    flags = (
-        (["-v", "--verbose"], "Tell more: retries, tracebacks of bugs."),
-        (["-q", "--quiet"], "Show no progress and no notices."),
-    )
+    kept: dict[str, Any] = {"callback": _remember, "expose_value": False, "hidden": hidden}
     return [
-        db,
-        *(
-            click.Option(
-                names, is_flag=True, help=text, callback=_remember, expose_value=False, hidden=hidden
-            )
-            for names, text in flags
+        click.Option(
+            ["--db"],
+            type=click.Path(path_type=Path),
+            envvar="CHAT_MIGRATE_DB",
+            default=Path("chat-migrate.db"),
+            show_default=True,
+            help="Keep snapshots, plans and the journal in this database.  [env: CHAT_MIGRATE_DB]",
+            **kept,
         ),
+        click.Option(
+            ["-v", "--verbose"], is_flag=True, help="Tell more: retries, tracebacks of bugs.", **kept
+        ),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Show no progress and no notices.", **kept),
     ]
 
 
 class ToolCommand(click.Command):
-    """A command that understands the global options as well."""
+    """A command that understands the global options as well, and is called with all that was typed."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.params += global_options(hidden=True)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the function with what was typed; return its exit code."""
+        if self.callback is None:
+            raise AssertionError("a command is made of a function")
+        return ctx.invoke(self.callback, Typed(ctx))
 
 
 class InOrderOfUse(click.Group):

@@ -32,24 +32,24 @@ COMPANIONS = ("", "-wal", "-shm", "-journal")
 WHERE = {"same": "in place in", "new": "to new Services of", "map": "to mapped Services of"}
 
 
-def screen_width() -> int | None:
-    """Return the columns to use of the terminal; None if stdout is none: a pipe gets whole lines."""
-    from migrate.report import width_of
+def columns() -> int:
+    """Return the columns of text on stdout: those of a terminal, or as many as a file has."""
+    from migrate.report import FILE_WIDTH, width_of
 
-    return width_of(shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    return width_of(shutil.get_terminal_size().columns) if sys.stdout.isatty() else FILE_WIDTH
 
 
 def fitted(line: str, hanging: int = 0) -> str:
-    """Return a line as the terminal shows it, broken at blanks only."""
-    width, indent = screen_width(), " " * hanging
-    if width is None:
+    """Return a line as the terminal shows it, broken at blanks only; a pipe gets whole lines."""
+    if not sys.stdout.isatty():
         return line
-    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    indent = " " * hanging
+    return fill(line, columns(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a report goes and how.
+    """Where a report goes and how; BadInput, if a file can't be written or is the database.
 
     Attributes:
         db: the database, which is never written over.
@@ -67,12 +67,8 @@ class Output:
     color: bool = False
     quiet: bool = False
 
-    def check(self) -> None:
-        """Refuse a file that cannot be written, before any work is done.
-
-        Raises:
-            BadInput: its folder does not exist or is not writable, or it is the database.
-        """
+    def __post_init__(self) -> None:
+        """Refuse a file that is the database, or cannot be written, before any work is done."""
         if self.file is None:
             return
         if any(_is_same(self.file, self.db.with_name(self.db.name + suffix)) for suffix in COMPANIONS):
@@ -89,17 +85,28 @@ class Output:
 
         return format_of(self.file, self.format)
 
+    @property
+    def on_screen(self) -> bool:
+        """Whether a person reads it in a terminal."""
+        return self.file is None and sys.stdout.isatty()
+
+    @property
+    def width(self) -> int:
+        """The columns of text."""
+        from migrate.report import FILE_WIDTH
+
+        return FILE_WIDTH if self.file else columns()
+
     def write(
         self, report: Report, *, notes: tuple[str, ...] = (), next_commands: tuple[str, ...] = ()
     ) -> None:
         """Print a report, or put it into the file, whole or not at all, readable by its owner only."""
-        from migrate.report import FILE_WIDTH, render
+        from migrate.report import render
         from migrate.report.view import View
 
-        width = screen_width() if self.file is None else None
-        view = View(self.full or width is None, width or FILE_WIDTH, notes, next_commands)
+        view = View(self.full or not self.on_screen, self.width, notes, next_commands)
         with self.stream() as stream:
-            render(report, self.chosen, stream, view, color=self.color and width is not None)
+            render(report, self.chosen, stream, view, color=self.color and self.on_screen)
         if self.file is not None and not self.quiet:
             summary = report.summary
             click.echo(
@@ -148,6 +155,24 @@ def _can_be_written(file: Path) -> bool:
 def wants_color(environ: Mapping[str, str]) -> bool:
     """Whether stdout is a terminal and nobody asked for plain text (https://no-color.org)."""
     return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int:
+    """Return the columns of a terminal that a report uses."""
+    from migrate.report import width_of
+
+    return width_of(shutil.get_terminal_size((100, 24)).columns)
+
+
+def show_plan(store: Store, plan: Plan, *, silent: bool) -> None:
+    """Show the plan before the question; with --yes nobody is there to decide."""
+    from migrate.report import render
+    from migrate.report.assembly import diff_report
+    from migrate.report.view import View
+
+    if not silent:
+        view = View(full=False, width=terminal_width())
+        render(diff_report(store, plan), "text", sys.stderr, view)
 
 
 def require_consent(*, yes: bool) -> None:
@@ -203,18 +228,16 @@ def tell(text: str) -> None:
     click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False), err=True)
 
 
-def ask_rollback(undoing: Undoing, *, yes: bool, quiet: bool) -> None:
+def ask_rollback(_store: Store, undoing: Undoing, *, yes: bool, quiet: bool) -> None:
     """Say what a rollback restores, removes and leaves, and ask whether to go on.
 
     Raises:
         Declined: the answer was no; nothing was sent.
     """
-    from migrate.report import width_of
     from migrate.report.question import rollback_question
 
     if not (yes and quiet):
-        width = width_of(shutil.get_terminal_size((100, 24)).columns)
-        click.echo(rollback_question(undoing, width), err=True)
+        click.echo(rollback_question(undoing, terminal_width()), err=True)
     if not yes:
         confirm("Roll back?")
 

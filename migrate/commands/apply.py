@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.api.patient import Patient
-from migrate.commands.context import Context
+from migrate.commands.context import Context, Working
 from migrate.core.errors import BadInput, Interrupted, RunInterrupted
 from migrate.core.jsonable import to_json
 from migrate.execute.evidence import prove_account
@@ -31,7 +31,7 @@ from migrate.model.state import Run
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier, Scope, skip_all
 from migrate.store.journal import Journal
-from migrate.store.lock import Lock, renew
+from migrate.store.lock import renew
 
 Json = Any
 Confirm = Callable[[Store, Plan, Bounds], None]
@@ -59,11 +59,8 @@ def apply(context: Context, options: ApplyOptions, confirm: Confirm) -> Run:
         SafetyRefusal: a guard says no; nothing was sent.
         Interrupted: what was done is recorded.
     """
-    with context.opened() as store:
-        account_sid = context.account(store)
-        with context.locked(store, "apply", account_sid) as lock:
-            plan = find_plan(store, account_sid, options.plan_id)
-            return apply_in(context, store, lock, plan, options, confirm)
+    with context.working("apply") as at:
+        return apply_in(at, find_plan(at.store, at.account_sid, options.plan_id), options, confirm)
 
 
 def find_plan(store: Store, account_sid: str, plan_id: str | None) -> Plan:
@@ -75,10 +72,8 @@ def find_plan(store: Store, account_sid: str, plan_id: str | None) -> Plan:
     return plans.get(store, account_sid, plan_id) if plan_id else plans.latest(store, account_sid)
 
 
-def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
-    context: Context,
-    store: Store,
-    lock: Lock,
+def apply_in(
+    at: Working,
     plan: Plan,
     options: ApplyOptions,
     confirm: Confirm,
@@ -89,11 +84,6 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
     """Execute a plan in an open, locked database; see `apply`.
 
     Args:
-        context: where and with which credentials.
-        store: the database.
-        lock: of the account.
-        plan: to be executed.
-        options: bounds and thresholds.
         confirm: asks a person, after the guards have passed.
         run: that this plan was made for, by the command `run`.
         read_at: when that command has read the targets; None: they are read again first.
@@ -101,19 +91,20 @@ def apply_in(  # noqa: PLR0913 - where, what, how, and who is asked
     Raises:
         LockLost: another run has taken the lock meanwhile.
     """
-    check_plan(plan, context.target_account())
+    store = at.store
+    check_plan(plan, at.context.target_account())
     check_fresh(store, plan)
     check_thresholds(plan, options.thresholds)
     before = runs.find_latest_of(store, plan)
     if before is not None and (run is None or before.id != run.id):
         return _applied_before(store, before)
     if read_at is None and not options.bounds.allow_drift:
-        asyncio.run(_check_targets(context, store, plan, options.bounds))
+        asyncio.run(_check_targets(at, plan, options.bounds))
     confirm(store, plan, options.bounds)
     # A person may have thought for long, and the machine may have slept.
-    renew(store, lock)
+    renew(store, at.lock)
     begun = _begin(store, plan, options, run)
-    return asyncio.run(execute(context, store, lock, begun, options.bounds, read_at or {}))
+    return asyncio.run(execute(at, begun, options.bounds, read_at or {}))
 
 
 def _begin(store: Store, plan: Plan, options: ApplyOptions, run: Run | None) -> Run:
@@ -140,22 +131,21 @@ def _applied_before(store: Store, run: Run) -> Run:
     return run
 
 
-async def _check_targets(context: Context, store: Store, plan: Plan, bounds: Bounds) -> None:
-    async with context.target_reader(bounds.concurrency) as reader:
-        retrier = context.retrier(bounds.concurrency)
+async def _check_targets(at: Working, plan: Plan, bounds: Bounds) -> None:
+    async with at.context.target_reader(bounds.concurrency) as reader:
+        retrier = at.context.retrier(bounds.concurrency)
         await prove_account(reader, retrier)
-        await check_targets(store, Patient(reader, retrier), plan, context.settle(), bounds.only)
+        await check_targets(at.store, Patient(reader, retrier), plan, at.context.settle(), bounds.only)
 
 
-async def execute(
-    context: Context, store: Store, lock: Lock, run: Run, bounds: Bounds, read_at: Mapping[str, float]
-) -> Run:
+async def execute(at: Working, run: Run, bounds: Bounds, read_at: Mapping[str, float]) -> Run:
     """Do what is left of a run, as far as its bounds go; return it as it stands afterwards.
 
     Raises:
         CredentialsRefused: Twilio refuses the credentials for good; what was done is recorded.
         RunInterrupted: the stop token was set; what was in flight is finished and recorded.
     """
+    context, store = at.context, at.store
     session = runs.new_session(store, run)
     plan = plans.by_number(store, plan_of(run))
     missing = {kind.name for kind in KINDS.values() if kind.consent and kind.consent not in bounds.consents}
@@ -164,10 +154,10 @@ async def execute(
     frontier = Frontier(store, run, session, scope)
     async with (
         context.target_writer(bounds.concurrency) as writer,
-        Journal(store, run, lock) as journal,
+        Journal(store, run, at.lock) as journal,
     ):
-        await prove_account(writer, context.retrier())
         retrier, settle = context.retrier(bounds.concurrency), context.settle()
+        await prove_account(writer, retrier)
         work = Work(store, journal, writer, retrier, settle, plan, run, session, bounds, read_at)
         with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
             await ending_well(Execution(work, frontier, bar.advance).run())

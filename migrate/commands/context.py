@@ -32,13 +32,8 @@ class Context:
     """Where a command works and whom it tells.
 
     Attributes:
-        db: path of the database.
-        environ: the environment variables.
-        progress: bars and notices for people.
-        stop: set to end gently: no new request is begun.
         account_sid: the source account, where it is not the credentials'.
         settle_seconds: the settle time; None: as the environment says.
-        patience: the bounds of every call's retries.
         paces: account SID → what was learnt of its limits; phases of one command share it.
         shared: whether the database is on a network file system.
     """
@@ -131,6 +126,16 @@ class Context:
             yield store
 
     @contextmanager
+    def working(
+        self, command: str, account_sid: str | None = None, *, must_exist: bool = True
+    ) -> Iterator[Working]:
+        """Open the database and hold the lock of an account, `account()` unless it is given; raises as `locked`."""
+        with self.opened(must_exist=must_exist) as store:
+            locked = self.account(store) if account_sid is None else account_sid
+            with self.locked(store, command, locked) as held:
+                yield Working(self, store, held, locked)
+
+    @contextmanager
     def locked(self, store: Store, command: str, account_sid: str) -> Iterator[Lock]:
         """Hold an account's lock.
 
@@ -157,3 +162,13 @@ class Context:
             self.progress.note(text)
         else:
             self.progress.detail(text)
+
+
+@dataclass(frozen=True)
+class Working:
+    """A command at work: its context, the open database, and the lock that it holds on an account."""
+
+    context: Context
+    store: Store
+    lock: Lock
+    account_sid: str

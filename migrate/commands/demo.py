@@ -35,7 +35,6 @@ def demo(context: Context, show: Callable[[Act], None], finish: Callable[[Report
 
     Args:
         context: its database path is where the demo leaves its own.
-        show: presents each act.
         finish: receives the report of the run, to be written as HTML.
 
     Raises:

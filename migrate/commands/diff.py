@@ -148,7 +148,7 @@ class _Comparison:
             return await self._compare(None)
         async with self._context.target_reader(self._options.concurrency) as reader:
             check_accounts(self._context, self._snapshot, self._options.target, reader.account_sid)
-            await prove_account(reader, self._context.retrier())
+            await prove_account(reader, self._context.retrier(self._options.concurrency))
             return await self._compare(reader)
 
     async def _compare(self, reader: Reader | None) -> Compared:
@@ -228,7 +228,7 @@ class _Comparison:
             account_sid,
             self._snapshot.account_sid,
             planned_kinds(self._options.shaping()),
-            Patient(reader, self._context.retrier()) if reader else None,
+            Patient(reader, self._context.retrier(self._options.concurrency)) if reader else None,
             self._context.settle(),
         )
         if self._options.target == NEW:

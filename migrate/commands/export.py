@@ -11,7 +11,6 @@ from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
 from migrate.model.item import Snapshot
-from migrate.source.files import export_files
 from migrate.source.live import ExportRequest, export_live
 from migrate.store import Store
 
@@ -24,9 +23,7 @@ class ExportOptions:
     """What to export: live with `request`, or from `files` where there are any.
 
     Attributes:
-        request: what to read.
         files: saved files; `-` is standard input.
-        partial: accept files that name a next page that is not among them.
         concurrency: requests at once; None means as many as Twilio takes.
     """
 
@@ -43,11 +40,8 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
         MigrateError: see `migrate.source.live` and `migrate.source.files`.
     """
     check_options(context, options)
-    with (
-        context.opened(must_exist=False) as store,
-        context.locked(store, "export", account_of(context, options)),
-    ):
-        return export_into(context, store, options)
+    with context.working("export", account_of(context, options), must_exist=False) as at:
+        return export_into(context, at.store, options)
 
 
 def check_options(context: Context, options: ExportOptions) -> None:
@@ -76,6 +70,9 @@ def account_of(context: Context, options: ExportOptions) -> str:
 def export_into(context: Context, store: Store, options: ExportOptions) -> Snapshot:
     """Take a snapshot into an open database."""
     if options.files:
+        # Most exports read no file, and need none of what reads all their shapes.
+        from migrate.source.files import export_files
+
         account_sid = context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or None
         return export_files(
             store,

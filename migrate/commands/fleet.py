@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from migrate.commands.context import Context
 from migrate.commands.ending import INCOMPLETE, REFUSED, worst
 from migrate.commands.fleet_standing import standings
-from migrate.commands.fleet_worker import work
-from migrate.commands.run import RunOptions
+from migrate.commands.fleet_worker import FleetOptions, work
 from migrate.core import config
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount, check_receivers, list_sub_accounts, read_accounts
 from migrate.fleet.credentials import settings
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.record import FleetRecord, Order
+from migrate.fleet.record import FleetRecord
 from migrate.fleet.report import FleetReport
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, AccountOutcome, Deed, Task
+from migrate.fleet.task import FIRST_DEEDS, LOCK_WAIT_SECONDS, AccountOutcome, Deed, Order, Task
 from migrate.plan.destinations import NEW
 from migrate.report.words import count
 
@@ -52,11 +51,7 @@ class Workplace:
     """Where a fleet keeps its files, and what it works on.
 
     Attributes:
-        workspace: the folder of databases and reports.
-        executor: `threads`, `processes` or `dask://HOST:PORT`.
-        at_once: accounts under way; None: what suits the executor.
         shared: the workspace is on a network file system, even if it doesn't look so.
-        lock_wait_seconds: how long an account waits for another run that holds its lock.
     """
 
     workspace: Path
@@ -76,34 +71,12 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class FleetOptions:
-    """What to do for each account, and how far to go.
-
-    Attributes:
-        run: the options of the commands.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether all targets are read again after an `apply`.
-        max_changes_total: the most fields that may change in all accounts together.
-    """
-
-    run: RunOptions = field(default_factory=RunOptions)
-    exit_code: bool = False
-    verify: bool = False
-    max_changes_total: int | None = None
-
-
-@dataclass(frozen=True)
 class FleetQuestion:
     """What is about to be written.
 
     Attributes:
-        accounts: accounts with changes.
         of: accounts in the fleet.
         failing: accounts that could not be planned and are left out.
-        services: services with changes.
-        changes: fields.
-        steps: requests that write.
-        target: `same` or `new`.
     """
 
     accounts: int
@@ -127,10 +100,6 @@ def fleet(
 
     Args:
         context: with the parent's credentials; its database is not used.
-        command: `export`, `diff`, `apply`, `run` or `verify`.
-        workplace: where and on what.
-        chosen: which accounts.
-        options: of the command.
         confirm: asks a person, once for all accounts.
 
     Raises:
@@ -144,14 +113,7 @@ def fleet(
         check_receivers(accounts)
     _check_credentials(context, workplace, accounts)
     made = _engine(context, workplace)
-    order = Order(
-        command,
-        to_json(options.run),
-        options.exit_code,
-        options.verify,
-        options.max_changes_total,
-        context.settle_seconds,
-    )
+    order = Order(command, to_json(options), context.settle_seconds)
     record = FleetRecord.begin(workplace.workspace, order, accounts)
     return _Fleet(context, workplace, record, made, confirm).go()
 
@@ -188,7 +150,6 @@ def report_of_fleet(record: FleetRecord, found: Sequence[Standing] | None = None
     """Return the report on a fleet.
 
     Args:
-        record: of the fleet.
         found: where each account stands; None: as it was recorded.
     """
     if found is None:
@@ -258,40 +219,40 @@ def _engine(context: Context, workplace: Workplace) -> Engine:
     return engine(workplace.executor, workplace.at_once, work, partial(work, environ=context.environ))
 
 
+@dataclass(frozen=True)
 class _Fleet:
     """One command for many accounts: a deed for each, or two with one question between them."""
 
-    def __init__(
-        self,
-        context: Context,
-        workplace: Workplace,
-        record: FleetRecord,
-        engine: Engine,
-        confirm: ConfirmFleet,
-        resumes: bool = False,
-    ) -> None:
-        self._context = context
-        self._workplace = workplace
-        self._record = record
-        self._engine = engine
-        self._confirm = confirm
-        self._resumes = resumes
-        self._options = from_json(RunOptions, record.order.options)
+    context: Context
+    workplace: Workplace
+    record: FleetRecord
+    engine: Engine
+    confirm: ConfirmFleet
+    resumes: bool = False
+
+    @cached_property
+    def options(self) -> FleetOptions:
+        return from_json(FleetOptions, self.record.order.options)
+
+    @cached_property
+    def order(self) -> Order:
+        own, order = self.context.settle_seconds, self.record.order
+        return order if own is None else replace(order, settle_seconds=own)
 
     def go(self) -> FleetRecord:
-        first, *second = DEEDS[self._record.order.command]
+        first, *second = DEEDS[self.order.command]
         try:
             self._do(
-                first, [account for account in self._record.accounts if self._is_to_begin(account, first)]
+                first, [account for account in self.record.accounts if self._is_to_begin(account, first)]
             )
-            if second and not self._context.stop.is_set():
+            if second and not self.context.stop.is_set():
                 self._apply()
         except EngineLost as error:
-            self._context.progress.warn(str(error))
-        return self._record
+            self.context.progress.warn(str(error))
+        return self.record
 
     def _is_to_begin(self, account: FleetAccount, first: Deed) -> bool:
-        outcome = self._record.outcomes.get(account.account_sid)
+        outcome = self.record.outcomes.get(account.account_sid)
         if outcome is None:
             return True
         # What a guard has refused is planned anew, and asked for again.
@@ -301,14 +262,14 @@ class _Fleet:
     def _apply(self) -> None:
         left = {
             account: outcome
-            for account in self._record.accounts
-            if (outcome := self._record.outcomes.get(account.account_sid)) and self._is_to_apply(outcome)
+            for account in self.record.accounts
+            if (outcome := self.record.outcomes.get(account.account_sid)) and self._is_to_apply(outcome)
         }
-        fresh = [outcome for outcome in left.values() if outcome.account_sid not in self._record.agreed]
+        fresh = [outcome for outcome in left.values() if outcome.account_sid not in self.record.agreed]
         if fresh:
             self._check_total()
-            self._confirm(self._question(fresh))
-            self._record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
+            self.confirm(self._question(fresh))
+            self.record.agree({outcome.account_sid: outcome.plan_id for outcome in fresh})
         self._do(Deed.APPLY, list(left))
 
     def _is_to_apply(self, outcome: AccountOutcome) -> bool:
@@ -317,10 +278,10 @@ class _Fleet:
         return outcome.waits
 
     def _check_total(self) -> None:
-        bound = self._record.order.max_changes_total
+        bound = self.options.max_changes_total
         changes = sum(
             outcome.changes
-            for outcome in self._record.outcomes.values()
+            for outcome in self.record.outcomes.values()
             if outcome.deed is Deed.APPLY or self._is_to_apply(outcome)
         )
         if bound is not None and changes > bound:
@@ -332,12 +293,12 @@ class _Fleet:
     def _question(self, fresh: Sequence[AccountOutcome]) -> FleetQuestion:
         return FleetQuestion(
             accounts=len(fresh),
-            of=len(self._record.accounts),
-            failing=sum(not outcome.ended_well for outcome in self._record.outcomes.values()),
+            of=len(self.record.accounts),
+            failing=sum(not outcome.ended_well for outcome in self.record.outcomes.values()),
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
             steps=sum(outcome.steps for outcome in fresh),
-            target=self._options.diff.target,
+            target=self.options.run.diff.target,
         )
 
     def _do(self, deed: Deed, accounts: Sequence[FleetAccount]) -> None:
@@ -348,9 +309,9 @@ class _Fleet:
         # One file for all that work here: a second fleet in this workspace has another one.
         stop_file = self._stop_file
         failing: Counter[int] = Counter()
-        with self._context.progress.bar(WORDS[deed], total=len(accounts), unit="account") as bar:
-            for outcome in outcomes(self._engine, tasks, self._context.stop, stop_file):
-                self._record.add(outcome)
+        with self.context.progress.bar(WORDS[deed], total=len(accounts), unit="account") as bar:
+            for outcome in outcomes(self.engine, tasks, self.context.stop, stop_file):
+                self.record.add(outcome)
                 bar.advance()
                 if not outcome.ended_well:
                     failing[outcome.code] += 1
@@ -358,27 +319,22 @@ class _Fleet:
 
     @property
     def _stop_file(self) -> Path:
-        return self._workplace.workspace.absolute() / f".stop-{os.getpid()}-{self._record.path.stem}"
+        return self.workplace.workspace.absolute() / f".stop-{os.getpid()}-{self.record.path.stem}"
 
     def _task(self, deed: Deed, account: FleetAccount) -> Task:
-        order, folder = self._record.order, self._workplace.workspace.absolute()
+        folder = self.workplace.workspace.absolute()
         return Task(
             account=account,
             deed=deed,
-            options=order.options,
+            order=self.order,
             db=folder / f"{account.account_sid}.db",
             report=folder / f"{account.account_sid}.html",
-            parent_sid=self._context.environ.get("TWILIO_ACCOUNT_SID", ""),
-            settings=settings(self._context.environ),
+            parent_sid=self.context.environ.get("TWILIO_ACCOUNT_SID", ""),
+            settings=settings(self.context.environ),
             stop_file=self._stop_file,
-            shared=self._workplace.shared,
-            plan_id=self._record.agreed.get(account.account_sid),
-            resumes=self._resumes,
-            exit_code=order.exit_code,
-            verify=order.verify,
-            settle_seconds=order.settle_seconds
-            if self._context.settle_seconds is None
-            else self._context.settle_seconds,
-            patience=self._context.patience,
-            lock_wait_seconds=self._workplace.lock_wait_seconds,
+            shared=self.workplace.shared,
+            plan_id=self.record.agreed.get(account.account_sid),
+            resumes=self.resumes,
+            patience=self.context.patience,
+            lock_wait_seconds=self.workplace.lock_wait_seconds,
         )

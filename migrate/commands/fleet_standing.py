@@ -68,7 +68,6 @@ def _with_facts(outcome: AccountOutcome, found: Status, store: Store) -> Account
     return replace(
         outcome,
         plan_id=plan.id,
-        target_account_sid=plan.target_account_sid,
         services=plan.services,
         services_to_change=plan.services_to_change,
         changes=plan.changes,
@@ -102,7 +101,6 @@ def standings(context: Context, record: FleetRecord) -> Iterator[Standing]:
 
     Args:
         context: its `shared` counts; its database doesn't.
-        record: of the fleet.
     """
     for account in record.accounts:
         recorded = record.outcomes.get(account.account_sid)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrate.commands.apply import apply, find_plan
@@ -53,6 +53,21 @@ BEFORE_CONSENT = frozenset({"export", "plan", "confirm"})
 """Phases of a `run` in which nobody had agreed to anything."""
 
 
+@dataclass(frozen=True)
+class FleetOptions:
+    """What to do for each account, and how far to go.
+
+    Attributes:
+        exit_code: whether a `diff` with pending changes ends with 3.
+        max_changes_total: the most fields that may change in all accounts together.
+    """
+
+    run: RunOptions = field(default_factory=RunOptions)
+    exit_code: bool = False
+    verify: bool = False
+    max_changes_total: int | None = None
+
+
 class _Notes(Progress):
     """Keeps what a person must know for the outcome, and shows nothing."""
 
@@ -70,7 +85,6 @@ def work(task: Task, environ: Mapping[str, str] | None = None) -> AccountOutcome
     """Do what a task asks for; whatever goes wrong is in the outcome.
 
     Args:
-        task: what to do, for which account.
         environ: the environment variables; None: this process's.
     """
     notes = _Notes()
@@ -81,7 +95,7 @@ def work(task: Task, environ: Mapping[str, str] | None = None) -> AccountOutcome
             progress=notes,
             stop=token,
             account_sid=task.account.account_sid,
-            settle_seconds=task.settle_seconds,
+            settle_seconds=task.order.settle_seconds,
             patience=task.patience,
             shared=task.shared,
         )
@@ -142,7 +156,7 @@ def _heard(stop_file: Path) -> Iterator[StopToken]:
 
 def _done(context: Context, task: Task) -> int:
     """Do it, and wait for another run that holds the account's lock, as long as is allowed."""
-    options = from_json(RunOptions, task.options)
+    options = from_json(FleetOptions, task.order.options)
     until = ticks() + task.lock_wait_seconds
     if task.deed is not Deed.REVIEW:
         environ = environment_of(task.account, task.parent_sid, context.environ, context.retrier())
@@ -160,40 +174,40 @@ def _done(context: Context, task: Task) -> int:
             time.sleep(LOOK_SECONDS)
 
 
-def _export(context: Context, _task: Task, options: RunOptions) -> int:
-    export(context, options.export)
+def _export(context: Context, _task: Task, options: FleetOptions) -> int:
+    export(context, options.run.export)
     return DONE
 
 
-def _diff(context: Context, task: Task, options: RunOptions) -> int:
-    plan = diff(context, options.diff)
-    return code_of_plan(plan) if task.exit_code else DONE
+def _diff(context: Context, _task: Task, options: FleetOptions) -> int:
+    plan = diff(context, options.run.diff)
+    return code_of_plan(plan) if options.exit_code else DONE
 
 
-def _plan(context: Context, task: Task, options: RunOptions) -> int:
+def _plan(context: Context, task: Task, options: FleetOptions) -> int:
     if task.resumes:
         _continue(context, None)
-    export(context, options.export)
-    return _reviewed(diff(context, options.diff), options)
+    export(context, options.run.export)
+    return _reviewed(diff(context, options.run.diff), options)
 
 
-def _review(context: Context, task: Task, options: RunOptions) -> int:
+def _review(context: Context, task: Task, options: FleetOptions) -> int:
     with context.opened() as store:
         return _reviewed(find_plan(store, task.account.account_sid, None), options)
 
 
-def _reviewed(plan: Plan, options: RunOptions) -> int:
-    check_thresholds(plan, options.apply.thresholds)
+def _reviewed(plan: Plan, options: FleetOptions) -> int:
+    check_thresholds(plan, options.run.apply.thresholds)
     return INCOMPLETE if plan.services_missing and not plan.steps else DONE
 
 
-def _apply(context: Context, task: Task, options: RunOptions) -> int:
+def _apply(context: Context, task: Task, options: FleetOptions) -> int:
     run = _continue(context, task.plan_id)
     if run is None:
-        run = apply(context, replace(options.apply, plan_id=task.plan_id), _agreed)
+        run = apply(context, replace(options.run.apply, plan_id=task.plan_id), _agreed)
     with context.opened() as store:
-        code = code_of_run(store, run, limited=options.apply.bounds.services is not None)
-    return _verify(context, task, options) if task.verify and not code else code
+        code = code_of_run(store, run, limited=options.run.apply.bounds.services is not None)
+    return _verify(context, task, options) if options.verify and not code else code
 
 
 def _continue(context: Context, plan_id: str | None) -> Run | None:
@@ -218,12 +232,12 @@ def _agreed(_store: Store, _plan: Plan, _bounds: Bounds) -> None:
     """Ask nobody: the fleet has asked, once for all accounts."""
 
 
-def _verify(context: Context, _task: Task, options: RunOptions) -> int:
-    found = verify(context, VerifyOptions(None, options.apply.bounds.concurrency))
+def _verify(context: Context, _task: Task, options: FleetOptions) -> int:
+    found = verify(context, VerifyOptions(None, options.run.apply.bounds.concurrency))
     return code_of_verification(found.plan, found.differences)
 
 
-DEEDS: Mapping[Deed, Callable[[Context, Task, RunOptions], int]] = {
+DEEDS: Mapping[Deed, Callable[[Context, Task, FleetOptions], int]] = {
     Deed.EXPORT: _export,
     Deed.DIFF: _diff,
     Deed.PLAN: _plan,

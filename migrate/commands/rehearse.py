@@ -36,7 +36,6 @@ class RehearseOptions:
 
     Attributes:
         plan_id: the plan; None: the newest of the account.
-        disturbances: what happens meanwhile.
         concurrency: requests at once; None: as many as the simulator takes.
     """
 
@@ -54,8 +53,6 @@ def rehearse(context: Context, options: RehearseOptions, present: Callable[[Repo
     """Execute a copy of a plan in the simulator, and compare what came of it; return the exit code.
 
     Args:
-        context: which database; its credentials are not used.
-        options: what and how.
         present: is given the report, which can be read until it returns.
 
     Raises:
@@ -133,6 +130,7 @@ def _told(
         kills=done.seen.kills,
         resumes=done.resumes,
         seconds=done.seconds,
+        settle=options.pacing.settle,
         options={
             "seed": asked.seed,
             "fault-rate": asked.fault_rate,

@@ -7,10 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from migrate.api.gateway import Reader
 from migrate.api.patient import Patient
 from migrate.commands.apply import ending_well, finished_if_done
-from migrate.commands.context import Context
+from migrate.commands.context import Context, Working
 from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
@@ -24,7 +23,7 @@ from migrate.report.question import Stays, Undoing
 from migrate.store import Store, plans, runs
 from migrate.store.frontier import Frontier, skip_all
 from migrate.store.journal import Journal
-from migrate.store.lock import Lock, renew
+from migrate.store.lock import renew
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,6 @@ class RollbackOptions:
 
     Attributes:
         run_id: the run to undo; None means the newest of the account that wrote something.
-        delete_created: whether to remove what that run has created.
         concurrency: requests at once; None means as many as Twilio takes.
     """
 
@@ -55,26 +53,25 @@ def rollback(context: Context, options: RollbackOptions, confirm: ConfirmRollbac
             yet what the run has created.
         Interrupted: what was done is recorded.
     """
-    with context.opened() as store:
-        account_sid = context.account(store)
-        with context.locked(store, "rollback", account_sid) as lock:
-            undone = find_run(store, account_sid, options.run_id)
-            if undone is None:
-                return None
-            _check(context, store, undone)
-            confirm(store, undoing(store, undone, delete_created=options.delete_created))
-            renew(store, lock)
-            begun = runs.start(
-                store,
-                account_sid=undone.account_sid,
-                target_account_sid=undone.target_account_sid,
-                command="rollback",
-                phase="apply",
-                plan=plans.by_number(store, plan_of(undone)),
-                options={"delete_created": options.delete_created},
-                undoes=undone,
-            )
-            return continue_rollback(context, store, lock, begun, options.concurrency)
+    with context.working("rollback") as at:
+        store = at.store
+        undone = find_run(store, at.account_sid, options.run_id)
+        if undone is None:
+            return None
+        _check(context, store, undone)
+        confirm(store, undoing(store, undone, delete_created=options.delete_created))
+        renew(store, at.lock)
+        begun = runs.start(
+            store,
+            account_sid=undone.account_sid,
+            target_account_sid=undone.target_account_sid,
+            command="rollback",
+            phase="apply",
+            plan=plans.by_number(store, plan_of(undone)),
+            options={"delete_created": options.delete_created},
+            undoes=undone,
+        )
+        return asyncio.run(_roll_back(at, begun, options.concurrency))
 
 
 def find_run(store: Store, account_sid: str, run_id: int | None) -> Run | None:
@@ -95,37 +92,27 @@ def find_run(store: Store, account_sid: str, run_id: int | None) -> Run | None:
     return run
 
 
-def continue_rollback(context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None) -> Run:
+def continue_rollback(at: Working, run: Run, concurrency: int | None) -> Run:
     """Do what is left of a rollback; return it as it stands afterwards."""
-    if context.target_account() != run.target_account_sid:
-        raise SafetyRefusal(_wrong_account(run, context.target_account()))
-    return asyncio.run(_roll_back(context, store, lock, run, concurrency))
+    _check_account(at.context, run)
+    return asyncio.run(_roll_back(at, run, concurrency))
 
 
-async def _roll_back(context: Context, store: Store, lock: Lock, run: Run, concurrency: int | None) -> Run:
+async def _roll_back(at: Working, run: Run, concurrency: int | None) -> Run:
+    context, store = at.context, at.store
     undone = runs.get(store, run.undoes or run.id)
     plan = plans.by_number(store, plan_of(run))
     session = runs.new_session(store, run)
     deletes = bool(run.options.get("delete_created"))
     async with (
         context.target_writer(concurrency, deletes=deletes) as writer,
-        Journal(store, run, lock) as journal,
+        Journal(store, run, at.lock) as journal,
     ):
-        await prove_account(writer, context.retrier())
-        work = Work(
-            store,
-            journal,
-            writer,
-            context.retrier(),
-            context.settle(),
-            plan,
-            run,
-            session,
-            Bounds(concurrency),
-        )
-        skip_all(
-            store, run, {name for name, kind in KINDS.items() if not kind.reversible}, NO_WAY_BACK().text
-        )
+        retrier, settle = context.retrier(concurrency), context.settle()
+        await prove_account(writer, retrier)
+        work = Work(store, journal, writer, retrier, settle, plan, run, session, Bounds(concurrency))
+        lasting = {name for name, kind in KINDS.items() if not kind.reversible}
+        skip_all(store, run, lasting, NO_WAY_BACK().text)
         with context.progress.bar("Restoring", unit="step") as bar:
             await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())
     return finished_if_done(store, run)
@@ -142,28 +129,22 @@ def preview_rollback(context: Context, options: RollbackOptions) -> tuple[Run, d
         undone = find_run(store, account_sid, options.run_id)
         if undone is None:
             return None
-        if context.target_account() != undone.target_account_sid:
-            raise SafetyRefusal(_wrong_account(undone, context.target_account()))
+        _check_account(context, undone)
         return undone, asyncio.run(_preview(context, store, undone, options))
 
 
 async def _preview(context: Context, store: Store, undone: Run, options: RollbackOptions) -> dict[str, Entry]:
     async with context.target_reader(options.concurrency) as reader:
-        return await _previewed(context, store, undone, options, reader)
+        retrier = context.retrier(options.concurrency)
+        calls = Patient(reader, retrier)
+        await prove_account(reader, retrier)
 
+        async def look(found: tuple[Undoes, ReadyStep]) -> tuple[str, Entry]:
+            return found[1].key, await preview(calls, *found)
 
-async def _previewed(
-    context: Context, store: Store, undone: Run, options: RollbackOptions, reader: Reader
-) -> dict[str, Entry]:
-    calls = Patient(reader, context.retrier())
-    await prove_account(reader, context.retrier())
-
-    async def look(found: tuple[Undoes, ReadyStep]) -> tuple[str, Entry]:
-        return found[1].key, await preview(calls, *found)
-
-    every = all_undos(store, undone, delete_created=options.delete_created)
-    found = ((undo.how, undo.ready) for undo in every if undo.ready is not None)
-    return dict([pair async for pair in in_order(look, found, context.stop)])
+        every = all_undos(store, undone, delete_created=options.delete_created)
+        found = ((undo.how, undo.ready) for undo in every if undo.ready is not None)
+        return dict([pair async for pair in in_order(look, found, context.stop)])
 
 
 def all_undos(store: Store, undone: Run, *, delete_created: bool) -> Iterator[Undo]:
@@ -189,20 +170,11 @@ def undoing(store: Store, undone: Run, *, delete_created: bool) -> Undoing:
     for number in older[:MOST_OLDER]:
         left[f"Run {number}, which is older, is left as it is"] = []
     stays = [Stays(cause, len(sids), len(set(sids))) for cause, sids in left.items()]
-    return Undoing(
-        undone.id,
-        undone.target_account_sid,
-        fields,
-        len(services),
-        {k: n for k, n in removed.items() if n},
-        stays,
-    )
+    return Undoing(undone.id, undone.target_account_sid, fields, len(services), dict(+removed), stays)
 
 
 def _check(context: Context, store: Store, undone: Run) -> None:
-    account_sid = context.target_account()
-    if account_sid != undone.target_account_sid:
-        raise SafetyRefusal(_wrong_account(undone, account_sid))
+    _check_account(context, undone)
     if runs.undecided_create(store, undone.target_account_sid, undone) is not None:
         raise SafetyRefusal(
             f"Run {undone.id} may have created something that is not recorded yet. `chat-migrate resume` finds out; "
@@ -213,7 +185,9 @@ def _check(context: Context, store: Store, undone: Run) -> None:
         raise SafetyRefusal(f"Rollback {pending.id} is unfinished. `chat-migrate resume` continues it.")
 
 
-def _wrong_account(run: Run, account_sid: str) -> str:
-    return (
-        f"Run {run.id} wrote to account {run.target_account_sid}, but the credentials are for {account_sid}."
-    )
+def _check_account(context: Context, run: Run) -> None:
+    account_sid = context.target_account()
+    if account_sid != run.target_account_sid:
+        raise SafetyRefusal(
+            f"Run {run.id} wrote to account {run.target_account_sid}, but the credentials are for {account_sid}."
+        )

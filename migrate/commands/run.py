@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from migrate.commands.apply import ApplyOptions, Confirm, apply_in, execute
-from migrate.commands.context import Context
-from migrate.commands.diff import Compared, DiffOptions, diff_in
+from migrate.commands.context import Context, Working
+from migrate.commands.diff import DiffOptions, diff_in
 from migrate.commands.export import ExportOptions, account_of, check_options, export_into
 from migrate.commands.rollback import continue_rollback
 from migrate.core.errors import Interrupted, LockLost, NobodyToAsk, RunInterrupted
@@ -20,7 +20,6 @@ from migrate.model.item import Snapshot
 from migrate.model.plan import Plan
 from migrate.model.state import Run
 from migrate.store import Store, plans, runs, snapshots
-from migrate.store.lock import Lock
 
 Tell = Callable[[Store, Plan], None]
 """Shows a plan, before the guards."""
@@ -40,9 +39,7 @@ class ResumeOptions:
     """What a resume may do otherwise than the run that it continues; None leaves it as it was.
 
     Attributes:
-        concurrency: requests at once.
         services: stop after this many services.
-        allow_drift: overwrite values that changed since the plan was made.
     """
 
     concurrency: int | None = None
@@ -67,8 +64,6 @@ def run(context: Context, options: RunOptions, confirm: Confirm, tell: Tell) -> 
     service is read twice. `verify` reads everything once more, whenever one likes.
 
     Args:
-        context: where and with which credentials.
-        options: of export, diff and apply.
         confirm: asks a person, after the guards have passed.
         tell: shows the plan, before the guards.
 
@@ -77,19 +72,17 @@ def run(context: Context, options: RunOptions, confirm: Confirm, tell: Tell) -> 
     """
     check_options(context, options.export)
     target_account_sid = context.target_account()
-    with context.opened(must_exist=False) as store:
-        account_sid = account_of(context, options.export)
-        with context.locked(store, "run", account_sid) as lock:
-            begun = runs.start(
-                store,
-                account_sid=account_sid,
-                target_account_sid=target_account_sid,
-                command="run",
-                phase="export",
-                plan=None,
-                options=to_json(options),
-            )
-            return _from_export(context, store, lock, begun, options, confirm, tell)
+    with context.working("run", account_of(context, options.export), must_exist=False) as at:
+        begun = runs.start(
+            at.store,
+            account_sid=at.account_sid,
+            target_account_sid=target_account_sid,
+            command="run",
+            phase="export",
+            plan=None,
+            options=to_json(options),
+        )
+        return _from_export(at, begun, options, confirm, tell)
 
 
 def resume(context: Context, options: ResumeOptions, confirm: Confirm, tell: Tell) -> Run | None:
@@ -101,57 +94,33 @@ def resume(context: Context, options: ResumeOptions, confirm: Confirm, tell: Tel
         SafetyRefusal: the credentials are for another account.
         Interrupted: what was done is recorded.
     """
-    with context.opened() as store:
-        account_sid = context.account(store)
-        with context.locked(store, "resume", account_sid) as lock:
-            found = runs.find_unfinished(store, account_sid)
-            if found is None:
-                return None
-            if found.undoes is not None:
-                return continue_rollback(context, store, lock, found, options.concurrency)
-            if found.phase in ("export", "plan", "confirm"):
-                stored = from_json(RunOptions, found.options)
-                return _from_export(context, store, lock, found, stored, confirm, tell)
-            check_plan(plans.by_number(store, plan_of(found)), context.target_account())
-            bounds = options.bounds(from_json(ApplyOptions, found.options["apply"]).bounds)
-            return asyncio.run(execute(context, store, lock, found, bounds, {}))
+    with context.working("resume") as at:
+        found = runs.find_unfinished(at.store, at.account_sid)
+        if found is None:
+            return None
+        if found.undoes is not None:
+            return continue_rollback(at, found, options.concurrency)
+        if found.phase in ("export", "plan", "confirm"):
+            return _from_export(at, found, from_json(RunOptions, found.options), confirm, tell)
+        check_plan(plans.by_number(at.store, plan_of(found)), context.target_account())
+        bounds = options.bounds(from_json(ApplyOptions, found.options["apply"]).bounds)
+        return asyncio.run(execute(at, found, bounds, {}))
 
 
-def _from_export(  # noqa: PLR0913, PLR0917 - where, what, and who is asked
-    context: Context,
-    store: Store,
-    lock: Lock,
-    begun: Run,
-    options: RunOptions,
-    confirm: Confirm,
-    tell: Tell,
-) -> Run:
+def _from_export(at: Working, begun: Run, options: RunOptions, confirm: Confirm, tell: Tell) -> Run:
+    store = at.store
     try:
-        snapshot = _snapshot(context, store, begun, options)
+        snapshot = _snapshot(at, begun, options)
         begun = runs.set_phase(store, begun, "plan", snapshot=snapshot.id)
-        compared = diff_in(context, store, snapshot, options.diff)
+        compared = diff_in(at.context, store, snapshot, options.diff)
     except Interrupted as error:
         raise RunInterrupted(
             "Interrupted before anything was written. `chat-migrate resume` continues."
         ) from error
     begun = runs.set_phase(store, begun, "confirm")
     tell(store, compared.plan)
-    return _confirmed(context, store, lock, begun, compared, options, confirm)
-
-
-def _confirmed(  # noqa: PLR0913, PLR0917 - likewise
-    context: Context,
-    store: Store,
-    lock: Lock,
-    begun: Run,
-    compared: Compared,
-    options: RunOptions,
-    confirm: Confirm,
-) -> Run:
     try:
-        return apply_in(
-            context, store, lock, compared.plan, options.apply, confirm, run=begun, read_at=compared.read_at
-        )
+        return apply_in(at, compared.plan, options.apply, confirm, run=begun, read_at=compared.read_at)
     except (RunInterrupted, NobodyToAsk, LockLost):
         raise
     except BaseException:
@@ -161,8 +130,8 @@ def _confirmed(  # noqa: PLR0913, PLR0917 - likewise
         raise
 
 
-def _snapshot(context: Context, store: Store, begun: Run, options: RunOptions) -> Snapshot:
+def _snapshot(at: Working, begun: Run, options: RunOptions) -> Snapshot:
     """Return the snapshot that the run has taken already, or take it."""
     if begun.snapshot is not None:
-        return snapshots.get(store, begun.snapshot)
-    return export_into(context, store, options.export)
+        return snapshots.get(at.store, begun.snapshot)
+    return export_into(at.context, at.store, options.export)

@@ -15,7 +15,6 @@ def serve_forever(settings: Mapping[str, Any], lag: float, tell: Callable[[str],
     Args:
         settings: keyword arguments of `Simulator`.
         lag: seconds by which reads, lists and lost requests lag.
-        tell: prints a line.
 
     Raises:
         BadInput: the port is taken, or the state file cannot be used.

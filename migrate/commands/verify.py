@@ -65,7 +65,7 @@ def verify_in(context: Context, store: Store, plan: Plan, concurrency: int | Non
 async def _read_again(context: Context, store: Store, plan: Plan, concurrency: int | None) -> int:
     differences = 0
     async with context.target_reader(concurrency) as reader:
-        retrier = context.retrier()
+        retrier = context.retrier(concurrency)
         await prove_account(reader, retrier)
         run = runs.find_latest_of(store, plan)
         verifier = Verifier(store, Patient(reader, retrier), plan, run, context.settle())

@@ -31,9 +31,7 @@ class Credentials:
     """Who asks, and for which account.
 
     Attributes:
-        account_sid: the account that is worked on, `AC…`.
         username: the account SID, or an API key's SID, `SK…`.
-        password: the auth token, or the API key's secret. Never printed.
     """
 
     account_sid: str
@@ -47,10 +45,6 @@ class Endpoints:
 
     Attributes:
         chat_url: replaces `https://chat.twilio.com`, or None. No slash at the end.
-        conversations_url: replaces `https://conversations.twilio.com`, or None. No slash at the end.
-        accounts_url: replaces `https://api.twilio.com`, or None. No slash at the end.
-        region: Twilio region (`ie1`), or None.
-        edge: Twilio edge (`dublin`), or None.
         timeout: seconds that one request may take as a whole, from connecting to the end of the answer.
     """
 

@@ -165,11 +165,6 @@ class Failure:
     cause: NoAnswer | None = None
     first_contact: bool = False
 
-    @property
-    def is_write(self) -> bool:
-        """Whether the request could have changed something."""
-        return self.method != "GET"
-
     def __str__(self) -> str:
         """One line, secrets masked: what was asked, what came, and the id to quote to Twilio."""
         detail = answer_facts(self.status, self.code, self.request_id)

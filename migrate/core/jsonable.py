@@ -1,9 +1,10 @@
-"""Options as JSON and back: frozen dataclasses of plain values, paths, tuples, sets and other dataclasses."""
+"""Options as JSON and back: frozen dataclasses of plain values, enums, paths, tuples, sets and other dataclasses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -38,12 +39,8 @@ def _of_type(hint: Any, value: Any) -> Any:
     if origin in (tuple, frozenset):
         return origin(_of_type(arguments[0], item) for item in value)
     if origin is None:
-        return hint(value) if hint is Path else value
+        return hint(value) if isinstance(hint, type) and issubclass(hint, Path | Enum) else value
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return value
     # `X | None`: the first part tells what a value is made of.
-    return (
-        value if origin is Mapping or issubclass(_class(origin), Mapping) else _of_type(arguments[0], value)
-    )
-
-
-def _class(origin: Any) -> type:
-    return origin if isinstance(origin, type) else object
+    return _of_type(arguments[0], value)

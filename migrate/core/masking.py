@@ -7,7 +7,7 @@ and path stay, and so do the names of query parameters, so that people recognise
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -47,12 +47,13 @@ def mask_secrets(value: Json) -> Json:
     """
     if isinstance(value, str):
         return mask_text(value)
-    if isinstance(value, int | float | None):
+    if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, Mapping):
         return {mask_secrets(name): mask_named(str(name), member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [mask_secrets(item) for item in value]
+        masked = [mask_secrets(item) for item in value]
+        return value if masked == value else masked
     return value
 
 
@@ -71,17 +72,19 @@ def mask_url(url: str) -> str:
 
 def mask_named(name: str, value: Json) -> Json:
     """Return a masked value whose name says more about it than its own looks do."""
-    if isinstance(value, str) and value:
-        if name[-3:].lower() == "url":
-            return mask_url(value)
-        if _looks_secret(name):
-            return MASK
+    if not value or value is True:
+        return value
+    if isinstance(value, str):
+        return _of_name(name)(value)
     return mask_secrets(value)
 
 
 @lru_cache(NAMES_KEPT)
-def _looks_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
+def _of_name(name: str) -> Callable[[str], str]:
+    """Return what masks the texts of a name."""
+    if name[-3:].lower() == "url":
+        return mask_url
+    return (lambda _: MASK) if _SECRET_NAME.search(name) else mask_text
 
 
 def mask_text(text: str) -> str:

@@ -22,8 +22,6 @@ class Settle:
     """How long, and how often, to look again before something counts as not there.
 
     Attributes:
-        seconds: the settle time.
-        stop: ends every wait.
         parked: what a task enters while it waits, so that others may work meanwhile.
     """
 
@@ -31,7 +29,7 @@ class Settle:
     stop: StopToken
     parked: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    async def looks(self, since: float | None = None) -> AsyncIterator[bool]:
+    def looks(self, since: float | None = None) -> AsyncIterator[bool]:
         """Yield at once and then at growing intervals; True with the last look, after the settle time has passed.
 
         Args:
@@ -40,15 +38,7 @@ class Settle:
         Raises:
             Interrupted: the stop token was set.
         """
-        ends = (ticks() if since is None else since) + self.seconds
-        pause = FIRST_PAUSE
-        while (left := ends - ticks()) > 0:
-            yield False
-            with self.parked():
-                if await self.stop.wait(min(pause, max(left, 0.01))):
-                    raise Interrupted("Interrupted.")
-            pause = min(pause * 2, LONGEST_PAUSE)
-        yield True
+        return _Looks(self, (ticks() if since is None else since) + self.seconds)
 
     async def found(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Return what `ask` answers; a 404 is asked again until the settle time has passed.
@@ -64,3 +54,24 @@ class Settle:
                 if is_last or error.failure.status != 404:
                     raise
         raise AssertionError("the last look either answers or fails")
+
+
+class _Looks(AsyncIterator[bool]):
+    """See `Settle.looks`; no generator, because an event loop has to close one that is left before its end."""
+
+    def __init__(self, settle: Settle, ends: float) -> None:
+        self._settle = settle
+        self._ends = ends
+        self._pause = 0.0
+        self._was_last = False
+
+    async def __anext__(self) -> bool:
+        if self._was_last:
+            raise StopAsyncIteration
+        if self._pause:
+            with self._settle.parked():
+                if await self._settle.stop.wait(min(self._pause, max(self._ends - ticks(), 0.01))):
+                    raise Interrupted("Interrupted.")
+        self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
+        self._was_last = self._ends <= ticks()
+        return self._was_last

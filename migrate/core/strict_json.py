@@ -36,7 +36,7 @@ def loads(text: str) -> Json:
     except RecursionError as error:
         raise _too_deep() from error
     # Fewer brackets than levels need not be counted one by one.
-    if text.count("{") + text.count("[") > DEEPEST and _is_deeper(value, DEEPEST):
+    if text.count("{") + text.count("[") > DEEPEST and is_deeper(value):
         raise _too_deep()
     return value
 
@@ -49,31 +49,32 @@ def _refuse_lone_surrogates(text: str, value: Json) -> None:
         text.encode()
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def no_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, for a decoder."""
+    raise ValueError(f"holds {name}, which is no JSON")
 
 
-def _finite(digits: str) -> float:
+def finite(digits: str) -> float:
+    """Return a number, for a decoder; refuse one that is too large."""
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(digits)
+        raise ValueError(f"holds a number that is too large: {digits[:30]}")
     return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+def is_deeper(value: Json) -> bool:
+    """Whether a value is nested deeper than `DEEPEST`; without recursion, because it may be nested without end."""
+    layer = [value]
+    for _ in range(DEEPEST):
+        members = (each.values() if isinstance(each, dict) else each for each in layer)
+        layer = [inner for each in members for inner in each if isinstance(inner, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+_DECODER = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
 
 def _too_deep() -> ValueError:
     return ValueError(f"it is nested more than {DEEPEST} levels deep")
-
-
-def _is_deeper(value: Json, levels: int) -> bool:
-    if isinstance(value, dict):
-        return levels == 0 or any(
-            _is_deeper(inner, levels - 1) for inner in value.values() if isinstance(inner, dict | list)
-        )
-    if isinstance(value, list):
-        return levels == 0 or any(
-            _is_deeper(inner, levels - 1) for inner in value if isinstance(inner, dict | list)
-        )
-    return False

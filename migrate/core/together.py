@@ -26,8 +26,6 @@ async def in_order(
     """Yield the results of `work` in the order of the items, a bounded number of which are under way.
 
     Args:
-        work: done once per item, as a task of its own.
-        items: taken one by one.
         stop: set at the first error, so that those under way need not wait out their retries.
         ahead: how many things may be under way, at this moment.
 

@@ -25,7 +25,6 @@ from migrate.kinds.reading import is_stale
 from migrate.kinds.registry import kind_of
 from migrate.model.state import Counterpart, Entry, OwnWrite, Record, State, StepState
 from migrate.model.step import Comparison, ReadyStep, Values
-from migrate.store import own_writes
 
 Json = Any
 
@@ -40,7 +39,6 @@ DRIFTED_OR_ALTERED = (
 MOST_REFUSED = 3
 """After so many steps in a row that an API has refused as if it were gone, it is taken for gone."""
 NOTHING_LEFT = "Twilio refuses everything that this step would set."
-FRESH = StepState(Entry(State.PLANNED), session=0)
 
 
 class Attempt(ABC):
@@ -227,9 +225,7 @@ class Update(Attempt):
         Raises:
             CallFailed: as `Kind.read`; a 404 only after the settle time.
         """
-        own = own or own_writes.own_write(
-            self.work.store, self.work.run.target_account_sid, self.kind.name, self.target_sid
-        )
+        own = own or self.work.last_write(self.step)
         async for is_last in self.work.settle.looks():
             payload = await self.work.settle.found(lambda: self.kind.read(self.work.writer, self.step))
             if is_last or own is None or not is_stale(self.kind, own, payload):

@@ -13,7 +13,7 @@ from migrate.api.messages import Answer
 from migrate.api.retry import Remedy, remedy_for
 from migrate.core.clock import ticks
 from migrate.core.errors import CallFailed
-from migrate.execute.attempts import FRESH, Attempt, Update
+from migrate.execute.attempts import Attempt, Update
 from migrate.execute.work import Work
 from migrate.kinds.base import Found
 from migrate.kinds.registry import kind_of
@@ -180,12 +180,12 @@ async def candidates(work: Work, step: ReadyStep, known: frozenset[str]) -> list
     return [each for each in found if each.sid not in taken]
 
 
-def attempt_for(work: Work, step: ReadyStep, state: StepState | None) -> Attempt:
+def attempt_for(work: Work, step: ReadyStep, state: StepState) -> Attempt:
     """Return how a step is attempted: by what it does, whatever its kind."""
     if step.target_sid is not None or step.action is Action.MIGRATE:
-        return Update(work, step, state or FRESH)
+        return Update(work, step, state)
     made = Create if step.action is Action.CREATE else Locate if _has_a_name(step) else Update
-    return made(work, step, state or FRESH)
+    return made(work, step, state)
 
 
 def _has_a_name(step: ReadyStep) -> bool:

@@ -14,24 +14,25 @@ from migrate.execute.creates import Create, attempt_for
 from migrate.execute.evidence import prove_by_creation
 from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
-from migrate.model.state import Entry, Record, State, StepState
+from migrate.model.state import FRESH, Entry, Record, State, StepState
 from migrate.model.step import ReadyStep, Step
-from migrate.store import counterparts, runs
+from migrate.store import counterparts, own_writes, runs
 from migrate.store.frontier import Frontier
 
 AHEAD = 4
 """Tasks beyond the requests that are let in at once: they read the plan and commit intents meanwhile.
 
-To these comes half as many as are let in: where a request takes as long as the two commits around it, so many are
+To these come as many again as are let in: where a request takes as long as the two commits around it, half of all are
 busy with the latter.
 """
 FETCHED = 200
 """So many steps are read at once."""
-
+MOST_PARKED = 1000
+"""More tasks than these do not wait beside those at work: each takes memory."""
 
 Told = Callable[[], None]
 """Is told of each step that has been worked on."""
-Take = Callable[[Step, "StepState | None"], Awaitable[State]]
+Take = Callable[[Step, StepState], Awaitable[State]]
 
 
 class Crew:
@@ -46,7 +47,7 @@ class Crew:
         self._take = take
         self._told = told
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ready: deque[tuple[Step, StepState | None]] = deque()
+        self._ready: deque[tuple[Step, StepState]] = deque()
         self._parked = 0
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -81,9 +82,8 @@ class Crew:
             raise Interrupted("Interrupted.")
 
     def _places(self) -> int:
-        at_work = len(self._tasks) - self._parked
-        limit = self._work.writer.pace.limit
-        return limit + limit // 2 + AHEAD - at_work
+        at_work = len(self._tasks) - min(self._parked, MOST_PARKED)
+        return 2 * self._work.writer.pace.limit + AHEAD - at_work
 
     def _start_ready(self) -> bool:
         places = self._places()
@@ -100,17 +100,20 @@ class Crew:
 
     def _fetch(self) -> None:
         """Read what is ready, many steps with a few queries."""
-        found = self._frontier.ready(FETCHED)
-        states = runs.states_by_key(self._work.store, self._work.run, [step.key for step in found])
-        self._ready.extend((step, states.get(step.key)) for step in found)
+        work, found = self._work, self._frontier.ready(FETCHED)
+        states = runs.states_by_key(work.store, work.run, [step.key for step in found])
+        work.last_writes.update(own_writes.to_steps(work.store, work.run.target_account_sid, found))
+        self._ready.extend((step, states.get(step.key, FRESH)) for step in found)
 
-    async def _one(self, step: Step, state: StepState | None) -> None:
+    async def _one(self, step: Step, state: StepState) -> None:
         try:
             ended = await self._take(step, state)
         except BaseException:
             # At once: whoever waits for what this one holds must not go on.
             self._work.settle.stop.set()
             raise
+        finally:
+            self._work.last_writes.pop(step.key, None)
         if ended in self._work.run.settled:
             self._frontier.settled(step.key)
         else:
@@ -138,14 +141,15 @@ class Execution:
         """Do what is left of the run, as far as its bounds go; see `Crew.work` for what it raises."""
         await self._crew.work()
 
-    async def _take(self, step: Step, state: StepState | None) -> State:
+    async def _take(self, step: Step, state: StepState) -> State:
         """Take one step as far as it goes and return the state that was recorded last."""
         known = self._counterparts(step)
         try:
             ready = step.resolved(known)
         except KeyError as missing:
             message = f"It needs the counterpart of {missing.args[0]}, which is not known."
-            return await self._record(step, Entry(State.FAILED, message))
+            await self._work.journal.record(Record(step.key, (Entry(State.FAILED, message),)))
+            return State.FAILED
         attempt = attempt_for(self._work, ready, state)
         if not isinstance(attempt, Create):
             return await attempt.to_end()
@@ -181,7 +185,3 @@ class Execution:
         return counterparts.lookup(
             work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
         )
-
-    async def _record(self, step: Step, entry: Entry) -> State:
-        await self._work.journal.record(Record(step.key, (entry,)))
-        return entry.state

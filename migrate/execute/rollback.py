@@ -12,7 +12,7 @@ from functools import lru_cache
 from migrate.api.gateway import Remover
 from migrate.api.messages import Answer, Calls, Surface
 from migrate.core.errors import CallFailed
-from migrate.execute.attempts import DRIFTED_OR_ALTERED, FRESH, Attempt, Update
+from migrate.execute.attempts import DRIFTED_OR_ALTERED, Attempt, Update
 from migrate.execute.executor import Crew, Told
 from migrate.execute.undo import Undoer, Undoes
 from migrate.execute.work import Work
@@ -46,7 +46,7 @@ class RollBack:
         delete_created = bool(self._work.run.options.get("delete_created"))
         return Undoer(self._work.store, self._undone, source_sid, delete_created=delete_created)
 
-    async def _take(self, step: Step, state: StepState | None) -> State:
+    async def _take(self, step: Step, state: StepState) -> State:
         written = runs.state(self._work.store, self._undone, step.key)
         undo = self._undoer(step.source_sid).of(step, written)
         if undo.ready is None:
@@ -54,9 +54,9 @@ class RollBack:
             await self._work.journal.record(Record(step.key, (entry,)))
             return entry.state
         if undo.how is Undoes.REMOVE:
-            return await Remove(self._work, undo.ready, state or FRESH).to_end()
+            return await Remove(self._work, undo.ready, state).to_end()
         was_lost = written is not None and (written.attempts > 1 or written.undecided > 0)
-        return await Restore(self._work, undo.ready, state or FRESH, was_lost=was_lost).to_end()
+        return await Restore(self._work, undo.ready, state, was_lost=was_lost).to_end()
 
 
 class Restore(Update):

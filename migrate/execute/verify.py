@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -135,4 +135,4 @@ def _compared(
     after = wanted if differs or not found.exists else live
     if live is row.before and after is row.after and differs is row.change:
         return row
-    return replace(row, before=live, after=after, change=differs)
+    return row._replace(before=live, after=after, change=differs)

@@ -11,8 +11,9 @@ from migrate.api.retry import Retrier
 from migrate.core.clock import ticks
 from migrate.core.settle import Settle
 from migrate.model.plan import Plan
-from migrate.model.state import Run
-from migrate.store import Store
+from migrate.model.state import OwnWrite, Run
+from migrate.model.step import ReadyStep
+from migrate.store import Store, own_writes
 from migrate.store.journal import Journal
 
 FRESH_SECONDS = 60.0
@@ -57,6 +58,7 @@ class Work:
         read_at: Chat Service → `clock.ticks` of this command's own reading of its target.
         begun: `clock.ticks` of the session's start: no request of an earlier one was sent later.
         outages: name of a kind → how many of its steps in a row were refused as by an API that is gone.
+        last_writes: key of a step that was just given out → the last write to its target, if that was known.
     """
 
     store: Store
@@ -71,8 +73,17 @@ class Work:
     read_at: Mapping[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=ticks)
     outages: Counter[str] = field(default_factory=Counter)
+    last_writes: dict[str, OwnWrite | None] = field(default_factory=dict)
 
     def is_fresh(self, source_sid: str) -> bool:
         """Whether this command has read the target of a service moments ago."""
         moment = self.read_at.get(source_sid)
         return moment is not None and ticks() - moment < FRESH_SECONDS
+
+    def last_write(self, step: ReadyStep) -> OwnWrite | None:
+        """Return the last write of this database to what a step sets; the first answer was read ahead."""
+        if step.key in self.last_writes:
+            return self.last_writes.pop(step.key)
+        return own_writes.own_write(
+            self.store, self.run.target_account_sid, step.kind, step.target_sid or step.service_sid
+        )

@@ -27,14 +27,8 @@ class FleetAccount:
     """One account of a fleet, and the names of the variables that hold its credentials; never the credentials.
 
     Attributes:
-        account_sid: the source account.
         target_account_sid: the account that is written to, or "" for the same one.
         auth_token_env: name of the variable that holds its auth token, or "".
-        api_key_env: likewise, of an API key's SID.
-        api_secret_env: likewise, of that key's secret.
-        target_auth_token_env: likewise, for the target account.
-        target_api_key_env: likewise.
-        target_api_secret_env: likewise.
     """
 
     account_sid: str

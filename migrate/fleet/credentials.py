@@ -41,10 +41,8 @@ def environment_of(
     """Return the environment for the commands of one account, with its credentials and no others.
 
     Args:
-        account: whose.
         parent_sid: the account in TWILIO_ACCOUNT_SID where the fleet was started, or "".
         environ: the worker's own variables.
-        retrier: the retry layer.
 
     Raises:
         BadInput: a variable is missing, or the worker has other credentials than the fleet was started with.

@@ -18,13 +18,14 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from migrate.core.errors import BadInput, MigrateError
 from migrate.core.masking import mask_text
+from migrate.core.stop import StopToken
 from migrate.fleet.task import AccountOutcome, Task
 
 THREADS = 16
@@ -34,13 +35,6 @@ EXECUTORS = 2
 LOOK_SECONDS = 0.5
 CONNECT_SECONDS = 10
 _DASK = re.compile(r"dask://([^/:\s]+|\[[^]\s]+\]):\d{1,5}")
-
-
-class Stop(Protocol):
-    """Says whether the fleet is to end."""
-
-    def is_set(self) -> bool:
-        """Whether the end was asked for."""
 
 
 class EngineLost(MigrateError):
@@ -54,9 +48,7 @@ class Engine:
     """Executors of one sort.
 
     Attributes:
-        opened: makes an executor, which ends with the block.
         work: what it is given to do, picklable where it has to be.
-        at_once: accounts under way.
     """
 
     opened: Callable[[], AbstractContextManager[Executor]]
@@ -73,8 +65,6 @@ def engine(
     """Return the engine that `--executor` names.
 
     Args:
-        wanted: `threads`, `processes` or `dask://HOST:PORT`.
-        at_once: accounts under way, or None for what suits the engine.
         work: what is done for each account, as a function of a module.
         in_threads: the same in this process.
 
@@ -102,18 +92,13 @@ def _on_dask(address: str, at_once: int | None, work: Callable[[Task], AccountOu
             "--executor dask:// needs the package distributed: pip install 'chat-migrate[dask]'."
         ) from error
 
-    @contextmanager
-    def connected() -> Iterator[Any]:
+    def connected() -> Any:
         try:
-            client = Client(f"tcp://{address}", timeout=CONNECT_SECONDS)
+            return Client(f"tcp://{address}", timeout=CONNECT_SECONDS)
         except (OSError, asyncio.TimeoutError) as error:
             raise BadInput(
                 f"No Dask scheduler answers at {address}. Start it, or check the address."
             ) from error
-        try:
-            yield client
-        finally:
-            client.close()
 
     @contextmanager
     def opened() -> Iterator[Executor]:
@@ -127,7 +112,9 @@ def _on_dask(address: str, at_once: int | None, work: Callable[[Task], AccountOu
     return Engine(opened, work, at_once or 2 * threads)
 
 
-def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path) -> Iterator[AccountOutcome]:
+def outcomes(
+    engine: Engine, tasks: Iterable[Task], stop: StopToken, stop_file: Path
+) -> Iterator[AccountOutcome]:
     """Yield the outcomes of tasks as they come; a bounded number of tasks is under way.
 
     When the end is asked for, no task is begun, and those under way are told by the stop file.
@@ -149,42 +136,42 @@ def outcomes(engine: Engine, tasks: Iterable[Task], stop: Stop, stop_file: Path)
     )
 
 
+@dataclass
 class _Crowd:
     """The tasks that are under way, and those that are to be given out (again)."""
 
-    def __init__(self, engine: Engine, tasks: Iterator[Task], stop: Stop, stop_file: Path) -> None:
-        self._engine = engine
-        self._tasks = tasks
-        self._stop = stop
-        self._stop_file = stop_file
-        self._under_way: dict[Future[AccountOutcome], Task] = {}
+    engine: Engine
+    tasks: Iterator[Task]
+    stop: StopToken
+    stop_file: Path
+    under_way: dict[Future[AccountOutcome], Task] = field(default_factory=dict)
 
     def outcomes(self, executor: Executor) -> Iterator[AccountOutcome]:
         # What a broken executor leaves is given out again: each database tells what was done.
-        again = list(self._under_way.values())
-        self._under_way = {}
-        self._tasks = chain(again, self._tasks)
-        while self._fill(executor) or self._under_way:
-            done, _ = wait(self._under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            if self._stop.is_set():
-                self._stop_file.touch()
+        again = list(self.under_way.values())
+        self.under_way = {}
+        self.tasks = chain(again, self.tasks)
+        while self._fill(executor) or self.under_way:
+            done, _ = wait(self.under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            if self.stop.is_set():
+                self.stop_file.touch()
             for future in done:
-                outcome = _outcome(future, self._under_way[future])
-                del self._under_way[future]
+                outcome = _outcome(future, self.under_way[future])
+                del self.under_way[future]
                 yield outcome
 
     def _fill(self, executor: Executor) -> bool:
         """Give out as many tasks as may be under way; return whether any is."""
-        while len(self._under_way) < self._engine.at_once and not self._stop.is_set():
-            task = next(self._tasks, None)
+        while len(self.under_way) < self.engine.at_once and not self.stop.is_set():
+            task = next(self.tasks, None)
             if task is None:
                 break
             try:
-                self._under_way[executor.submit(self._engine.work, task)] = task
+                self.under_way[executor.submit(self.engine.work, task)] = task
             except BrokenExecutor:
-                self._tasks = chain([task], self._tasks)
+                self.tasks = chain([task], self.tasks)
                 raise
-        return bool(self._under_way)
+        return bool(self.under_way)
 
 
 def _outcome(future: Future[AccountOutcome], task: Task) -> AccountOutcome:

@@ -14,58 +14,29 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.core.jsonable import from_json, to_json
 from migrate.fleet.accounts import FleetAccount
-from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed
+from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Order
 
 Json = Any
 PATTERN = "fleet-[0-9][0-9][0-9][0-9].jsonl"
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a fleet was asked for.
-
-    Attributes:
-        command: `export`, `diff`, `apply`, `run` or `verify`.
-        options: `RunOptions` as JSON.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether all targets are read again after an `apply`.
-        max_changes_total: the most fields that may change in all accounts together.
-        settle_seconds: the settle time, or None.
-        at: when, ISO 8601, UTC.
-    """
-
-    command: str
-    options: Mapping[str, Json] = field(default_factory=dict)
-    exit_code: bool = False
-    verify: bool = False
-    max_changes_total: int | None = None
-    settle_seconds: float | None = None
-    at: str = field(default_factory=now)
-
-
+@dataclass
 class FleetRecord:
     """One fleet's file.
-
-    Args:
-        path: the file.
-        order: what was asked for.
-        accounts: about which accounts.
 
     Attributes:
         outcomes: account SID → its last outcome.
         agreed: account SID → the plan that somebody has agreed to.
     """
 
-    def __init__(self, path: Path, order: Order, accounts: Sequence[FleetAccount]) -> None:
-        self.path = path
-        self.order = order
-        self.accounts = accounts
-        self.outcomes: dict[str, AccountOutcome] = {}
-        self.agreed: dict[str, str] = {}
+    path: Path
+    order: Order
+    accounts: Sequence[FleetAccount]
+    outcomes: dict[str, AccountOutcome] = field(default_factory=dict)
+    agreed: dict[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:
@@ -123,7 +94,7 @@ class FleetRecord:
                 if "account" in line:
                     accounts.append(FleetAccount(**line["account"]))
                 elif "outcome" in line:
-                    made._note(_outcome(line["outcome"]))
+                    made._note(from_json(AccountOutcome, line["outcome"]))
                 else:
                     made.agreed |= line["agreed"]
         except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:
@@ -136,10 +107,6 @@ class FleetRecord:
 
 def _told(account: FleetAccount) -> dict[str, str]:
     return {name: value for name, value in vars(account).items() if value}
-
-
-def _outcome(told: Mapping[str, Json]) -> AccountOutcome:
-    return AccountOutcome(**{**told, "deed": Deed(told["deed"]), "notes": tuple(told["notes"])})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Json]]:

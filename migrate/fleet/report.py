@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mappings import Verdict
-from migrate.fleet.summary import NEEDS_A_PERSON, CauseOfMany, FleetSummary, Standing, summed
+from migrate.fleet.summary import CauseOfMany, FleetSummary, Standing, summed
 from migrate.fleet.task import GOOD, AccountOutcome, Deed
 from migrate.model.state import State
 from migrate.report.blocks import Block, Bullets, Facts, Heading, Inline, Prose, Span, Table
@@ -28,11 +28,6 @@ class FleetReport:
     """What is known of a fleet.
 
     Attributes:
-        command: what was asked for.
-        workspace: the folder of the databases and of the accounts' own reports.
-        begun_at: when, ISO 8601, UTC.
-        standings: of each account, in the order of the fleet.
-        next_command: what to type now.
         links: where the workspace is, as seen from the report: "" or a path that ends with a slash.
     """
 
@@ -126,7 +121,7 @@ def _facts(report: FleetReport, summary: FleetSummary) -> Iterator[tuple[str, st
 
 
 def _causes(report: FleetReport, summary: FleetSummary, *, full: bool) -> Iterator[Block]:
-    causes = summary.ranked()
+    causes = summary.causes
     if not causes:
         return
     yield Heading(_text("Did not end well"))
@@ -165,7 +160,7 @@ def _row(report: FleetReport, standing: Standing) -> tuple[Inline, ...]:
     outcome = standing.outcome
     cells = ("", "", "", "")
     if outcome is not None:
-        needy = sum(outcome.verdicts.get(name, 0) for name in NEEDS_A_PERSON)
+        needy = outcome.fields_for_a_person
         cells = (str(outcome.services), str(outcome.changes), str(outcome.left), str(needy))
     return ((_linked(report, standing.account.account_sid),), _text(_state(standing)), *map(_text, cells))
 
@@ -193,7 +188,7 @@ def _render_json(report: FleetReport, stream: TextIO) -> None:
         "command": report.command,
         "begun_at": report.begun_at,
         "summary": _summary(summary),
-        "causes": [asdict(cause) for cause in summary.ranked()],
+        "causes": [asdict(cause) for cause in summary.causes],
     }
     stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "accounts": [')
     separator = "\n"

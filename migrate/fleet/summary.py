@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.task import GOOD, AccountOutcome
 
-NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 MESSAGE_LENGTH = 2000
 _PARTICULAR = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b|\b[0-9a-f]{8,64}\b|\d+|[^\s`]*/[^\s`]*")
 """What differs between accounts with one cause: SIDs, ids, numbers, paths."""
@@ -18,13 +17,7 @@ _PARTICULAR = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b|\b[0-9a-f]{8,64}\b|\d+|[^
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one account stands.
-
-    Attributes:
-        account: which.
-        outcome: how it ended; None if nothing was begun.
-        now: what is being done to it at this moment, or "".
-    """
+    """Where one account stands."""
 
     account: FleetAccount
     outcome: AccountOutcome | None
@@ -36,9 +29,7 @@ class CauseOfMany:
     """Accounts that did not end well for the same cause.
 
     Attributes:
-        code: their exit code.
         text: what the first of them says.
-        accounts: their SIDs, in the order of the fleet.
     """
 
     code: int
@@ -46,39 +37,31 @@ class CauseOfMany:
     accounts: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FleetSummary:
     """Counts over the accounts of a fleet.
 
     Attributes:
-        accounts: how many there are.
-        codes: exit code → how many ended with it.
-        not_begun: how many nothing was done for.
-        under_way: how many are being worked on.
+        codes: exit code → how many accounts ended with it.
         waiting: how many are planned, and not written yet.
-        services: Chat Services examined.
-        services_to_change: how many of them have a change.
-        changes: fields that change.
-        steps: requests that write.
-        steps_by_state: how many steps are in each state.
-        verdicts: how many fields have each verdict.
         needy: accounts with fields that need a person.
-        causes: what went wrong, the most frequent first once `ranked` is used.
+        causes: why accounts did not end well, the most frequent cause first.
     """
 
-    accounts: int = 0
-    codes: Counter[int] = field(default_factory=Counter)
-    not_begun: int = 0
-    under_way: int = 0
-    waiting: int = 0
-    services: int = 0
-    services_to_change: int = 0
-    changes: int = 0
-    steps: int = 0
-    steps_by_state: Counter[str] = field(default_factory=Counter)
-    verdicts: Counter[str] = field(default_factory=Counter)
-    needy: int = 0
-    causes: dict[tuple[int, str], CauseOfMany] = field(default_factory=dict)
+    accounts: int
+    codes: Counter[int]
+    not_begun: int
+    under_way: int
+    waiting: int
+    services: int
+    services_to_change: int
+    changes: int
+    steps: int
+    steps_by_state: Counter[str]
+    verdicts: Counter[str]
+    needy: int
+    fields_for_a_person: int
+    causes: list[CauseOfMany]
 
     @property
     def failing(self) -> int:
@@ -90,50 +73,41 @@ class FleetSummary:
         """How many ended well, with differences."""
         return self.codes[3]
 
-    @property
-    def fields_for_a_person(self) -> int:
-        """How many fields need a person."""
-        return sum(self.verdicts[name] for name in NEEDS_A_PERSON)
 
-    def ranked(self) -> list[CauseOfMany]:
-        """Return the causes, the most frequent first."""
-        return sorted(self.causes.values(), key=lambda cause: (-len(cause.accounts), cause.code))
+def summed(standings: Sequence[Standing]) -> FleetSummary:
+    """Return the summary of accounts."""
+    known = [standing.outcome for standing in standings if standing.outcome is not None]
+    idle = [standing.outcome for standing in standings if not standing.now]
+    ended = [outcome for outcome in idle if outcome is not None and not outcome.waits]
+    return FleetSummary(
+        accounts=len(standings),
+        codes=Counter(outcome.code for outcome in ended),
+        not_begun=idle.count(None),
+        under_way=len(standings) - len(idle),
+        waiting=len(idle) - idle.count(None) - len(ended),
+        services=sum(outcome.services for outcome in known),
+        services_to_change=sum(outcome.services_to_change for outcome in known),
+        changes=sum(outcome.changes for outcome in known),
+        steps=sum(outcome.steps for outcome in known),
+        steps_by_state=_added(outcome.steps_by_state for outcome in known),
+        verdicts=_added(outcome.verdicts for outcome in known),
+        needy=sum(outcome.fields_for_a_person > 0 for outcome in known),
+        fields_for_a_person=sum(outcome.fields_for_a_person for outcome in known),
+        causes=_causes(outcome for outcome in ended if not outcome.ended_well),
+    )
 
-    def add(self, standing: Standing) -> None:
-        """Count one account."""
-        self.accounts += 1
-        outcome = standing.outcome
-        if outcome is not None:
-            self._add_counts(outcome)
-        if standing.now:
-            self.under_way += 1
-        elif outcome is None:
-            self.not_begun += 1
-        elif outcome.waits:
-            self.waiting += 1
-        else:
-            self.codes[outcome.code] += 1
-            if not outcome.ended_well:
-                self._add_cause(outcome)
 
-    def _add_counts(self, outcome: AccountOutcome) -> None:
-        self.services += outcome.services
-        self.services_to_change += outcome.services_to_change
-        self.changes += outcome.changes
-        self.steps += outcome.steps
-        self.steps_by_state.update(outcome.steps_by_state)
-        self.verdicts.update(outcome.verdicts)
-        self.needy += any(outcome.verdicts.get(name) for name in NEEDS_A_PERSON)
+def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
 
-    def _add_cause(self, outcome: AccountOutcome) -> None:
+
+def _causes(failed: Iterable[AccountOutcome]) -> list[CauseOfMany]:
+    causes: dict[tuple[int, str], CauseOfMany] = {}
+    for outcome in failed:
         text = outcome.message[:MESSAGE_LENGTH]
         key = (outcome.code, _PARTICULAR.sub("…", text))
-        self.causes.setdefault(key, CauseOfMany(outcome.code, text)).accounts.append(outcome.account_sid)
-
-
-def summed(standings: Iterable[Standing]) -> FleetSummary:
-    """Return the summary of accounts."""
-    summary = FleetSummary()
-    for standing in standings:
-        summary.add(standing)
-    return summary
+        causes.setdefault(key, CauseOfMany(outcome.code, text)).accounts.append(outcome.account_sid)
+    return sorted(causes.values(), key=lambda cause: (-len(cause.accounts), cause.code))

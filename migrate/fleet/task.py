@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.api.retry import Patience
+from migrate.core.clock import now
 from migrate.fleet.accounts import FleetAccount
 
 Json = Any
@@ -32,9 +33,25 @@ class Deed(str, Enum):
     """Read the targets again."""
 
 
+NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 GOOD = frozenset({0, 3})
 FIRST_DEEDS = frozenset({Deed.PLAN, Deed.REVIEW})
 """After these, somebody has to agree."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a fleet was asked for.
+
+    Attributes:
+        command: `export`, `diff`, `apply`, `run` or `verify`.
+        options: `FleetOptions` as JSON.
+    """
+
+    command: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+    settle_seconds: float | None = None
+    at: str = field(default_factory=now)
 
 
 @dataclass(frozen=True)
@@ -42,27 +59,15 @@ class Task:
     """One deed for one account.
 
     Attributes:
-        account: whose.
-        deed: what is to be done.
-        options: `RunOptions` as JSON.
-        db: the account's database.
-        report: the file for the account's own report.
         parent_sid: TWILIO_ACCOUNT_SID where the fleet was started.
         settings: variables without secrets that all workers are to have alike.
-        stop_file: the worker ends gently when there is such a file.
-        shared: whether the workspace is on a network file system.
         plan_id: the plan that was confirmed.
         resumes: whether a run that was cut off, and that somebody had agreed to, is continued before planning anew.
-        exit_code: whether a `diff` with pending changes ends with 3.
-        verify: whether an `apply` reads all targets again at the end.
-        settle_seconds: the settle time; None: as the settings say.
-        patience: the bounds of every call's retries.
-        lock_wait_seconds: how long to wait for another run that holds the account's lock.
     """
 
     account: FleetAccount
     deed: Deed
-    options: Mapping[str, Json]
+    order: Order
     db: Path
     report: Path
     parent_sid: str
@@ -71,9 +76,6 @@ class Task:
     shared: bool = False
     plan_id: str | None = None
     resumes: bool = False
-    exit_code: bool = False
-    verify: bool = False
-    settle_seconds: float | None = None
     patience: Patience = field(default_factory=Patience)
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
 
@@ -83,21 +85,10 @@ class AccountOutcome:
     """How a deed ended for an account. All texts are masked.
 
     Attributes:
-        account_sid: whose.
-        deed: what was done.
         code: the exit code that the command would have had.
         message: if it did not end well, what happened and what to do.
-        notes: what else a person must know.
         mark: where the account's database stood then; see `fleet_standing.mark_of`.
-        plan_id: the plan, if there is one.
-        target_account_sid: the account that is written to.
-        services: Chat Services examined.
-        services_to_change: how many of them have a change.
-        changes: fields that change.
-        steps: requests that write.
-        steps_by_state: how many steps are in each state.
         left: steps that are not settled.
-        verdicts: how many fields have each verdict.
     """
 
     account_sid: str
@@ -107,7 +98,6 @@ class AccountOutcome:
     notes: tuple[str, ...] = ()
     mark: str = ""
     plan_id: str = ""
-    target_account_sid: str = ""
     services: int = 0
     services_to_change: int = 0
     changes: int = 0
@@ -115,6 +105,11 @@ class AccountOutcome:
     steps_by_state: Mapping[str, int] = field(default_factory=dict)
     left: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def fields_for_a_person(self) -> int:
+        """How many fields need a person."""
+        return sum(self.verdicts.get(name, 0) for name in NEEDS_A_PERSON)
 
     @property
     def ended_well(self) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
 from mappings import ChatService, Outcome, Translation, Verdict
 from mappings.reasons import Cause, Reason
+from mappings.values import is_empty
 from migrate.api.messages import Calls, Request
 from migrate.core.errors import Failure
 from migrate.model.destination import Destination
@@ -44,9 +45,6 @@ class Planning:
     """One service that is being planned.
 
     Attributes:
-        service: as read from Chat.
-        translation: of all its settings.
-        destination: where they go.
         options: every option that shapes steps; those of one kind stand under its name.
     """
 
@@ -104,19 +102,16 @@ class Kind(ABC):
     """One sort of thing that is migrated.
 
     Attributes:
-        name: its name in plans, reports and options.
         phase: kinds of a lower phase are written first.
         consent: the option without which its steps are never sent; None if none is needed.
         inventory: whether its items are read from Chat on demand only, with `read_inventory`.
         in_place_only: whether its steps change what the account itself holds, so that they have no other target.
-        gone: what is said of an item that is not there any more.
         outage: what is said when the API through which its items are changed is gone.
         does: what its steps do, for the question whether to go ahead: `convert {}`.
         many: whether a service may have any number of its items, so that they are counted and listed, not told
             field by field.
         named: whether a name stands for one item of a service, so that one that is there already is taken, not made
             a second time.
-        reversible: whether what its steps do can be undone.
         not_clearable: paths that take no empty value, so that "not set" cannot be restored.
     """
 
@@ -137,7 +132,6 @@ class Kind(ABC):
 
     def read_source(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]] | None:
         """Return the pages of a service's items of this kind in Chat; None if it has none of its own."""
-        del calls, api, service_sid
         return None
 
     def read_inventory(
@@ -154,23 +148,15 @@ class Kind(ABC):
 
     def asked_for(self, options: Mapping[str, Json]) -> frozenset[str]:
         """Return the Chat SIDs of the items that the options name one by one."""
-        del options
         return frozenset()
 
     def is_planned(self, options: Mapping[str, Json]) -> bool:
         """Whether the options ask for this kind."""
-        del options
         return True
 
     @abstractmethod
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
-        """Plan one service's items of this kind.
-
-        Args:
-            planning: the service.
-            outcomes: those of its outcomes that this kind's resource receives, sorted.
-            items: the snapshot's items of this kind, streamed.
-        """
+        """Plan one service's items of this kind."""
 
     # Target
 
@@ -180,17 +166,14 @@ class Kind(ABC):
         Raises:
             CallFailed: with status 404 if the service does not exist.
         """
-        del calls, service_sid
         return None
 
     def part(self, payload: Mapping[str, Json], target_sid: str) -> Mapping[str, Json] | None:
         """Return the resource of one item within what `read_target` has returned; None if it is not there."""
-        del target_sid
         return payload
 
     def agrees(self, path: str, expected: Json, live: Json, *, in_place: bool) -> bool:
         """Whether the target holds what a plan expects there."""
-        del in_place
         return self.same(path, expected, live)
 
     def is_altered(
@@ -233,7 +216,6 @@ class Kind(ABC):
         Raises:
             CallFailed: Twilio does not tell.
         """
-        del calls, step, failure
         return Refusal.OF_STEP
 
     @abstractmethod
@@ -246,7 +228,6 @@ class Kind(ABC):
 
     async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:
         """Return the items of the target that have the name (and type) of what a step creates or sets."""
-        del calls, step
         return []
 
     def create_group(self, step: ReadyStep) -> str:
@@ -265,38 +246,28 @@ class Kind(ABC):
 
     def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
         """Return a step without optional values that Twilio refuses."""
-        del given_up
         return step
 
     def optional(self, step: ReadyStep) -> tuple[str, ...]:
         """Return the values that Twilio may refuse, and that the step can do without."""
-        del step
         return ()
 
     def told_altered(self, row: FieldRow, held: Json) -> FieldRow:
         """Return a row as it stands after Twilio has accepted a value and holds another."""
         reason = HOLDS_ALTERED(held=shown(held), sent=shown(row.after))
-        return replace(row, after=held, verdict=Verdict.MANUAL, reasons=(reason,))
+        return row._replace(after=held, verdict=Verdict.MANUAL, reasons=(reason,))
 
     def told_restored(self, row: FieldRow, before: Json, after: Json) -> FieldRow:
         """Return a row as a rollback tells it; what the translation had lost is no matter of it."""
         reasons = (AS_BEFORE(),)
-        return replace(row, before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
+        return row._replace(before=before, after=after, change=True, verdict=Verdict.EXACT, reasons=reasons)
 
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:
-        """Return how many items, of a kind with many, are not what their steps were to make them.
-
-        Args:
-            calls: reads.
-            service_sid: the Conversation Service.
-            steps: those that count, streamed.
-        """
-        del calls, service_sid, steps
+        """Return how many items, of a kind with many, are not what their steps were to make them."""
         return 0
 
     def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
         """Return a row as it stands after Twilio has refused some values."""
-        del given_up
         return row
 
     # Undoing
@@ -309,15 +280,12 @@ class Kind(ABC):
         """Whether a service that a run has made holds more of this kind than Twilio puts there.
 
         Args:
-            payload: as `read_target` has returned it.
             known: SIDs in the target that this database has written to or found; they do not count.
         """
-        del payload, known
         return False
 
     def undo_notes(self, inverse: ReadyStep) -> tuple[Reason, ...]:
         """Return what a person should know before a before-image is restored."""
-        del inverse
         return ()
 
     def removal(self, step: ReadyStep, sid: str) -> str:
@@ -326,13 +294,7 @@ class Kind(ABC):
 
     async def in_use(self, calls: Calls, sid: str) -> bool:
         """Whether something that a run has created holds what removing it would destroy."""
-        del calls, sid
         return False
-
-
-def is_empty(value: Json) -> bool:
-    """Whether a value says "not set"; `false` and 0 are values."""
-    return value is None or value in ("", [], {}, [""])
 
 
 def shown(value: Json) -> str:

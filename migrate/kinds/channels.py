@@ -77,15 +77,12 @@ class Channels(Kind):
     def read_inventory(
         self, calls: Calls, api: str, service_sid: str, where: str | None
     ) -> AsyncIterator[SourcePage]:
-        """See `Kind.read_inventory`."""
         return self._inventory_pages(calls, api, service_sid, where)
 
     def is_planned(self, options: Mapping[str, Json]) -> bool:
-        """See `Kind.is_planned`."""
         return self.name in options
 
     def asked_for(self, options: Mapping[str, Json]) -> frozenset[str]:
-        """See `Kind.asked_for`."""
         return frozenset(options[self.name].get("only") or ())
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
@@ -95,12 +92,9 @@ class Channels(Kind):
         return Share(rows, tally.steps(), count=tally.count)
 
     def same(self, path: str, a: Json, b: Json) -> bool:
-        """See `Kind.same`."""
-        del path
         return bool(a == b)
 
     def form(self, step: Step | ReadyStep) -> Form:
-        """See `Kind.form`."""
         messaging = step.detail.get("messaging_service_sid")
         return {"Type": PRIVATE} | ({"MessagingServiceSid": messaging} if messaging else {})
 
@@ -147,7 +141,6 @@ class Channels(Kind):
         return Refusal.API_GONE
 
     def values(self, payload: Mapping[str, Json]) -> Values:
-        """See `Kind.values`."""
         return {"type": payload.get("type")}
 
     async def count_differing(self, calls: Calls, service_sid: str, steps: Iterator[Step]) -> int:

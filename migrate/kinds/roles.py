@@ -55,12 +55,9 @@ class Roles(Kind):
             yield [Item(self.name, role["sid"], service_sid, role, api, f"GET {path}") for role in page]
 
     def read_source(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]]:
-        """See `Kind.read_source`."""
         return self._source_pages(calls, api, service_sid)
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
-        """See `Kind.plan`."""
-        del items
         if planning.destination.is_missing:
             return Share(
                 tuple(
@@ -78,7 +75,6 @@ class Roles(Kind):
         return {"roles": [found[sid] for sid in sorted(found)]}
 
     def part(self, payload: Mapping[str, Json], target_sid: str) -> Mapping[str, Json] | None:
-        """See `Kind.part`."""
         return next((role for role in payload.get("roles", ()) if role["sid"] == target_sid), None)
 
     def agrees(self, path: str, expected: Json, live: Json, *, in_place: bool) -> bool:
@@ -88,18 +84,15 @@ class Roles(Kind):
         return super().agrees(path, expected, live, in_place=in_place)
 
     def same(self, path: str, a: Json, b: Json) -> bool:
-        """See `Kind.same`."""
         return same(Resource.ROLES, path, a, b)
 
     def form(self, step: Step | ReadyStep) -> Form:
-        """See `Kind.form`."""
         form = {"Permission": wire(step.after["permissions"])}
         if step.action is Action.CREATE and step.target_sid is None:
             form |= {"FriendlyName": step.detail["friendly_name"], "Type": step.detail["type"]}
         return form
 
     def request(self, step: ReadyStep) -> Request:
-        """See `Kind.request`."""
         form, path = self.form(step), f"/v1/Services/{step.service_sid}/Roles"
         if step.target_sid is None:
             return Request(
@@ -120,7 +113,6 @@ class Roles(Kind):
         )
 
     async def read(self, calls: Calls, step: ReadyStep) -> Mapping[str, Json]:
-        """See `Kind.read`."""
         answer = await calls.get(
             Surface.CONVERSATIONS,
             f"/v1/Services/{step.service_sid}/Roles/{step.target_sid}",
@@ -129,11 +121,9 @@ class Roles(Kind):
         return answer.payload
 
     def values(self, payload: Mapping[str, Json]) -> Values:
-        """See `Kind.values`."""
         return {"permissions": payload.get("permissions")}
 
     async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:
-        """See `Kind.look_for`."""
         wanted = _key(step.detail["type"], step.detail["friendly_name"])
         live = await self.read_target(calls, step.service_sid)
         return [
@@ -143,7 +133,6 @@ class Roles(Kind):
         ]
 
     def is_touched(self, payload: Mapping[str, Json], known: frozenset[str]) -> bool:
-        """See `Kind.is_touched`."""
         return any(
             role["sid"] not in known
             and _key(role.get("type"), role.get("friendly_name")) not in MADE_WITH_SERVICE
@@ -151,16 +140,13 @@ class Roles(Kind):
         )
 
     def create_group(self, step: ReadyStep) -> str:
-        """See `Kind.create_group`."""
         role_type, name = _key(step.detail["type"], step.detail["friendly_name"])
         return f"{self.name} {step.service_sid} {role_type} {name}"
 
     def title(self, step: ReadyStep) -> str:
-        """See `Kind.title`."""
         return str(step.detail.get("friendly_name", ""))
 
     def removal(self, step: ReadyStep, sid: str) -> str:
-        """See `Kind.removal`."""
         return f"/v1/Services/{step.service_sid}/Roles/{sid}"
 
 
@@ -202,9 +188,9 @@ class _InPlace:
             return row_of(outcome, None, None, Verdict.MANUAL, (ROLE_NOT_SHOWN(role=sid),))
         before = _permissions(live, sid)
         missing = _missing(roles[sid], live) if sid in roles else []
-        row = replace(row_of(outcome, before, before + missing), held_to=sid in roles)
+        row = row_of(outcome, before, before + missing)._replace(held_to=sid in roles)
         if sid in steps:
-            return replace(row, change=True, step=steps[sid].key)
+            return row._replace(change=True, step=steps[sid].key)
         return self.kind.told_altered(row, before) if missing else row
 
 
@@ -259,11 +245,11 @@ class _Elsewhere:
         if sid not in roles:
             return row_of(outcome, before, before)
         wanted = list(roles[sid].permissions)
-        row = replace(row_of(outcome, before, wanted), held_to=True)
+        row = row_of(outcome, before, wanted)._replace(held_to=True)
         if sid in steps:
-            return replace(row, change=True, step=steps[sid].key)
+            return row._replace(change=True, step=steps[sid].key)
         if self.kind.same("permissions", before, wanted):
-            return replace(row, after=before)
+            return row._replace(after=before)
         return self.kind.told_altered(row, before)
 
 

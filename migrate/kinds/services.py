@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mappings import Outcome, Resource, Verdict
@@ -35,8 +34,6 @@ class Services(Kind):
     name = "service"
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
-        """See `Kind.plan`."""
-        del items
         step = self._step(planning) if planning.destination.sid is None else None
         rows = tuple(self._row(planning, outcome, step) for outcome in outcomes)
         return Share(rows, (step,) if step else ())
@@ -64,23 +61,19 @@ class Services(Kind):
         if destination.in_place:
             return row_of(outcome, outcome.value, outcome.value)
         if outcome.target == "friendly_name" and step is not None:
-            return replace(row_of(outcome, None, self._name(planning)), change=True, step=step.key)
+            return row_of(outcome, None, self._name(planning))._replace(change=True, step=step.key)
         if outcome.target == "friendly_name":
             return row_of(outcome, None, None, Verdict.NOT_NEEDED, (KEEPS_ITS_NAME(),))
         after = {"sid": destination.sid, "account_sid": destination.account_sid}.get(outcome.target or "")
         return row_of(outcome, after, after)
 
     def same(self, path: str, a: Json, b: Json) -> bool:
-        """See `Kind.same`."""
-        del path
         return bool(a == b)
 
     def form(self, step: Step | ReadyStep) -> Form:
-        """See `Kind.form`."""
         return {"FriendlyName": wire(step.after["friendly_name"])}
 
     def request(self, step: ReadyStep) -> Request:
-        """See `Kind.request`."""
         return Request(
             "POST",
             Surface.CONVERSATIONS,
@@ -90,7 +83,6 @@ class Services(Kind):
         )
 
     async def read(self, calls: Calls, step: ReadyStep) -> Mapping[str, Json]:
-        """See `Kind.read`."""
         path = f"/v1/Services/{step.target_sid}"
         answer = await calls.get(
             Surface.CONVERSATIONS, path, check=lambda payload: payload.get("sid") == step.target_sid
@@ -98,11 +90,9 @@ class Services(Kind):
         return answer.payload
 
     def values(self, payload: Mapping[str, Json]) -> Values:
-        """See `Kind.values`."""
         return {"friendly_name": payload.get("friendly_name")}
 
     async def look_for(self, calls: Calls, step: ReadyStep) -> list[Found]:
-        """See `Kind.look_for`."""
         wanted = _name_key(step.after["friendly_name"])
         listing = Listing(Surface.CONVERSATIONS, "/v1/Services", "services", PAGE_SIZE)
         return [
@@ -113,21 +103,16 @@ class Services(Kind):
         ]
 
     def create_group(self, step: ReadyStep) -> str:
-        """See `Kind.create_group`."""
         return f"{self.name} {_name_key(step.after['friendly_name'])}"
 
     def counterpart(self, step: ReadyStep, target_sid: str, how: str) -> Counterpart:
-        """See `Kind.counterpart`."""
         name = self.title(step)
         return Counterpart(self.name, how, name, step.item_sid, target_sid, step.source_sid, target_sid)
 
     def title(self, step: ReadyStep) -> str:
-        """See `Kind.title`."""
         return str(step.after["friendly_name"])
 
     def removal(self, step: ReadyStep, sid: str) -> str:
-        """See `Kind.removal`."""
-        del step
         return f"/v1/Services/{sid}"
 
     async def in_use(self, calls: Calls, sid: str) -> bool:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from mappings import FIELDS, Outcome, Resource, Verdict, new_name, same
 from mappings.reasons import Cause, Reason
+from mappings.values import is_empty
 from migrate.api.messages import Calls, Request, Surface
-from migrate.kinds.base import HOLDS_ALTERED, TARGET_MISSING, Kind, Planning, Share, is_empty, shown
+from migrate.kinds.base import HOLDS_ALTERED, TARGET_MISSING, Kind, Planning, Share, shown
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
 from migrate.model.step import (
@@ -72,8 +73,6 @@ class SettingsKind(Kind):
     path: ClassVar[str]
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
-        """See `Kind.plan`."""
-        del items
         if planning.destination.is_missing:
             return Share(
                 tuple(
@@ -131,11 +130,9 @@ class SettingsKind(Kind):
         )
 
     def _needs(self, planning: Planning, after: Values) -> tuple[str, ...]:
-        del after
         return (f"{planning.service.sid}/service",) if planning.destination.sid is None else ()
 
     def _detail(self, planning: Planning, after: Values) -> Mapping[str, Json]:
-        del planning, after
         return {}
 
     def _row(
@@ -147,19 +144,16 @@ class SettingsKind(Kind):
             return row_of(outcome, before, before)
         reasons = self._reasons(planning, outcome, decision)
         verdict = Verdict.MANUAL if decision.reason is not None else outcome.verdict
-        return replace(
-            row_of(outcome, decision.before, decision.after, verdict, reasons),
+        return row_of(outcome, decision.before, decision.after, verdict, reasons)._replace(
             change=decision.change,
             held_to=decision.reason is None or decision.reason.id != ONLY_CONVERSATIONS.id,
             step=step.key if step is not None and decision.change else None,
         )
 
     def _reasons(self, planning: Planning, outcome: Outcome, decision: _Decision) -> tuple[Reason, ...]:
-        del planning
         return outcome.reasons if decision.reason is None else (decision.reason,)
 
     async def read_target(self, calls: Calls, service_sid: str) -> Mapping[str, Json] | None:
-        """See `Kind.read_target`."""
         answer = await calls.get(
             Surface.CONVERSATIONS,
             self.path.format(sid=service_sid),
@@ -168,15 +162,12 @@ class SettingsKind(Kind):
         return answer.payload
 
     def same(self, path: str, a: Json, b: Json) -> bool:
-        """See `Kind.same`."""
         return same(self.resource, path, a, b)
 
     def form(self, step: Step | ReadyStep) -> Form:
-        """See `Kind.form`."""
         return {parameter_name(path): wire(value) for path, value in sorted(step.after.items())}
 
     def request(self, step: ReadyStep) -> Request:
-        """See `Kind.request`."""
         return Request(
             "POST",
             Surface.CONVERSATIONS,
@@ -186,11 +177,9 @@ class SettingsKind(Kind):
         )
 
     async def read(self, calls: Calls, step: ReadyStep) -> Mapping[str, Json]:
-        """See `Kind.read`."""
         return await self.read_target(calls, step.service_sid) or {}
 
     def values(self, payload: Mapping[str, Json]) -> Values:
-        """See `Kind.values`."""
         return {path: lookup(payload, path) for path in self.paths()}
 
     @classmethod
@@ -291,7 +280,7 @@ class Webhooks(SettingsKind):
     ) -> FieldRow:
         row = super()._row(planning, outcome, decisions, step)
         is_lost = any(reason.id == FILTERS_REFUSED.id for reason in row.reasons)
-        return replace(row, verdict=Verdict.MANUAL) if is_lost else row
+        return row._replace(verdict=Verdict.MANUAL) if is_lost else row
 
     def _has_no_webhooks(self, planning: Planning) -> bool:
         held = planning.destination.payload(self.name)
@@ -304,12 +293,10 @@ class Webhooks(SettingsKind):
         return super().agrees(path, expected, live, in_place=in_place)
 
     def optional(self, step: ReadyStep) -> tuple[str, ...]:
-        """See `Kind.optional`."""
         filters = step.after.get("filters") or ()
         return tuple(name for name in step.detail.get("optional", ()) if name in filters)
 
     def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
-        """See `Kind.without`."""
         if not given_up or "filters" not in step.after:
             return step
         filters = [name for name in step.after["filters"] if name not in given_up]
@@ -319,13 +306,12 @@ class Webhooks(SettingsKind):
         return replace(step, after=after)
 
     def told_after(self, row: FieldRow, given_up: tuple[str, ...]) -> FieldRow:
-        """See `Kind.told_after`."""
         if row.target != "filters" or not given_up or not _is_names(row.after):
             return row
         after = [name for name in row.after if name not in given_up]
         change = not self.same("filters", row.before, after)
         reasons = (*row.reasons, FILTERS_REFUSED(filters=given_up))
-        return replace(row, after=after, change=change, verdict=Verdict.MANUAL, reasons=reasons)
+        return row._replace(after=after, change=change, verdict=Verdict.MANUAL, reasons=reasons)
 
     def acceptable(self, before: Values) -> Values:
         """See `Kind.acceptable`: a shared service may have shown Chat's event names."""
@@ -335,7 +321,6 @@ class Webhooks(SettingsKind):
         return {**before, "filters": list(dict.fromkeys(new_name(name) for name in filters))}
 
     def undo_notes(self, inverse: ReadyStep) -> tuple[Reason, ...]:
-        """See `Kind.undo_notes`."""
         urls = [inverse.after[path] for path in WEBHOOK_URLS if path in inverse.after]
         return (URLS_EMPTIED(),) if urls and not any(urls) else ()
 

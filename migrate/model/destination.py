@@ -17,14 +17,11 @@ class Destination:
     """The target of one service.
 
     Attributes:
-        account_sid: the account that is written to.
         sid: the Conversation Service, or None if it is still to be created.
         in_place: whether it has the Chat Service's own SID, in the same account.
         image: as read; None if it was not looked at, or does not exist yet.
         offline: nothing was looked at, so all is shown as to be set.
-        refused: values that Twilio has refused for it before.
         counterparts: Chat SID → SID of the item that stands for it there, as recorded earlier.
-        own_writes: what this database wrote there last, by kind and SID in the target.
     """
 
     account_sid: str

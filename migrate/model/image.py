@@ -14,7 +14,6 @@ class TargetImage:
     """One Conversation Service, raw, as read.
 
     Attributes:
-        sid: the service's SID.
         exists: False if Conversations knows no service with this SID; then the rest is empty.
         payloads: name of a kind → what it has read there.
         read_at: ISO 8601, UTC: the moment before the first of these readings.

@@ -15,9 +15,7 @@ class Item:
 
     Attributes:
         kind: the name of its kind: `service`, `roles`, `channels`.
-        sid: its Chat SID.
         parent: the Chat Service that it belongs to; None for a service.
-        payload: the raw resource.
         api: the Chat API version that showed it, `v1` or `v2`.
         origin: where it was read: a path of the API, or a file and a place in it.
         shape: the tool that has written the file; "" where it was read from the API.
@@ -47,10 +45,6 @@ class Examined:
     """What a snapshot looked at.
 
     Attributes:
-        apis: the Chat API versions that were read, sorted.
-        roles: whether the roles were read.
-        inventory: the names of the kinds whose inventory was read, sorted.
-        files: the saved files, if it comes from files.
         warnings: whole sentences on what was not examined; every report prints them.
     """
 
@@ -66,13 +60,9 @@ class Snapshot:
     """The head of one snapshot.
 
     Attributes:
-        id: its number in this database.
-        account_sid: the account that the services belong to.
         source: `live` or `file`.
         taken_at: when reading began, ISO 8601, UTC.
-        services: how many services it holds.
         digest: SHA-256 over all settings in it.
-        examined: what was looked at, and what was not.
     """
 
     id: int

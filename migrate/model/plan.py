@@ -17,21 +17,11 @@ class Plan:
     """The head of one plan.
 
     Attributes:
-        number: its number in this database.
         id: SHA-256 over everything that was reviewed.
-        snapshot_id: the snapshot that it was made from.
-        account_sid: the source account.
-        target_account_sid: the account that is written to.
         target: `same`, `new` or `map`.
-        mapping_version: of the mappings that made it.
-        options: every option that shaped its steps, as JSON.
-        created_at: ISO 8601, UTC.
         offline: made without looking at the targets; it cannot be applied.
-        services: how many services it looks at.
         services_to_change: how many of them have steps.
         services_missing: how many of them Conversations does not have.
-        changes: how many fields change.
-        steps: how many steps it has.
         verdicts: how many fields have each verdict.
     """
 
@@ -67,15 +57,9 @@ class PlannedService:
     """One service of a plan.
 
     Attributes:
-        source_sid: the Chat Service.
-        target_sid: the Conversation Service, or None if there is none (yet).
-        friendly_name: the Chat Service's name.
         image: the target as read; None if the plan is offline or the target is still to be created.
-        counterparts: Chat SID → SID of its counterpart in the target, as far as known.
         refused: values that Twilio was known to refuse for the target.
-        rows: one per leaf of the source, sorted.
         receivers: what the receivers of its webhooks will see, as JSON, or None if it has none.
-        items: name of a kind with many items → their counts.
     """
 
     source_sid: str

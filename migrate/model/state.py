@@ -40,11 +40,6 @@ class Entry:
     """One line of the journal.
 
     Attributes:
-        state: what the step came to.
-        message: one sentence for people, or "".
-        status: HTTP status, if an answer came.
-        code: Twilio's error code.
-        request_id: Twilio's request id.
         seen: the values as read or answered, where they matter.
     """
 
@@ -66,13 +61,7 @@ class Counterpart:
     """Which item of the target stands for which item of the source.
 
     Attributes:
-        kind: the name of their kind.
         how: `created` by a run, `found` in the target, or `mapped` by a person. A rollback makes it `removed`.
-        name: of the source item, for people.
-        source_sid: the Chat SID.
-        target_sid: the SID in the target.
-        source_service_sid: the Chat Service that it is, or belongs to.
-        target_service_sid: the Conversation Service that it is, or belongs to.
     """
 
     kind: str
@@ -95,11 +84,7 @@ class OwnWrite:
     """The last write of this database to one resource of the target: what tells a stale reading from an edit.
 
     Attributes:
-        kind: the name of the kind.
         target_sid: the item in the target (for settings, its service).
-        service_sid: the Conversation Service that it is, or belongs to.
-        before: what the resource held before, at the paths that were written.
-        sent: what was asked for.
         held: what Twilio answered that it holds now, at all paths that the kind knows.
     """
 
@@ -143,14 +128,10 @@ class StepState:
     """Where a step of a run stands now.
 
     Attributes:
-        last: the last line of the journal on it.
         session: the number of the run's session (its start or one of its resumes) in which it was last worked on.
-        attempts: how many requests were announced for it.
         undecided: how many of them have no definite answer.
         known: a create's SIDs of that name that were there before its first request; None if none was announced.
         overwritten: what the step has found in the target instead of the plan's before-image, if anything.
-        given_up: values that Twilio has refused.
-        wrote: whether a request may have changed something.
     """
 
     last: Entry
@@ -163,21 +144,18 @@ class StepState:
     wrote: bool = False
 
 
+FRESH = StepState(Entry(State.PLANNED), session=0)
+"""Where a step stands about which nothing was done."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of one plan, or the rollback of one.
 
     Attributes:
-        id: its number in this database.
-        account_sid: the source account.
-        target_account_sid: the account that is written to.
-        command: `run`, `apply` or `rollback`.
         phase: `export`, `plan`, `confirm`, `apply` or `done`: how far it has come.
         plan: number of the plan; None while a `run` exports or plans.
         options: the options, guards and consents it was started with, as JSON.
-        started_at: ISO 8601, UTC.
-        finished_at: likewise; None while something is left to do.
-        undoes: the run that this one rolls back, or None.
         snapshot: the snapshot that a `run` makes or has made, once it has begun one.
     """
 
@@ -204,10 +182,7 @@ class Leftover:
     """Something in the target that a lost answer may have made, and that stands for nothing.
 
     Attributes:
-        kind: the name of its kind.
-        sid: its SID.
         service_sid: the Conversation Service that it belongs to; "" for a service itself.
-        values: what it holds, its name among them.
     """
 
     kind: str

@@ -46,17 +46,10 @@ class Step:
 
     Attributes:
         key: unique within its plan, readable: `IS…/webhooks`.
-        kind: the name of its kind.
-        action: how it writes.
-        source_sid: the Chat Service that it belongs to.
-        item_sid: the Chat SID of the item; of the service itself for its settings.
         service_sid: the Conversation Service that it writes to; None until the run has made it.
-        target_sid: the item in the target; None until it is known.
         before: the target's values when the plan was made; a path that is absent was not known.
         after: the values that the step sets. What the run has yet to create or find stands there as a marker.
-        needs: keys of the steps that must be settled first.
         detail: what only the kind understands.
-        reversible: whether the before-image can be restored.
     """
 
     key: str
@@ -140,12 +133,7 @@ class ReadyStep:
         return Comparison.UNTOUCHED if agree(live, self.before, self.before, same) else Comparison.OTHER
 
     def inverse(self, before: Values, not_clearable: frozenset[str]) -> ReadyStep:
-        """Return the step that restores a before-image, for the paths for which Twilio has a way back.
-
-        Args:
-            before: the values that the target held before this step.
-            not_clearable: paths that take no empty value.
-        """
+        """Return the step that restores a before-image, for the paths for which Twilio has a way back."""
         possible = [path for path in self.after if before.get(path) is not None or path not in not_clearable]
         return replace(
             self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from mappings import ChatService
@@ -18,10 +17,17 @@ def receivers_of(service: ChatService, refused: frozenset[str]) -> Mapping[str, 
     found = receivers(service, refused)
     if found is None:
         return None
-    value = asdict(found)
-    if found.routing is not None:
-        value["routing"]["sources"] = sorted(found.routing.sources)
-    return value
+    routing = found.routing and {
+        "obstacles": found.routing.obstacles,
+        "routes": [vars(route) for route in found.routing.routes],
+        "sources": sorted(found.routing.sources),
+    }
+    return {
+        "calls": [vars(call) for call in found.calls],
+        "method": found.method,
+        "events": [vars(event) for event in found.events],
+        "routing": routing,
+    }
 
 
 def receivers_from_json(value: Mapping[str, Json] | None) -> Receivers | None:

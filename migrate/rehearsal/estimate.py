@@ -25,8 +25,6 @@ class RequestPhase:
     """Requests that may be made side by side.
 
     Attributes:
-        reads: how many only read.
-        writes: how many write.
         depth: how many of them follow one another at most.
     """
 

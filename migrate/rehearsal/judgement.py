@@ -30,13 +30,7 @@ LIMITED = ("template", "sound")
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a comparison has found.
-
-    Attributes:
-        differences: fields that the accounts hold otherwise than the plan said, and what is not there.
-        doubles: whole sentences on what stands twice.
-        warnings: whole sentences on what the documents leave open.
-    """
+    """What a comparison has found."""
 
     differences: tuple[Difference, ...]
     doubles: tuple[str, ...]
@@ -55,10 +49,7 @@ def judge(store: Store, plan: Plan, before: Json, after: Json) -> Judgement:
     """Compare the accounts with a plan.
 
     Args:
-        store: the database with the plan.
-        plan: that was executed.
         before: the simulator's state at first, as JSON.
-        after: likewise, in the end.
     """
     accounts = _Accounts(_services(before), _services(after))
     made = [sid for sid in accounts.after if sid not in accounts.before]

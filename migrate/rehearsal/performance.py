@@ -31,12 +31,7 @@ KILLED_WITHIN = 0.9
 
 @dataclass(frozen=True)
 class Pacing:
-    """How the program is told to go about it.
-
-    Attributes:
-        settle: seconds that answers may lag.
-        concurrency: requests at once; None: as many as the simulator takes.
-    """
+    """How the program is told to go about it."""
 
     settle: float
     concurrency: int | None = None
@@ -47,14 +42,10 @@ class Session:
     """One process.
 
     Attributes:
-        code: its exit code, or the negative number of the signal that ended it.
-        complaint: the last line on its standard error.
-        seconds: from its start to its end.
         idle_seconds: from its start to its first request, and from its last request to its end.
         cpu_seconds: how long a processor worked for it.
     """
 
-    code: int
     complaint: str
     seconds: float
     idle_seconds: float
@@ -66,12 +57,9 @@ class Performance:
     """What came of executing the plan.
 
     Attributes:
-        seen: what the simulator saw.
         resumes: how many sessions followed the first one and did something.
-        seconds: how long the sessions took together.
         idle_seconds: how long a process takes before its first request and after its last one.
         request_seconds: how long a processor works for one request.
-        finished: whether nothing is left of the run.
     """
 
     seen: Seen
@@ -90,39 +78,21 @@ class _Reached:
     finished: bool = False
 
 
+@dataclass(frozen=True)
 class Performer:
-    """Plays one plan against one stage.
+    """Plays one plan, in a copy of the database, against one stage; `environ` leads nowhere else."""
 
-    Args:
-        db: the copy of the database, in a private folder.
-        plan: in it.
-        stage: where it is played.
-        environ: the environment of the program, without credentials.
-        pacing: how the program is told to go about it.
-        stop: set to end early.
-    """
-
-    def __init__(
-        self,
-        db: Path,
-        plan: Plan,
-        stage: Stage,
-        environ: Mapping[str, str],
-        pacing: Pacing,
-        stop: StopToken,
-    ) -> None:
-        self._db = db
-        self._plan = plan
-        self._stage = stage
-        self._environ = {**environ, **stage.variables}
-        self._pacing = pacing
-        self._stop = stop
+    db: Path
+    plan: Plan
+    stage: Stage
+    environ: Mapping[str, str]
+    pacing: Pacing
+    stop: StopToken
 
     def perform(self, disturbances: Disturbances, expected: int, tell: Callable[[int], None]) -> Performance:
         """Apply the plan, and resume until nothing is left or nothing moves any more.
 
         Args:
-            disturbances: what happens meanwhile.
             expected: how many requests an undisturbed run makes.
             tell: is told now and then how many requests were made.
 
@@ -135,20 +105,20 @@ class Performer:
         reached, fruitless, killed = self._reached(), 0, -1
         patience = FRUITLESS if disturbances.fault_rate else 1
         while not reached.finished and fruitless < patience:
-            seen = self._stage.seen()
+            seen = self.stage.seen()
             kill = next(kills, None) if seen.kills > killed else None
             killed = seen.kills
             sessions.append(self._session(reached, kill, tell))
             before, reached = reached, self._reached()
-            if self._stage.seen().kills == killed:
+            if self.stage.seen().kills == killed:
                 fruitless = fruitless + 1 if reached.counts == before.counts else 0
         if reached.counts is None:
             raise MigrateError(f"The rehearsal could not begin. {sessions[-1].complaint}")
-        return _summed(sessions, self._stage.seen(), reached.finished, fruitless)
+        return _summed(sessions, self.stage.seen(), reached.finished, fruitless)
 
     def _reached(self) -> _Reached:
-        with open_store(self._db, must_exist=True) as store:
-            run = runs.find_latest_of(store, self._plan)
+        with open_store(self.db, must_exist=True) as store:
+            run = runs.find_latest_of(store, self.plan)
             if run is None:
                 return _Reached(None)
             return _Reached(runs.counts(store, run), run.finished_at is not None)
@@ -157,27 +127,26 @@ class Performer:
         self, reached: _Reached, kill: tuple[int, str] | None, tell: Callable[[int], None]
     ) -> Session:
         command = ["resume"] if reached.counts is not None else self._apply()
-        complaints = self._db.with_name("complaints.txt")
+        complaints = self.db.with_name("complaints.txt")
         cpu, began = _cpu_seconds(), time.monotonic()
         with complaints.open("w+", encoding="utf-8") as errors:
             child = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-m", "migrate", "--db", str(self._db), *command, *self._options()],
+                [sys.executable, "-m", "migrate", "--db", str(self.db), *command, *self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=self._environ,
-                cwd=self._db.parent,
+                env={**self.environ, **self.stage.variables},
+                cwd=self.db.parent,
                 start_new_session=True,
             )
-            self._stage.expect(child.pid)
+            self.stage.expect(child.pid)
             if kill is not None:
-                self._stage.kill_at(*kill)
+                self.stage.kill_at(*kill)
             self._wait(child, tell)
-        seconds, seen = time.monotonic() - began, self._stage.seen()
+        seconds, seen = time.monotonic() - began, self.stage.seen()
         asking = seen.last_at - seen.first_at if seen.first_at and seen.last_at else 0.0
         lines = complaints.read_text(encoding="utf-8").split("\n")
         return Session(
-            code=child.returncode,
             complaint=next((line for line in reversed(lines) if line), f"It exited with {child.returncode}."),
             seconds=seconds,
             idle_seconds=max(0.0, seconds - asking),
@@ -191,8 +160,8 @@ class Performer:
                     child.wait(LOOK_SECONDS)
                     return
                 except subprocess.TimeoutExpired:
-                    tell(self._stage.seen().requests)
-                if self._stop.is_set():
+                    tell(self.stage.seen().requests)
+                if self.stop.is_set():
                     raise Interrupted("Interrupted. Nothing was sent to Twilio, and the plan is as it was.")
         finally:
             if child.returncode is None:
@@ -201,13 +170,13 @@ class Performer:
 
     def _apply(self) -> list[str]:
         """Return the command that begins, with the consents without which some steps would be left out."""
-        with open_store(self._db, must_exist=True) as store:
-            kinds = plans.steps_by_kind(store, self._plan)
+        with open_store(self.db, must_exist=True) as store:
+            kinds = plans.steps_by_kind(store, self.plan)
         consents = {KINDS[name].consent for name in kinds} - {None}
-        return ["apply", "--plan", self._plan.id, *(f"--{consent}" for consent in sorted(map(str, consents)))]
+        return ["apply", "--plan", self.plan.id, *(f"--{consent}" for consent in sorted(map(str, consents)))]
 
     def _options(self) -> list[str]:
-        pacing = self._pacing
+        pacing = self.pacing
         chosen = ["--yes", "--settle", f"{pacing.settle:g}"]
         return chosen if pacing.concurrency is None else [*chosen, "--concurrency", str(pacing.concurrency)]
 
@@ -222,7 +191,6 @@ def kill_gaps(disturbances: Disturbances, expected: int) -> Iterator[tuple[int, 
     """Yield the kills: after how many requests since the one before, and how; the seed chooses both.
 
     Args:
-        disturbances: how many kills, and the seed.
         expected: how many requests an undisturbed run makes.
     """
     chance = random.Random(disturbances.seed)  # noqa: S311 - a rehearsal wants to be repeated

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,7 @@ ACCOUNTS, SETTINGS, BEFORE, AFTER, STORY = (
     "after.json",
     "story.txt",
 )
+END = "end\n"
 SILENCE_SECONDS = 1.0
 """How long a request that is not answered, or answered slowly, takes in a rehearsal."""
 KILLS = ("edit", "reset_before")
@@ -40,10 +43,7 @@ class Disturbances:
     """How Twilio behaves in a rehearsal, and what happens to the program. Times are seconds.
 
     Attributes:
-        fault_rate: the share of requests that go wrong, 0 to 1.
-        kills: how often the program is killed.
         lag: reads and lists lag so far behind writes, and lost requests take effect so late.
-        latency: each request takes so long.
         max_concurrent: requests at once above which Twilio answers 429; None: any number is accepted.
         seed: chooses the faults and the moments of the kills.
     """
@@ -61,12 +61,8 @@ class Seen:
     """What the simulator has seen so far.
 
     Attributes:
-        requests: how many requests arrived.
-        reads: how many of them only read.
         faults: kind of fault → how many requests it has struck.
-        kills: how often the program was killed.
         first_at: when the first request of the present process arrived, seconds since the epoch; None: none did.
-        last_at: when its last request arrived, likewise.
     """
 
     requests: int
@@ -82,8 +78,6 @@ class Stage:
 
     Args:
         folder: private; holds what goes in and comes out: `ACCOUNTS`, `BEFORE`, `AFTER` and `STORY`.
-        disturbances: how the simulator behaves.
-        environ: the environment of the process.
     """
 
     def __init__(self, folder: Path, disturbances: Disturbances, environ: Mapping[str, str]) -> None:
@@ -109,7 +103,9 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._process:
-            if kind is not None:
+            if kind is None:
+                self._pipe(self._process.stdin).write(END)
+            else:
                 self._process.kill()
 
     def expect(self, process_id: int) -> None:
@@ -186,7 +182,10 @@ class Story(list[RecordedRequest]):
 
 
 def main(folder: Path) -> None:
-    """Serve the accounts in the folder until standard input ends; leave them there as they are then."""
+    """Serve the accounts in the folder until the end is asked for; leave them there as they are then.
+
+    Where standard input ends before, the rehearsal was killed: end the program that plays, and remove the folder.
+    """
     world = world_from(json.loads((folder / ACCOUNTS).read_text(encoding="utf-8")))
     _save(folder / BEFORE, world)
     disturbances = Disturbances(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
@@ -197,9 +196,21 @@ def main(folder: Path) -> None:
         accounts = list(world.accounts)
         _say(simulator.environment(accounts[1] if len(accounts) > 1 else None))
         for line in sys.stdin:
+            if line == END:
+                break
             _answer(simulator, story, json.loads(line))
+        else:
+            _clear(folder, story.process_id)
+            return
     story.close()
     _save(folder / AFTER, world)
+
+
+def _clear(folder: Path, process_id: int) -> None:
+    if process_id:
+        with suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _simulator(world: World, disturbances: Disturbances) -> Simulator:

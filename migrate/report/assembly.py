@@ -294,9 +294,9 @@ def _rows_of_run(
 def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str]) -> FieldRow:
     """Put real SIDs where a plan could only say whose counterpart is meant."""
     if row.target == "sid" and planned.target_sid is None and row.item_sid is None:
-        return replace(row, after=known.get(planned.source_sid))
+        return row._replace(after=known.get(planned.source_sid))
     after = expected(row, known)
-    return row if after is row.after else replace(row, after=after)
+    return row if after is row.after else row._replace(after=after)
 
 
 @dataclass(frozen=True)

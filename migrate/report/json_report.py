@@ -86,9 +86,7 @@ def _service(service: ServiceReport, target: str) -> dict[str, Json]:
 
 
 def _field(row: FieldRow) -> dict[str, Json]:
-    # A frozen dataclass without slots keeps its fields in __dict__ in the order of declaration,
-    # which is the order of the contract; asdict would copy every value, 80 times per service.
-    members = dict(row.__dict__)
+    members = row._asdict()
     reasons, _held_to = members.pop("reasons"), members.pop("held_to")
     members |= {"reason": row.reason, "reason_ids": [reason.id for reason in reasons]}
     return members

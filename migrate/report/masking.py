@@ -85,18 +85,26 @@ def _mask_receivers(receivers: Receivers) -> Receivers:
 
 def mask_field(row: FieldRow) -> FieldRow:
     """Return a row with secrets hidden in its values and in its reasons."""
-    source, reasons = mask_text(row.source), _mask_reasons(row.reasons)
-    value, before, after = (mask_named(row.source, each) for each in (row.value, row.before, row.after))
-    masked = (source, value, before, after, reasons)
+    name = row.source
+    value, before = mask_named(name, row.value), mask_named(name, row.before)
+    after = mask_named(name, row.after)
+    source, reasons = mask_text(name), _mask_reasons(row.reasons)
     # Most rows hold no secret, and a report on a large account reads a million of them.
-    if masked == (row.source, row.value, row.before, row.after, row.reasons):
+    if (
+        value is row.value
+        and before is row.before
+        and after is row.after
+        and source is name
+        and reasons is row.reasons
+    ):
         return row
-    return replace(row, source=source, value=value, before=before, after=after, reasons=reasons)
+    return row._replace(source=source, value=value, before=before, after=after, reasons=reasons)
 
 
 @lru_cache(REASONS_KEPT)
 def _mask_reasons(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    return tuple(map(_mask_reason, reasons))
+    masked = tuple(map(_mask_reason, reasons))
+    return reasons if masked == reasons else masked
 
 
 def _mask_reason(reason: Reason) -> Reason:

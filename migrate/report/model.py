@@ -254,6 +254,7 @@ class Rehearsed:
         kills: how often the program was killed.
         resumes: how many times `resume` went on.
         seconds: how long it took.
+        settle: the settle time.
         options: what it was asked for: option → value, those that were not given as they count.
         estimate: how long the real run may take.
     """
@@ -268,6 +269,7 @@ class Rehearsed:
     kills: int
     resumes: int
     seconds: float
+    settle: float
     options: Mapping[str, float | None]
     estimate: Estimate
 

@@ -43,7 +43,7 @@ def _facts(told: Rehearsed) -> Iterator[tuple[str, str]]:
     yield "survived", f"{survived}; {count(told.kills, 'kill')}; {count(told.resumes, 'resume')} needed"
     options = (f"--{name} {value:g}" for name, value in told.options.items() if value is not None)
     yield "repeat with", " ".join(options)
-    yield "took", f"{told.seconds:,.1f} seconds"
+    yield "took", f"{told.seconds:,.1f} seconds, with a settle time of {told.settle:g} seconds"
     yield "real run", _estimate(told.estimate)
 
 

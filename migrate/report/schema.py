@@ -204,6 +204,7 @@ _REHEARSAL = _object(
     kills=_COUNT,
     resumes=_COUNT,
     seconds=_SECONDS,
+    settle=_SECONDS,
     options={"type": "object", "additionalProperties": _nullable({"type": "number"})},
     estimate=_object(
         seconds=_SECONDS,

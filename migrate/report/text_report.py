@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import TextIO
 
 import click
@@ -29,14 +29,17 @@ _COLORS = {
 
 SCREEN = 40
 """Lines of a summary."""
+LINES_AT_ONCE = 500
 _STEP = 2
 """Columns of an indent."""
 
 
 def render_text(parts: Iterable[Block], stream: TextIO, *, width: int, color: bool = False) -> None:
     """Write blocks as lines of at most `width` columns; what has no blank to break at may be longer."""
-    for line in _lines(parts, width, color):
-        stream.write(line + "\n")
+    lines = _lines(parts, width, color)
+    # A stream without a buffer, as Python has in many a container, costs a call of the system for each write.
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        stream.write("\n".join(some) + "\n")
 
 
 def render_screen(page: Page, stream: TextIO, *, width: int, color: bool) -> None:

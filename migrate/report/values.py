@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -54,7 +55,10 @@ def columns(text: str) -> int:
     """Return how many columns of a terminal a text takes: East Asian characters and emoji take two."""
     if text.isascii():
         return len(text)
-    return len(text) + sum(_columns(character) - 1 for character in text if not character.isascii())
+    return len(text) + sum(_columns(character) - 1 for character in _BEYOND_ASCII.findall(text))
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 @lru_cache(4096)

@@ -89,7 +89,7 @@ class UserView:
     def _create(self, call: Call) -> Answer:
         service = call.service()
         given = parse_form(CREATE, call.request.form)
-        if any(user.identity == given["Identity"] for user in service.users.values()):
+        if service.users.identified(given["Identity"]):
             raise ApiError(409, 50201, "User already exists")
         role: str = given.get("RoleSid") or service.chat["default_service_role_sid"]
         check_default_role(service, role, "deployment", 50100)
@@ -118,7 +118,7 @@ class UserView:
 def _find(call: Call) -> User:
     """Return the user that the path names, by SID or by identity."""
     users, wanted = call.service().users, call.sids[1]
-    user = users.get(wanted) or next((user for user in users.values() if user.identity == wanted), None)
+    user = users.get(wanted) or users.identified(wanted)
     if user is None or call.past.is_missing(user.sid):
         raise call.not_found()
     return user

@@ -73,6 +73,26 @@ class User:
     attributes: str = "{}"
 
 
+class UserShelf(Shelf[User]):
+    """The users of one service, found by their identities as well, which never change."""
+
+    def __init__(self, held: Mapping[str, User] | None = None) -> None:
+        super().__init__(held)
+        self._by_identity = {user.identity: sid for sid, user in self.items()}
+
+    def __setitem__(self, sid: str, user: User) -> None:
+        super().__setitem__(sid, user)
+        self._by_identity[user.identity] = sid
+
+    def __delitem__(self, sid: str) -> None:
+        self._by_identity.pop(self[sid].identity)
+        super().__delitem__(sid)
+
+    def identified(self, identity: str) -> User | None:
+        """Return the user of that identity, or None."""
+        return self.get(self._by_identity.get(identity, ""))
+
+
 def new_chat_settings() -> dict[str, Json]:
     """Return Chat's settings of a new service: v2's properties, and v1's `webhooks`."""
     event: dict[str, Json] = {"enabled": False, "template": "", "sound": ""}
@@ -149,7 +169,7 @@ class Service:
     conversations_webhooks: dict[str, Json] = field(default_factory=new_conversations_webhooks)
     conversations_notifications: dict[str, Json] = field(default_factory=new_conversations_notifications)
     roles: Shelf[Role] = field(default_factory=Shelf)
-    users: Shelf[User] = field(default_factory=Shelf)
+    users: UserShelf = field(default_factory=UserShelf)
     channels: Channels = field(default_factory=Channels)
 
     def settings(self) -> dict[str, Json]:
@@ -171,7 +191,7 @@ class Service:
         users = {user["sid"]: User(**user) for user in document["users"]}
         if channels is None:
             channels = Channels.from_json(document["sid"], document["channels"])
-        held = {"roles": Shelf(roles), "users": Shelf(users), "channels": channels}
+        held = {"roles": Shelf(roles), "users": UserShelf(users), "channels": channels}
         return cls(**{**document, **held})
 
     def add_role(self, sid: str, friendly_name: str, role_type: str, permissions: Iterable[str]) -> Role:

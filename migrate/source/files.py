@@ -11,7 +11,7 @@ from migrate.core.masking import mask_secrets
 from migrate.core.progress import Progress
 from migrate.model.item import Examined, FileExamined, Item, Snapshot
 from migrate.source.live import ExportRequest
-from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge, read_saved
+from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge
 from migrate.store import Store, snapshots
 
 Json = Any
@@ -33,17 +33,12 @@ def export_files(
     """Read saved Chat JSON into a new snapshot, in one pass; a file that cannot be used leaves nothing behind.
 
     Args:
-        store: the database.
-        paths: files, pipes, or `-` for standard input.
-        request: which services and API versions to take.
         account_sid: the account to assume where the files name none.
-        partial: whether a list may lack pages.
-        progress: is told what was not examined.
 
     Raises:
         BadInput: a file is unusable, the files hold two accounts, or none that was asked for.
     """
-    return _FileExport(store, request, account_sid, progress).run(read_saved(paths, partial=partial))
+    return _FileExport(store, request, account_sid, progress).run(SavedFiles(paths, partial=partial))
 
 
 class _FileExport:

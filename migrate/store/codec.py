@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -21,53 +21,8 @@ REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are read once only."""
 
 
-def row_to_json(row: FieldRow, reasons: int) -> list[Json]:
-    """Return a field row as a JSON list.
-
-    Args:
-        row: the row.
-        reasons: the place of its reasons in a list that the rows of a service share.
-    """
-    return [
-        row.source,
-        row.api,
-        row.value,
-        row.resource,
-        row.target,
-        row.before,
-        row.after,
-        row.change,
-        row.verdict.value,
-        reasons,
-        row.item_sid,
-        row.step,
-        row.held_to,
-    ]
-
-
-def row_from_json(values: list[Json], reasons: Sequence[tuple[Reason, ...]]) -> FieldRow:
-    """Return the field row that `row_to_json` has written, with its reasons out of the shared list."""
-    source, api, value, resource, target, before, after, change, verdict, place, item_sid, step, held_to = (
-        values
-    )
-    row = FieldRow.__new__(FieldRow)
-    # A large plan has a million of them; a frozen class's own way sets field by field, at twice the cost.
-    row.__dict__.update(
-        source=source,
-        api=api,
-        value=value,
-        resource=resource,
-        target=target,
-        before=before,
-        after=after,
-        change=change,
-        verdict=VERDICTS[verdict],
-        reasons=reasons[place],
-        item_sid=item_sid,
-        step=step,
-        held_to=held_to,
-    )
-    return row
+VERDICT, REASONS = (FieldRow._fields.index(name) for name in ("verdict", "reasons"))
+"""The places in a row of what a text holds otherwise: the verdict by its name, the reasons by their number."""
 
 
 @lru_cache(REASONS_KEPT)
@@ -83,7 +38,11 @@ def _reasons(text: str) -> tuple[Reason, ...]:
 def rows_text(rows: Iterable[FieldRow]) -> str:
     """Return rows as canonical JSON: their distinct reasons, and themselves."""
     places: dict[str, int] = {}
-    values = [row_to_json(row, places.setdefault(_reasons_text(row.reasons), len(places))) for row in rows]
+    values: list[list[Json]] = []
+    for row in rows:
+        value: list[Json] = list(row)
+        value[REASONS] = places.setdefault(_reasons_text(row.reasons), len(places))
+        values.append(value)
     return to_json([list(places), values])
 
 
@@ -91,7 +50,9 @@ def rows_from_text(text: str) -> tuple[FieldRow, ...]:
     """Return the rows that `rows_text` has written."""
     texts, rows = json.loads(text)
     reasons = [_reasons(each) for each in texts]
-    return tuple(row_from_json(values, reasons) for values in rows)
+    for values in rows:
+        values[VERDICT], values[REASONS] = VERDICTS[values[VERDICT]], reasons[values[REASONS]]
+    return tuple(map(FieldRow._make, rows))
 
 
 def packed(text: str) -> bytes:
@@ -116,7 +77,7 @@ def image_from_json(value: Mapping[str, Json], read_at: str) -> TargetImage:
 
 def settings_of(value: Json) -> Json:
     """Return a before-image without what changes by itself, and with lists of resources in the order of their SIDs."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: settings_of(inner) for key, inner in value.items() if key not in VOLATILE}
     if not isinstance(value, list):
         return value

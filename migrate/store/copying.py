@@ -14,10 +14,6 @@ from migrate.store.database import PRIVATE
 def copy_database(path: Path, copy: Path) -> None:
     """Copy a database as it is at one moment; another process may work on it meanwhile.
 
-    Args:
-        path: the database.
-        copy: a file that is made, readable by its owner only.
-
     Raises:
         BadInput: there is no database, or it cannot be read.
     """

@@ -39,6 +39,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 def storable(text: str) -> str:
     """Spell what JSON may hold and SQLite may not as JSON does: lone surrogates, and the character 0."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\u0000")
 
 
@@ -208,8 +210,6 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
     A file that this call made is removed again if the command fails before it finished a snapshot.
 
     Args:
-        path: the database file; created with mode 0600 if it is absent.
-        must_exist: refuse to create it.
         shared: it lies where several hosts reach it, so that a write-ahead log, which lives in one host's memory,
             would damage it. A network file system is recognised without this.
 

@@ -16,18 +16,10 @@ SCARCE_BYTES = 1 << 20
 """With less than this free, an I/O error is taken for a full disk."""
 NETWORK_TYPES = frozenset(
     {
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "fuse.ceph",
-        "fuse.glusterfs",
-        "fuse.juicefs",
-        "fuse.sshfs",
-        "gfs2",
+        *("9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.juicefs", "fuse.sshfs"),
+        *("gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "pvfs2", "smb3", "smbfs"),
+        "virtiofs",
     }
-    | {"glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "pvfs2", "smb3", "smbfs", "virtiofs"}
 )
 """Types of file systems that several hosts may have mounted at once."""
 TRIAL_SECONDS = 30

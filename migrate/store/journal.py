@@ -11,43 +11,47 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import accumulate
 from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now, ticks
-from migrate.model.state import Entry, Record, Run
+from migrate.model.state import Entry, Record, Run, State
 from migrate.store import counterparts, own_writes, refusals
 from migrate.store.database import Store, storable
 from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
-LAST = "SELECT coalesce(max(id), 0) FROM journal"
-# One statement for all entries of a group: each one waits for Python's interpreter lock once.
+# One statement for all of a group: each one waits for Python's interpreter lock once.
 APPEND = """
-INSERT INTO journal (id, run, account_sid, key, state, at, status, code, request_id, message, seen)
-SELECT :last + 1 + key, :run, :account, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :at,
-    json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
-    json_extract(value, '$[5]'), json_extract(value, '$[6]')
+INSERT INTO journal (run, account_sid, key, state, at, status, code, request_id, message, seen)
+SELECT :run, :account, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :at, json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]')
 FROM json_each(:entries)
 """
-UPDATE = """
+OPEN = "('intent', 'unknown', 'failed')"
+EFFECTS = "('applied', 'verified', 'altered', 'drifted', 'rolled_back')"
+UPDATE = f"""
 INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attempts, undecided, wrote, known,
     overwritten, given_up)
-SELECT :run, p.key, p.kind, p.source_sid, json_extract(e.value, '$[1]'), :last + 1 + e.key, :session,
-    json_extract(e.value, '$[1]') = 'intent',
-    CASE json_extract(e.value, '$[1]') WHEN 'intent' THEN 1 ELSE 0 END - json_extract(e.value, '$[10]'), 0,
-    json_extract(e.value, '$[7]'), json_extract(e.value, '$[8]'), json_extract(e.value, '$[9]')
-FROM json_each(:entries) e
-CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = json_extract(e.value, '$[0]')
+SELECT :run, r.key, p.kind, p.source_sid, r.state, (SELECT max(id) FROM journal) - :entered + r.upto, :session,
+    r.intents, CASE WHEN r.state IN {OPEN} THEN r.intents - r.decided ELSE 0 END,
+    r.intents > 0 AND r.state IN {EFFECTS}, r.known, r.overwritten, r.given_up
+FROM (
+    SELECT json_extract(value, '$[0]') AS key, json_extract(value, '$[1]') AS state,
+        json_extract(value, '$[2]') AS upto, json_extract(value, '$[3]') AS intents,
+        json_extract(value, '$[4]') AS decided, json_extract(value, '$[5]') AS known,
+        json_extract(value, '$[6]') AS overwritten, json_extract(value, '$[7]') AS given_up
+    FROM json_each(:records)
+) r CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = r.key
 WHERE true
 ON CONFLICT (run, key) DO UPDATE SET
     state = excluded.state,
     last = excluded.last,
     session = excluded.session,
     attempts = attempts + excluded.attempts,
-    wrote = wrote OR (undecided > 0 AND excluded.state IN ('applied', 'verified', 'altered', 'drifted', 'rolled_back')),
-    undecided = CASE WHEN excluded.state IN ('intent', 'unknown', 'failed')
-        THEN max(0, undecided + excluded.undecided) ELSE 0 END,
+    wrote = wrote OR excluded.wrote OR (undecided > 0 AND excluded.state IN {EFFECTS}),
+    undecided = CASE WHEN excluded.state IN {OPEN} THEN max(0, undecided + excluded.undecided) ELSE 0 END,
     known = coalesce(excluded.known, known),
     overwritten = coalesce(excluded.overwritten, overwritten),
     given_up = coalesce(excluded.given_up, given_up)
@@ -137,21 +141,23 @@ class Journal:
         return ticks()
 
     def _append(self, records: Sequence[Record]) -> None:
-        entries = [values for record in records for values in _entry_values(record)]
+        entries = [_values(record.key, entry) for record in records for entry in record.entries]
+        ends = accumulate(len(record.entries) for record in records)
         facts = {
             "run": self._run.id,
             "account": self._run.target_account_sid,
             "plan": self._run.plan,
             "session": self._session,
             "at": now(),
-            "last": self._connection.execute(LAST).fetchone()[0],
+            "entered": len(entries),
             "entries": json.dumps(entries),
+            "records": json.dumps([_change(record, end) for record, end in zip(records, ends, strict=True)]),
         }
         self._connection.execute(APPEND, facts)
         updated = self._connection.execute(UPDATE, facts).rowcount
-        if updated != len(entries):
+        if updated != len(records):
             raise AssertionError(
-                f"{len(entries) - updated} of {len(entries)} entries are of no step of the plan"
+                f"{len(records) - updated} of {len(records)} records are of no step of the plan"
             )
         account, run = self._run.target_account_sid, self._run.id
         if pairs := [record.counterpart for record in records if record.counterpart]:
@@ -166,13 +172,17 @@ class Journal:
             own_writes.forget(self._connection, account, sid)
 
 
-def _entry_values(record: Record) -> list[list[Json]]:
-    """Return for each entry what the statements take: nested JSON as text, so that SQLite takes it as it is."""
-    facts = [_text(record.known), _text(record.overwritten), _text(record.given_up)]
-    first, *others = record.entries
+def _change(record: Record, end: int) -> list[Json]:
+    """Return what a record does to the state of its step: nested JSON as text, so that SQLite takes it as it is."""
     return [
-        [*_values(record.key, first), *facts, record.decided],
-        *([*_values(record.key, entry), None, None, None, 0] for entry in others),
+        record.key,
+        record.entries[-1].state.value,
+        end,
+        sum(entry.state is State.INTENT for entry in record.entries),
+        record.decided,
+        _text(record.known),
+        _text(record.overwritten),
+        _text(record.given_up),
     ]
 
 

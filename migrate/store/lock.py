@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from migrate.core.clock import now
 from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
+from migrate.core.stop import StopToken
 from migrate.store.database import Store
 from migrate.store.processes import Process, is_alive, this_process
 
@@ -32,16 +33,6 @@ VALUES (:account_sid, :nonce, :id, :host, :boot, :namespace, :pid, :started, :co
 BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 
 
-class Stoppable(Protocol):
-    """What asks a command to end, and says whether that was done."""
-
-    def set(self) -> None:
-        """Ask for the end."""
-
-    def is_set(self) -> bool:
-        """Return whether the end was asked for."""
-
-
 @dataclass(frozen=True)
 class Lock:
     """A lock that is held: `nonce` fences what its holder writes, `id` is what people type."""
@@ -55,11 +46,6 @@ class Holder:
     """Who holds a lock.
 
     Attributes:
-        id: what `unlock` takes.
-        command: what it does.
-        host: where.
-        pid: its process id there.
-        started_at: since when, ISO 8601, UTC, by its own clock.
         alive: whether its process is there; None if that can't be told from here.
     """
 
@@ -82,7 +68,7 @@ def held(
     store: Store,
     account_sid: str,
     command: str,
-    stop: Stoppable,
+    stop: StopToken,
     *,
     watching: Callable[[Holder], None] | None = None,
     dead_after: float = DEAD_AFTER_SECONDS,
@@ -90,13 +76,9 @@ def held(
     """Hold the lock of an account; a dead holder's is taken over.
 
     Args:
-        store: the database.
-        account_sid: the account.
-        command: the holder's name for others.
         stop: set if another process has taken the lock over: this one was taken for dead, and must end. Whoever sets
             it ends the watching.
         watching: told of a holder that is about to be watched, because its process can't be looked for.
-        dead_after: for how many seconds it is watched.
 
     Raises:
         LockHeld: another run that is alive has it.
@@ -172,7 +154,7 @@ def _holder(row: Row) -> Holder:
 def _watch(
     store: Store,
     account_sid: str,
-    stop: Stoppable,
+    stop: StopToken,
     watching: Callable[[Holder], None] | None,
     seconds: float,
 ) -> Row | None:
@@ -191,7 +173,7 @@ def _watch(
     return row
 
 
-def _is_still(store: Store, account_sid: str, row: Row, stop: Stoppable, seconds: float) -> bool:
+def _is_still(store: Store, account_sid: str, row: Row, stop: StopToken, seconds: float) -> bool:
     """Whether the beat of a lock does not move for so long, by this process's own clock."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -231,7 +213,7 @@ def _refusal(store: Store, found: Holder) -> LockHeld:
     )
 
 
-def _beat(store: Store, nonce: str, done: threading.Event, stop: Stoppable) -> None:
+def _beat(store: Store, nonce: str, done: threading.Event, stop: StopToken) -> None:
     with closing(store.connect()) as connection:
         while not done.wait(BEAT_SECONDS):
             # A disk that is full for a moment is the command's to report; the next beat may succeed.

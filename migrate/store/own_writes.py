@@ -9,6 +9,7 @@ from typing import Any
 
 from migrate.core.clock import now
 from migrate.model.state import OwnWrite
+from migrate.model.step import Step
 from migrate.store.database import Store, to_json
 
 SAVE = """
@@ -52,20 +53,37 @@ def own_writes(
 ) -> list[OwnWrite]:
     """Return the last writes to a Conversation Service and to what belongs to it, of some kinds."""
     rows = store.rows(
-        "SELECT * FROM own_writes WHERE account_sid = :account AND service_sid = :sid "
-        "AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
+        "SELECT * FROM own_writes INDEXED BY own_writes_of_service WHERE account_sid = :account "
+        "AND service_sid = :sid AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
         {"account": target_account_sid, "sid": service_sid, "kinds": json.dumps(sorted(kinds))},
     )
     return [_own_write(row) for row in rows]
 
 
+def to_steps(store: Store, target_account_sid: str, steps: Iterable[Step]) -> dict[str, OwnWrite | None]:
+    """Return key → the last write to what each step sets, or None; without those whose target is still to be found."""
+    return _to(
+        store,
+        target_account_sid,
+        {each.key: (each.kind, each.target_sid) for each in steps if each.target_sid},
+    )
+
+
 def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str) -> OwnWrite | None:
     """Return the last write to one resource, or None."""
-    row = store.row(
-        "SELECT * FROM own_writes WHERE account_sid = :account AND kind = :kind AND target_sid = :sid",
-        {"account": target_account_sid, "kind": kind, "sid": target_sid},
+    return _to(store, target_account_sid, {"": (kind, target_sid)})[""]
+
+
+def _to(
+    store: Store, target_account_sid: str, targets: Mapping[str, tuple[str, str]]
+) -> dict[str, OwnWrite | None]:
+    rows = store.rows(
+        "SELECT wanted.key AS step, o.* FROM json_each(:targets) wanted CROSS JOIN own_writes o "
+        "ON o.account_sid = :account AND o.kind = json_extract(wanted.value, '$[0]') "
+        "AND o.target_sid = json_extract(wanted.value, '$[1]')",
+        {"account": target_account_sid, "targets": json.dumps(targets)},
     )
-    return _own_write(row) if row else None
+    return {**dict.fromkeys(targets), **{row["step"]: _own_write(row) for row in rows}}
 
 
 def _own_write(row: Mapping[str, Any]) -> OwnWrite:

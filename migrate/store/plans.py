@@ -316,7 +316,7 @@ def _bulk_row(number: int, account_sid: str, service: PlannedService, rows: str)
         "plan": number,
         "source_sid": service.source_sid,
         "account_sid": account_sid,
-        "image": to_json(image_to_json(service.image)) if service.image else None,
+        "image": json.dumps(image_to_json(service.image)) if service.image else None,
         "receivers": to_json(service.receivers) if service.receivers is not None else None,
         "rows": packed(rows),
     }
@@ -343,7 +343,10 @@ def _finding_row(number: int, account_sid: str, service: PlannedService, row: Fi
 
 def _readable(value: Json) -> str:
     """Return a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
-    return storable(json.dumps(value, ensure_ascii=False))
+    return storable(_READABLE.encode(value))
+
+
+_READABLE = json.JSONEncoder(ensure_ascii=False)
 
 
 def _planned_service(row: Mapping[str, Any]) -> PlannedService:

@@ -52,12 +52,7 @@ def _facts(pid: int) -> list[str]:
 
 
 def is_alive(process: Process, here: Process) -> bool | None:
-    """Return whether a process is still there, or None if that can't be told from here.
-
-    Args:
-        process: any process.
-        here: this one.
-    """
+    """Return whether a process is still there, or None if that can't be told from here."""
     machine, _, boot = process.boot.partition("/")
     our_machine, _, our_boot = here.boot.partition("/")
     if process.namespace != here.namespace:

@@ -75,7 +75,7 @@ def test_a_lost_answer_is_lost(simulator, kind, method):
             return await failure_of(client.send(Request("POST", Surface.CONVERSATIONS, path, WRITE.form)))
 
     failure = asyncio.run(whole())
-    assert (failure.trouble, failure.is_write) == (Trouble.LOST, method != "GET")
+    assert (failure.trouble, failure.method) == (Trouble.LOST, method)
     assert failure.cause is (NoAnswer.TIMEOUT if "timeout" in kind else NoAnswer.BROKEN)
     assert failure.path == path
     assert [request.fault for request in simulator.requests if request.fault] == [kind]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.api.gateway import Surface
-from migrate.api.pace import Gate, Pace
+from migrate.api.pace import Gate, Pace, RoundTrips
 from migrate.api.retry import Retrier
 from migrate.core.errors import CallFailed
 from migrate.core.stop import StopToken
@@ -124,6 +124,59 @@ def test_a_trial_has_succeeded_after_two_round_trips():
     assert gate._known == 21
     accept(gate, 22)
     assert gate.limit == 22
+
+
+def test_trials_that_are_refused_become_rarer():
+    """Each refused trial doubles the number of requests before the next one, up to 400; success starts anew."""
+    gate, pauses = full(20, known=20), []
+    for _ in range(4):
+        gate.accepted(20)
+        gate.refused(gate._epoch, 21)
+        pauses.append(gate._until_trial)
+    assert pauses == [100, 200, 400, 400]
+    accept(gate, 400 + 20 + 42)
+    assert gate._known == 21
+    gate.refused(gate._epoch, gate._known + 1)
+    assert gate._until_trial == 100
+
+
+def test_round_trips_have_lengthened_when_they_take_three_times_as_long():
+    """What counts are the last ones on average, beside the best average, and it passes when they are short again."""
+    trips = RoundTrips()
+    assert [trips.took(0.1) for _ in range(8)] == [False] * 8
+    assert not any(trips.took(0.25) for _ in range(100))
+    assert [trips.took(1.0) for _ in range(3)][-1]
+    assert not [trips.took(0.1) for _ in range(100)][-1]
+
+
+def test_a_server_that_queues_is_not_asked_for_more():
+    """A request that had to wait inside allows no more at once, though nothing was refused."""
+    gate = Gate(8, 1000, probing=True)
+    for _ in range(100):
+        gate.accepted(8, queued=True)
+    assert gate.limit == 8
+    gate.accepted(8)
+    assert gate.limit == 9
+
+
+def test_the_limit_does_not_grow_while_round_trips_are_long(simulator, monkeypatch):
+    """All of a client's requests are measured, reads apart from writes and from lists."""
+    sorts = []
+
+    def took(self, seconds):
+        sorts.append(self)
+        return seconds > 0
+
+    async def whole():
+        async with reader_of(simulator) as reader:
+            sid = next(iter(simulator.world.first.services))
+            paths = ["/v2/Services", f"/v2/Services/{sid}", "/v2/Services?PageSize=5"]
+            await asyncio.gather(*(reader.get(Surface.CHAT, path) for path in paths * 20))
+            return reader.pace.limit
+
+    monkeypatch.setattr(RoundTrips, "took", took)
+    assert asyncio.run(whole()) == 8
+    assert sorted(Counter(map(id, sorts)).values()) == [20, 40]
 
 
 @given(st.integers(-2, 40), st.lists(st.tuples(st.booleans(), st.integers(1, 60)), max_size=200))

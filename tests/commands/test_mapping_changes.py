@@ -45,7 +45,7 @@ def change_the_mappings(monkeypatch):
     def translate_otherwise(service, **options):
         found = translate(service, **options)
         outcomes = tuple(
-            replace(outcome, resource=None, target=None, verdict=Verdict.DROPPED)
+            outcome._replace(resource=None, target=None, verdict=Verdict.DROPPED)
             for outcome in found.outcomes
         )
         return replace(found, outcomes=outcomes, settings={}, roles=())

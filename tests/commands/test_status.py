@@ -10,7 +10,7 @@ from driving import drive
 from worlds import named
 
 from migrate.commands.run import RunOptions, run
-from migrate.commands.status import as_text, status
+from migrate.commands.status import as_lines, status
 from migrate.core.errors import BadInput, Declined
 from migrate.core.stop import StopToken
 from migrate.simulator import Fault, Simulator
@@ -200,7 +200,7 @@ def test_while_a_run_waits_for_confirmation(driver):
 
     def look_and_refuse(*_asked):
         with open_store(driver.db) as store:
-            seen.append(as_text(status(driver.context, store)))
+            seen.append("\n".join(as_lines(status(driver.context, store))))
         raise Declined("No.")
 
     with pytest.raises(Declined):
@@ -215,7 +215,7 @@ def test_one_service_is_no_services(tmp_path):
         driver = drive(tmp_path, simulator)
         driver.run()
         with open_store(driver.db) as store:
-            text = as_text(status(driver.context, store))
+            text = "\n".join(as_lines(status(driver.context, store)))
     assert ", 1 service, live" in text
     assert "1 services" not in text
 

@@ -1,75 +1,75 @@
-"""How many steps are worked on side by side."""
+"""The crew: how many steps are worked on at once."""
 
 from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
 
-import pytest
-
-from migrate.core.settle import Settle
 from migrate.core.stop import StopToken
+from migrate.execute import executor
 from migrate.execute.executor import Crew
-from migrate.model.state import State
+from migrate.model.state import SETTLED, State
+from migrate.model.step import Action, Step
 
 
-class Ready:
-    """Thirty steps that need nothing; it notes how each was reported back."""
+class Steps:
+    """A frontier on which so many steps are ready, none of which any other needs."""
 
-    def __init__(self):
-        self.steps = [SimpleNamespace(key=f"step {number}") for number in range(30)]
-        self.ended = []
+    def __init__(self, number):
+        self._left = [
+            Step(f"{n}", "thing", Action.UPDATE, "IS1", f"CH{n}", "IS1", f"CH{n}", {}, {})
+            for n in range(number)
+        ]
 
     def ready(self, limit):
-        """The next steps."""
-        given, self.steps = self.steps[:limit], self.steps[limit:]
-        return given
+        """The next ones."""
+        found, self._left = self._left[:limit], self._left[limit:]
+        return found
 
     def settled(self, key):
-        """A step is done."""
-        self.ended.append(key)
-
-    left = settled
+        """Nobody needs it."""
 
 
-@pytest.fixture
-def most(monkeypatch):
-    """Works on all thirty steps, four requests at once; returns the most that were at work at the same moment."""
-    monkeypatch.setattr("migrate.execute.executor.runs.states_by_key", lambda *_: {})
+def most_at_once(steps, limit, *, parked):
+    """The most steps of so many that are begun and not ended, where Twilio lets `limit` requests in."""
+    work = SimpleNamespace(
+        store=SimpleNamespace(rows=lambda _sql, _parameters: []),
+        run=SimpleNamespace(id=1, target_account_sid="AC1", settled=SETTLED),
+        writer=SimpleNamespace(pace=SimpleNamespace(limit=limit)),
+        settle=SimpleNamespace(stop=StopToken()),
+        last_writes={},
+    )
+    at_once, most = 0, 0
 
-    def measured(waits=0):
-        at_work, counts, ready = set(), [], Ready()
-        work = SimpleNamespace(
-            settle=Settle(0.0, StopToken()),
-            writer=SimpleNamespace(pace=SimpleNamespace(limit=4)),
-            store=None,
-            run=SimpleNamespace(settled={State.VERIFIED}),
-        )
-
-        async def take(step, _state):
-            at_work.add(step.key)
-            counts.append(len(at_work))
-            if len(counts) <= waits:
-                with crew.parked():
-                    await asyncio.sleep(0.02)
-            else:
+    async def take(_step, _state):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        if parked:
+            with crew.parked():
                 await asyncio.sleep(0.02)
-            at_work.discard(step.key)
-            return State.VERIFIED
+        else:
+            await asyncio.sleep(0.001)
+        at_once -= 1
+        return State.VERIFIED
 
-        crew = Crew(work, ready, take, lambda: None)
-        asyncio.run(crew.work())
-        assert sorted(ready.ended) == sorted(f"step {number}" for number in range(30))
-        return max(counts)
-
-    return measured
-
-
-def test_half_as_many_again_and_four_are_at_work(most):
-    """Where four requests are let in at once, ten tasks are at work: six of them read the plan or commit."""
-    assert most() == 10
+    crew = Crew(work, Steps(steps), take, lambda: None)
+    asyncio.run(crew.work())
+    assert (at_once, work.last_writes) == (0, {})
+    return most
 
 
-def test_who_waits_for_the_settle_time_leaves_the_place_to_another(most):
-    """Of thirteen tasks, three only wait."""
-    assert most(waits=3) == 13
+def test_twice_as_many_steps_as_requests_are_worked_on():
+    """While some wait for a commit others send, and a few more read the plan: 2 * 10 + 4."""
+    assert most_at_once(100, 10, parked=False) == 24
+
+
+def test_those_that_only_wait_make_room_for_others():
+    """A step that waits for the settle time does not count."""
+    assert most_at_once(100, 10, parked=True) == 100
+
+
+def test_not_all_of_a_million_wait_side_by_side(monkeypatch):
+    """Each step that waits takes memory, so beyond a number they count."""
+    monkeypatch.setattr(executor, "MOST_PARKED", 30)
+    assert most_at_once(100, 10, parked=True) == 30 + 24

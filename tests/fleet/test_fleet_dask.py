@@ -17,7 +17,7 @@ from variables import CLEAN
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).parents[2]
-PAIRS = 20 if LONG else 6
+PAIRS = 40 if LONG else 6
 
 
 class Cluster:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import threading
 import time
+import tracemalloc
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from migrate.core.errors import BadInput
 from migrate.core.stop import StopToken
 from migrate.fleet.accounts import FleetAccount
 from migrate.fleet.engines import Engine, EngineLost, engine, outcomes
-from migrate.fleet.task import AccountOutcome, Deed, Task
+from migrate.fleet.task import AccountOutcome, Deed, Order, Task
 
 
 def tasks(folder, number):
     """So many tasks, made one by one."""
+    order = Order("export")
     for each in range(number):
         account = FleetAccount(f"AC{each:032x}")
-        yield Task(account, Deed.EXPORT, {}, folder / "a.db", folder / "a.html", "", (), folder / "stop")
+        yield Task(account, Deed.EXPORT, order, folder / "a.db", folder / "a.html", "", (), folder / "stop")
 
 
 def well(task: Task) -> AccountOutcome:
@@ -79,10 +80,18 @@ class Slow(ThreadPoolExecutor):
 def test_a_bounded_number_is_under_way(tmp_path):
     """No more tasks than allowed are given out, and the memory of 5,000 accounts is that of 500."""
     made = Engine(lambda: Slow(4), well, 4)
-    assert len(all_of(made, tmp_path, 500)) == 500
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert len(all_of(made, tmp_path, 5_000)) == 5_000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 4_096
+
+    def peak(number: int) -> int:
+        tracemalloc.start()
+        assert (
+            sum(1 for _ in outcomes(made, tasks(tmp_path, number), StopToken(), tmp_path / "stop")) == number
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    few = peak(500)
+    assert peak(5_000) - few < 200_000
     assert Slow.most == 4
 
 

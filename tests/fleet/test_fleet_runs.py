@@ -20,12 +20,15 @@ from migrate.execute.work import Bounds
 from migrate.store import lock, open_store
 
 ACCOUNTS = 200 if LONG else 20
+LIMITED = {"latency_ms": 20, "max_concurrent": 8} if LONG else {}
+PAIRS, KILLS, APART = (40, 20, 1) if LONG else (8, 6, 3)
+"""Accounts that are re-created, kills, and how many writes more each further kill waits for."""
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_every_account_ends_as_chat_was(tmp_path, executor, monkeypatch):
     """After one run each account's Conversations hold what its Chat held, and a second run writes nothing."""
-    with many(tmp_path, ACCOUNTS if executor == "threads" else 4) as fleet:
+    with many(tmp_path, ACCOUNTS if executor == "threads" or LONG else 4, **LIMITED) as fleet:
         for name, value in fleet.environ.items():
             monkeypatch.setenv(name, value)
         fleet.executor = executor
@@ -190,9 +193,8 @@ def test_an_account_that_is_being_worked_on_is_waited_for(tmp_path):
 
 def test_nothing_twice_after_kills(tmp_path):
     """Accounts re-created in others, killed at many moments and resumed: every service stands there exactly once."""
-    pairs_wanted, kills = (40, 20) if LONG else (8, 6)
-    with many(tmp_path, 2 * pairs_wanted, services=3, latency_ms=5) as fleet:
-        sources, targets = fleet.sub_accounts[:pairs_wanted], fleet.sub_accounts[pairs_wanted:]
+    with many(tmp_path, 2 * PAIRS, services=3, latency_ms=5) as fleet:
+        sources, targets = fleet.sub_accounts[:PAIRS], fleet.sub_accounts[PAIRS:]
         for sid in targets:
             fleet.simulator.world.accounts[sid].services.clear()
         held = {sid: fleet.services(sid) for sid in sources}
@@ -203,10 +205,10 @@ def test_nothing_twice_after_kills(tmp_path):
         program = Program(tmp_path, {**fleet.environ, "CHAT_MIGRATE_SETTLE": "1"})
         begin = ("run", "--accounts", accounts, "--target", "new")
         came = 0
-        for number in range(kills):
+        for number in range(KILLS):
             command = ("resume",) if number else begin
-            came += program.killed(fleet.simulator, 2 + 5 * number, *command, "--yes", "--at-once", 4)
-        assert came >= kills // 2
+            came += program.killed(fleet.simulator, 2 + APART * number, *command, "--yes", "--at-once", 4)
+        assert came == KILLS
         for _ in range(3):
             ended = program("resume", "--yes")
             if ended.returncode == 0:

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_views import nest
 
-from mappings import FIELDS, ChatService, Resource, Verdict, same, translate, translate_role
+from mappings import FIELDS, ChatService, Resource, Verdict, same, translate
 from mappings.leaves import flatten
 from mappings.permissions import RENAMED, UNCHANGED
+from mappings.roles import judge_role
 from mappings.templates import RENAMED as VARIABLES
 from mappings.values import is_empty
 from mappings.webhooks.filters import CHAT, CONVERSATIONS
@@ -207,8 +208,9 @@ def test_mapping_twice_equals_mapping_once(values, roles, in_place):
 def test_translating_a_role_twice_equals_once(roles):
     """A role with Conversations' type and permissions passes unchanged."""
     for role in roles:
-        once = translate_role(role)
-        again = translate_role({**role, "type": once.type, "permissions": list(once.permissions)})
+        once = judge_role(role, same_service=True).translation
+        mapped = {**role, "type": once.type, "permissions": list(once.permissions)}
+        again = judge_role(mapped, same_service=True).translation
         assert (again.type, again.permissions, again.lost) == (once.type, once.permissions, ())
 
 

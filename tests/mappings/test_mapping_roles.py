@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mappings import Resource, translate_role
+from mappings import Resource
+from mappings.roles import judge_role
 
 # Chat, Conversations, whether a service role may have it, whether a conversation role may
 PERMISSIONS = [
@@ -51,7 +52,7 @@ def test_each_permission_has_its_conversations_name(chat, conversations, in_serv
     types += [("channel", in_conversation), ("conversation", in_conversation)]
     for type_, allowed in types:
         for name in (chat, conversations):
-            made = translate_role(role(permissions=[name], type=type_))
+            made = judge_role(role(permissions=[name], type=type_), same_service=True).translation
             assert (made.permissions, made.lost) == (
                 ((conversations,), ()) if allowed else ((), (conversations,))
             )
@@ -138,7 +139,7 @@ def test_a_role_that_conversations_cannot_hold_is_left_to_a_person(translated, c
 )
 def test_a_role_type_has_its_conversations_name(chat, conversations):
     """Chat's types are translated, and Conversations' own pass unchanged."""
-    assert translate_role(role(type=chat)).type == conversations
+    assert judge_role(role(type=chat), same_service=True).translation.type == conversations
 
 
 def test_a_role_without_a_name_stays_in_place_but_is_not_created(translated):

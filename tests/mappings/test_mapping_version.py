@@ -19,7 +19,7 @@ PINNED = ("2", "56179a40c560b131")
 def plain(translation):
     """All of a translation that a plan goes by; the wording of a reason is free."""
     outcomes = [
-        {**vars(each), "reasons": [(reason.id, dict(reason.args)) for reason in each.reasons]}
+        {**each._asdict(), "reasons": [(reason.id, dict(reason.args)) for reason in each.reasons]}
         for each in translation.outcomes
     ]
     roles = [vars(role) for role in translation.roles]

@@ -34,7 +34,7 @@ def planned(lonely_tool: Any) -> Callable[..., Stalls]:
     ) -> Stalls:
         edit(simulator.world)
         driver = drive(lonely_tool.folder, simulator)
-        driver.export()
+        driver.export(inventory=frozenset(options.get("kinds", ())))
         driver.diff(**options)
         temporary = lonely_tool.folder / "temporary"
         temporary.mkdir()

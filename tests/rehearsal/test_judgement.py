@@ -13,14 +13,14 @@ from migrate.simulator import Simulator
 from migrate.store import open_store, plans
 
 
-def played(folder, target):
+def played(folder, target, kinds=frozenset()):
     """A plan that was executed, and the accounts before and after."""
     with Simulator(services=12, seed=7) as simulator:
         driver = drive(folder, simulator)
-        driver.export()
-        driver.diff(target=target)
+        driver.export(inventory=kinds)
+        driver.diff(target=target, kinds={kind: {} for kind in kinds})
         before = copy.deepcopy(simulator.world.to_json())
-        driver.apply()
+        driver.apply(consents=kinds)
         after = copy.deepcopy(simulator.world.to_json())
     return SimpleNamespace(db=driver.db, before=before, after=after)
 
@@ -35,6 +35,12 @@ def in_place(tmp_path_factory):
 def anew(tmp_path_factory):
     """A plan with new services."""
     return played(tmp_path_factory.mktemp("new"), "new")
+
+
+@pytest.fixture(scope="module")
+def with_channels(tmp_path_factory):
+    """A plan in place with the channels of all services."""
+    return played(tmp_path_factory.mktemp("channels"), "same", frozenset({"channels"}))
 
 
 def judged(play, edit=lambda _services: None):
@@ -96,6 +102,18 @@ def test_a_permission_that_is_not_as_planned(in_place):
 
     (one,) = judged(in_place, edit).differences
     assert (one.resource, one.source) == ("roles", "roles.channel user.permissions")
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_channel_that_is_not_as_planned(with_channels, place):
+    """Where all is as planned, nothing is found; a public channel is told, planned to change (2) or not (0)."""
+    assert judged(with_channels).differences == ()
+
+    def edit(services):
+        [one for service in services for one in service["channels"]["added"]][place]["type"] = "public"
+
+    (one,) = judged(with_channels, edit).differences
+    assert (one.resource, one.path, one.wanted, one.held) == ("channels", "type", "private", "public")
 
 
 def test_what_stands_twice(in_place, anew):

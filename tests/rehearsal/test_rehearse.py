@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
+from driving import rows_of
 from jsonschema import validate
 
 from migrate.report.schema import json_schema
 from migrate.simulator import Simulator
 
 LONG = bool(os.environ.get("CHAT_MIGRATE_LONG"))
-SERVICES, KILLS = (200, 20) if LONG else (20, 4)
+SERVICES, KILLS, CHANNELS = (200, 20, 5_000) if LONG else (20, 4, 50)
 
 
 @pytest.mark.parametrize("target", ["same", "new"])
@@ -36,6 +39,27 @@ def test_a_disturbed_plan_ends_well(planned, target):
     assert told["resumes"] >= KILLS
     assert sum(told["faults"].values()) >= 5
     assert set(done.json["summary"]["steps_by_state"]) == {"verified"}
+
+
+def test_channels_are_rehearsed(planned):
+    """Public channels of a plan end as private ones under faults and kills, the others stay, and it exits 0."""
+    with Simulator(services=3, seed=7, channels=CHANNELS, public_share=0.5) as simulator:
+        public = sum(
+            channel.type == "public"
+            for service in simulator.world.first.services.values()
+            for channel in service.channels.values()
+        )
+        stalls = planned(simulator, kinds={"channels": {}})
+    done = stalls.rehearse("--fault-rate", 0.1, "--kills", 4, "--seed", 3, "--format", "json")
+    assert done.code == 0, done.err
+    told = done.json["rehearsal"]
+    assert (told["held"], told["kills"]) == (True, 4)
+    assert (told["differences"], told["doubles"], told["warnings"]) == ([], [], [])
+    items = [items for service in done.json["services"] for items in service["items"]]
+    assert {(one["kind"], one["found"]) for one in items} == {("channels", CHANNELS)}
+    assert [set(one["steps_by_state"]) for one in items] == [{"verified"}] * 3
+    assert sum(one["to_change"] for one in items) == public > CHANNELS
+    assert told["writes"] >= public
 
 
 def test_it_touches_neither_twilio_nor_the_database(planned, simulator):
@@ -121,14 +145,16 @@ def test_every_format_tells_it(planned, simulator, format_):
     """Each format of the report says that it was a rehearsal, and how to repeat it."""
     stalls = planned(simulator)
     file = stalls.tool.folder / "rehearsal.out"
-    assert stalls.rehearse("--seed", 8, "--format", format_, "-o", file).code == 0
+    assert stalls.rehearse("--seed", 8, "--lag", 0.5, "--format", format_, "-o", file).code == 0
     told = file.read_text()
     if format_ == "json":
         assert json.loads(told)["kind"] == "rehearsal"
         assert json.loads(told)["rehearsal"]["options"]["seed"] == 8
+        assert json.loads(told)["rehearsal"]["settle"] == 1.5
     else:
         assert "The plan would end well" in told
         assert "--seed 8 --fault-rate 0" in told.replace("\\-", "-")
+        assert "with a settle time of 1.5 seconds" in told.replace("\\.", ".")
 
 
 def test_a_plan_made_offline_is_refused(planned, simulator):
@@ -162,11 +188,43 @@ def test_an_interrupted_rehearsal_leaves_nothing(planned, simulator):
     with subprocess.Popen(
         command, cwd=stalls.tool.folder, env=stalls.tool.environ, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 30
-        while not list(stalls.temporary.glob("*/complaints.txt")) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: any(stalls.temporary.glob("*/complaints.txt")))
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Nothing was sent to Twilio" in complaint
     assert list(stalls.temporary.iterdir()) == []
+
+
+def test_a_rehearsal_that_is_killed_leaves_nothing(planned, simulator):
+    """After a SIGKILL the folder with the copy of the database goes, and so does the program that played."""
+    stalls = planned(simulator)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "migrate", "rehearse", "--latency", "300"],
+        cwd=stalls.tool.folder,
+        env=stalls.tool.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: any(is_locked(db) for db in stalls.temporary.glob("*/rehearsal.db")))
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(stalls.temporary.iterdir()))
+    playing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(stalls.temporary) not in playing
+
+
+def is_locked(db):
+    """Whether a run is at work in the database."""
+    with suppress(sqlite3.OperationalError):
+        return bool(rows_of(db, "SELECT 1 FROM lock"))
+    return False
+
+
+def wait_until(condition):
+    """Wait until something has come true."""
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

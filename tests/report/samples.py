@@ -106,7 +106,7 @@ def service(number: int, name: str, traits: frozenset[str] | set[str] = frozense
         *_events(traits), *_notifications(name, traits), *_media(traits),
     ]  # fmt: skip
     rows = tuple(
-        replace(one, step=f"{source}/{one.resource}" if one.change else None)
+        one._replace(step=f"{source}/{one.resource}" if one.change else None)
         for one in sorted(fields, key=lambda one: one.source)
     )
     return ServiceReport(
@@ -367,7 +367,7 @@ def rolled_back(number: int) -> ServiceReport:
     """The nth service after a rollback: values restored, one that drifted, and things that stay."""
     made = account(number)
     changed = tuple(
-        replace(one, before=one.after, after=one.before, verdict=Verdict.EXACT, reasons=(RESTORED,))
+        one._replace(before=one.after, after=one.before, verdict=Verdict.EXACT, reasons=(RESTORED,))
         for one in made.fields
         if one.change
     )
@@ -502,8 +502,8 @@ def _attacked(one: FieldRow, evil: str) -> FieldRow:
     """A per-event webhook whose URL and method are attacks."""
     if not one.source.startswith("webhooks.on_"):
         return one
-    return replace(
-        one, value=f"https://e.example/{evil}/{one.source}" if one.source.endswith("url") else evil
+    return one._replace(
+        value=f"https://e.example/{evil}/{one.source}" if one.source.endswith("url") else evil
     )
 
 

@@ -145,7 +145,7 @@ def report_with(url):
     altered = (samples.AlteredValue("post_webhook_url", url, [url]), samples.AlteredValue("x", url, url))
     one = replace(
         samples.service(0, url),
-        fields=(row, replace(row, source=f"x {url}", verdict=Verdict.EXACT, change=False)),
+        fields=(row, row._replace(source=f"x {url}", verdict=Verdict.EXACT, change=False)),
         steps=(step, replace(step, error=None, state=State.ALTERED, altered=altered)),
         items=samples.with_channels(0, 1).items,
         item_steps=(step,),

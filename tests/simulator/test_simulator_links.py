@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from migrate.simulator.world import User
+
 CHAT, CONVERSATIONS = "https://chat.twilio.com", "https://conversations.twilio.com"
 
 
@@ -60,7 +62,31 @@ def test_users_are_created_found_and_changed(shared, service, api):
     assert call(f"{base}/{sid}", {"FriendlyName": "Ann", "RoleSid": role}).json()["friendly_name"] == "Ann"
     assert [user["role_sid"] for user in call(base).json()["users"]] == [role]
     assert call(f"{base}/{sid}", method="DELETE").status_code == 204
-    assert call(f"{base}/{sid}").status_code == 404
+    for name in (sid, "ann%40example.com"):
+        assert call(f"{base}/{name}").status_code == 404
+    assert call(base, {"Identity": "ann@example.com"}).status_code == 201
+
+
+def test_a_user_costs_the_same_however_many_there_are(shared, service):
+    """To find or create one user by its identity, hardly any other one is looked at."""
+    looks = []
+
+    class Watched(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            looks.append(other)
+            return str.__eq__(self, other)
+
+    for number in range(500):
+        sid = f"US{number:032x}"
+        service.users[sid] = User(sid, Watched(f"person {number}"), "RL", "2020", "2020")
+    base = f"/v1/Services/{service.sid}/Users"
+    looks.clear()
+    assert shared.conv(f"{base}/person%20499").json()["identity"] == "person 499"
+    assert shared.conv(base, {"Identity": "ann"}).status_code == 201
+    assert len(looks) < 10
 
 
 def test_a_conversation_is_created(shared, service):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from migrate.source.saved import SavedFiles, SavedItem, read_saved
+from migrate.source.saved import SavedFiles, SavedItem
 
 LONG = os.environ.get("CHAT_MIGRATE_LONG") == "1"
 """Whether to take the time for many more examples and for larger files."""
@@ -37,10 +37,10 @@ def take(*contents: bytes, folder: Path | None = None, **options: Any) -> Taken:
     """Read contents as files saved-1.json and so on of a folder; without one, a single one as standard input."""
     if folder is None:
         [content] = contents
-        files = read_saved(["-"], stdin=io.BytesIO(content), **options)
+        files = SavedFiles(["-"], stdin=io.BytesIO(content), **options)
     else:
         paths = [folder / f"saved-{number}.json" for number in range(1, len(contents) + 1)]
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
-        files = read_saved(paths, **options)
+        files = SavedFiles(paths, **options)
     return Taken(list(files), files)

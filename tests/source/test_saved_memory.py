@@ -20,9 +20,9 @@ MOST = (150 if LONG else 50) * MEGABYTE
 READER = """
 import re, resource, sys
 from pathlib import Path
-from migrate.source.saved import read_saved
+from migrate.source.saved import SavedFiles
 
-found = sum(1 for _ in read_saved(["-"]))
+found = sum(1 for _ in SavedFiles(["-"]))
 status = Path("/proc/self/status")
 if status.exists():
     # What the system counts for a process begins with the memory of the one that started it; this does not.

@@ -15,7 +15,7 @@ from shapes import terraform_state as state
 from taking import OneByte, take
 
 from migrate.core.errors import BadInput
-from migrate.source.saved import documents, read_saved
+from migrate.source.saved import SavedFiles, documents
 
 GOOD = service_v2("IS" + "9" * 32)
 NAMED = json.dumps(GOOD).encode()
@@ -204,13 +204,13 @@ def test_what_is_refused_at_once_is_refused_member_by_member(monkeypatch, name):
     """A document that is too long to be read at once is judged by the same rules."""
     monkeypatch.setattr(documents, "SMALL", 1)
     with pytest.raises(BadInput):
-        list(read_saved(["-"], stdin=OneByte(text(REFUSED[name][0]))))
+        list(SavedFiles(["-"], stdin=OneByte(text(REFUSED[name][0]))))
 
 
 def test_a_byte_that_is_no_text_is_counted_from_the_start():
     """The place of a bad byte is right after characters of several bytes that arrive in pieces."""
     with pytest.raises(BadInput, match=r"is not UTF-8 text \(byte 7\)"):
-        list(read_saved(["-"], stdin=OneByte(b'"abc\xc3\xa9\xff"')))
+        list(SavedFiles(["-"], stdin=OneByte(b'"abc\xc3\xa9\xff"')))
 
 
 def test_what_is_understood_is_said_with_what_is_foreign():
@@ -227,14 +227,14 @@ def test_what_is_understood_is_said_with_what_is_foreign():
 def test_a_file_that_cannot_be_opened_is_named(tmp_path, name):
     """A missing file, a directory and an impossible name are each refused with the system's reason."""
     with pytest.raises(BadInput, match="cannot be read: ") as refusal:
-        list(read_saved([tmp_path / name]))
+        list(SavedFiles([tmp_path / name]))
     assert str(tmp_path) in str(refusal.value)
 
 
 def test_standard_input_is_read_once():
     """Naming - twice is refused instead of reading nothing the second time."""
     with pytest.raises(BadInput, match="only once"):
-        list(read_saved(["-", "-"]))
+        list(SavedFiles(["-", "-"]))
 
 
 # -- pages ------------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_a_named_pipe_is_read_once(tmp_path):
     content = SAMPLES["JSON lines"].content
     writer = threading.Thread(target=fifo.write_bytes, args=(content,))
     writer.start()
-    found = list(read_saved([fifo]))
+    found = list(SavedFiles([fifo]))
     writer.join()
     assert [item.payload for item in found] == [item.payload for item in take(content).items]
 

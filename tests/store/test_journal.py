@@ -89,6 +89,13 @@ def test_lines_of_one_record_are_counted_one_by_one(store, run, write):
     assert (second.last.state, second.attempts, second.undecided, second.wrote) == (State.FAILED, 1, 1, True)
 
 
+def test_a_first_record_may_hold_all_of_a_step(store, run, write):
+    """An intent and its success that are recorded at once leave nothing undecided, and count as a write."""
+    write(run, record("a", "intent", "applied", "verified"))
+    found = runs.state(store, run, "a")
+    assert (found.last.state, found.attempts, found.undecided, found.wrote) == (State.VERIFIED, 1, 0, True)
+
+
 def test_the_sids_before_the_last_announced_create_are_kept(store, run, write):
     """Those that the last intent names count; a line that names none leaves them."""
     write(run, record("a", "intent", known=("IS8",)))
@@ -223,7 +230,7 @@ def test_a_disk_that_fails_is_told_to_all_and_the_next_group_works(store, run):
 
 def test_an_entry_of_no_step_is_a_bug_that_shows(store, run, write):
     """A key that the plan does not have is refused, and nothing of its group is kept."""
-    with pytest.raises(AssertionError, match="1 of 1 entries"):
+    with pytest.raises(AssertionError, match="1 of 1 records"):
         write(run, record("nowhere", "intent"))
     assert store.value("SELECT count(*) FROM journal") == 0
 

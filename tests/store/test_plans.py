@@ -113,7 +113,7 @@ def test_plans_that_differ_in_anything_have_different_ids(store):
         replace(FULL, refused=frozenset()),
         replace(FULL, target_sid="IS9"),
         replace(FULL, rows=FULL.rows[::-1]),
-        replace(FULL, rows=(replace(FULL.rows[0], reasons=(LOST,)), FULL.rows[1])),
+        replace(FULL, rows=(FULL.rows[0]._replace(reasons=(LOST,)), FULL.rows[1])),
         replace(FULL, items={}),
     ]
     steps = [
@@ -199,7 +199,7 @@ def test_findings_are_masked_and_of_what_changes_or_needs_a_person(store):
         store, snapshot=snapshot, target="same", target_account_sid=ACCOUNT, offline=False, options={}
     )
     hidden = [planned(1, rows=rows)]
-    plans.add_service(store, number, ACCOUNT, hidden, masked=lambda row: replace(row, value="***"))
+    plans.add_service(store, number, ACCOUNT, hidden, masked=lambda row: row._replace(value="***"))
     found = store.rows("SELECT source, value, change, verdict, reason, cause FROM findings ORDER BY id")
     assert [tuple(each.values()) for each in found] == [
         ("limits.members", '"***"', 0, "dropped", "Conversations has no such limit.", "limit_lost"),

@@ -30,6 +30,18 @@ def uneven_lab(request, zygote, tmp_path):
         yield Lab(simulator, zygote, tmp_path, request.param, settle=0.8, lag=0.5)
 
 
+def pytest_sessionfinish(session):
+    """Hand a worker's figures to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["survival"] = dict(FIGURES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Add what a worker has done to the rest."""
+    FIGURES.update(getattr(node, "workeroutput", {}).get("survival", {}))
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tell what the loops have done."""
     if FULL and FIGURES:

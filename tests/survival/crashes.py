@@ -240,14 +240,12 @@ class Look:
                 "JOIN plan_steps p ON p.plan = r.plan AND p.key = j.key WHERE j.state = 'intent' ORDER BY j.id"
             )
         ]
+        became = {row["target_sid"]: row["source_sid"] for row in self.rows("SELECT * FROM counterparts")}
         for request in self.writes:
-            fitting = [
-                intent
-                for intent in announced
-                if intent[0] == self._asked(request) and intent[1] <= request.time
-            ]
+            asked = self._asked(request, became)
+            fitting = next((one for one in announced if one[0] == asked and one[1] <= request.time), None)
             assert fitting, f"nobody announced {request.method} {request.path}"
-            announced.remove(fitting[0])
+            announced.remove(fitting)
 
     def _what(self, row: sqlite3.Row) -> tuple[str, str]:
         """What a step is about: its Chat Service (the name, for a service to be created) and its resource."""
@@ -256,12 +254,11 @@ class Look:
             return json.loads(row["after"])["friendly_name"], resource
         return source_sid, resource
 
-    def _asked(self, request: RecordedRequest) -> tuple[str, str]:
-        """The same of a request."""
+    def _asked(self, request: RecordedRequest, became: dict[str, str]) -> tuple[str, str]:
+        """The same of a request; `became` leads from SIDs in the target to those of their sources."""
         named = re.search(r"/Services/(IS\w+)", request.path)
         if not named:
             return dict(request.form)["FriendlyName"], "service"
-        became = {row["target_sid"]: row["source_sid"] for row in self.rows("SELECT * FROM counterparts")}
         last = request.path[named.end() :].strip("/").split("/")
         resource = "roles" if last[0] == "Roles" else last[-1].lower() or "service"
         if resource == "service":

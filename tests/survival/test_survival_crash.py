@@ -24,7 +24,7 @@ UNEVEN_STRIDE = 1 if FULL else 41
 WORKERS = [1, 4] if FULL else [4]
 """With how many at once the loops go that differ little from that of `apply`."""
 
-UNRECORDED = {1: 5, 4: 10}
+UNRECORDED = {1: 6, 4: 12}
 """How many writes may be under way when so many requests are let in at once: sent, or answered and not yet recorded.
 
 Outcomes are committed in groups, so a few more steps are at work than requests are in flight."""

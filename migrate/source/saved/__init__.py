@@ -7,6 +7,6 @@ missing, `reading` puts it all together.
 
 from migrate.source.saved.items import Origin, SavedItem
 from migrate.source.saved.merging import Disagreement, merge
-from migrate.source.saved.reading import SavedFile, SavedFiles, read_saved
+from migrate.source.saved.reading import SavedFile, SavedFiles
 
-__all__ = ["Disagreement", "Origin", "SavedFile", "SavedFiles", "SavedItem", "merge", "read_saved"]
+__all__ = ["Disagreement", "Origin", "SavedFile", "SavedFiles", "SavedItem", "merge"]

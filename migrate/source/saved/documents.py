@@ -23,8 +23,6 @@ class Element:
     """One value that should be a resource.
 
     Attributes:
-        value: as parsed.
-        place: where it stands.
         within: the key of the list that it stands in, `services`; "" for an array or for none.
         array: the number of the top-level array that it is a direct element of, or None.
     """
@@ -37,13 +35,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Envelope:
-    """An object that holds lists of resources, after its last element has been read.
-
-    Attributes:
-        head: its other members.
-        counts: the number of elements of each list.
-        place: where it begins.
-    """
+    """An object that holds lists of resources, after its last element has been read."""
 
     head: Mapping[str, Json]
     counts: Mapping[str, int]

@@ -139,14 +139,6 @@ def has(payload: Mapping[str, Json], path: str, *, by_leaf: bool) -> bool:
     return last in inner
 
 
-def value_at(payload: Mapping[str, Json], path: str) -> Json:
-    """Return the value at a dotted path, or None if there is none."""
-    inner: Json = payload
-    for name in path.split("."):
-        inner = inner.get(name) if isinstance(inner, Mapping) else None
-    return inner
-
-
 def put(payload: dict[str, Json], path: str, value: Json) -> None:
     """Set the value at a dotted path, making the objects on the way."""
     *above, last = path.split(".")

@@ -12,13 +12,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value was read.
-
-    Attributes:
-        file: the file as people are shown it, `backup/services.json` or `standard input`.
-        shape: the tool whose way of writing was recognised, `twilio-cli`.
-        place: the place in the file, `line 3` or `services[2]`.
-    """
+    """Where a value was read."""
 
     file: str
     shape: str
@@ -33,13 +27,7 @@ class SavedItem:
     """One Chat resource as one API version shows it.
 
     Attributes:
-        kind: `service`, `role` or `channel`.
-        api: `v1` or `v2`.
-        sid: `IS…`, `RL…` or `CH…`.
         service_sid: the service that it is, or belongs to.
-        account_sid: `AC…`, or None where the file does not say it.
-        payload: the resource in the API's own form; holds only what the file holds.
-        origin: where it was read; after a merge, the file that counts.
         not_held: dotted paths of the fields that were not examined, because the file cannot or does not hold
             them. `webhooks` stands for all of v1's per-event webhooks. A field that is neither here nor in
             `payload` was examined and is empty.

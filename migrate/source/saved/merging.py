@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from migrate.source.saved.fields import EXAMINED, put, value_at
+from migrate.model.step import lookup
+from migrate.source.saved.fields import EXAMINED, put
 from migrate.source.saved.items import Origin, SavedItem
 
 Json = Any
@@ -22,12 +23,7 @@ class Disagreement:
     """Two values of one field of one resource; the later one counts.
 
     Attributes:
-        item: the resource, as the later file has it.
-        path: the field's dotted path.
         earlier: the value that does not count. Webhook URLs may hold secrets: mask before showing.
-        earlier_origin: where it was read.
-        later: the value that counts.
-        later_origin: where it was read.
     """
 
     item: SavedItem
@@ -74,13 +70,13 @@ def merge(earlier: SavedItem, later: SavedItem) -> tuple[SavedItem, tuple[Disagr
 
 def _take_over(payload: dict[str, Json], path: str, earlier: SavedItem) -> None:
     *above, last = path.split(".")
-    parent = value_at(earlier.payload, ".".join(above)) if above else earlier.payload
+    parent = lookup(earlier.payload, ".".join(above)) if above else earlier.payload
     if isinstance(parent, Mapping) and last in parent:
         put(payload, path, parent[last])
 
 
 def _disagreement(earlier: SavedItem, later: SavedItem, path: str) -> list[Disagreement]:
-    before, after = value_at(earlier.payload, path), value_at(later.payload, path)
+    before, after = lookup(earlier.payload, path), lookup(later.payload, path)
     if _comparable(before, path) == _comparable(after, path):
         return []
     return [Disagreement(later, path, before, earlier.origin_of(path), after, later.origin_of(path))]

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,45 +29,85 @@ _FIFTY = 50
 """Where the lists of some tools stop."""
 
 
-@dataclass(frozen=True)
 class SavedFile:
-    """What one file held.
+    """What is found in one file while it is read; `name` is what people are shown."""
 
-    Attributes:
-        name: as people are shown it.
-        shapes: the tools that wrote it, in the order in which they were met.
-        services: the number of Services, each API version counted by itself.
-        roles: the number of Roles.
-        channels: the number of Channels.
-        warnings: what a person should know, as whole sentences.
-    """
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.holds_something = False
+        self._shapes: dict[str, None] = {}
+        self._strangers: dict[str, None] = {}
+        self._left_out: dict[str, None] = {}
+        self._in_list: Counter[tuple[Shape, str]] = Counter()
+        self._list: int | None = None
+        self._cut_off: dict[tuple[Shape, str], None] = {}
 
-    name: str
-    shapes: tuple[str, ...]
-    services: int
-    roles: int
-    channels: int
-    warnings: tuple[str, ...]
+    def add(self, kind: str, record: SavedRecord, strangers: tuple[str, ...]) -> None:
+        """Count one resource, and note the keys in it that nobody knows."""
+        self.holds_something = True
+        self._shapes.setdefault(record.shape.name)
+        for key in strangers:
+            if len(self._strangers) <= _NAMES_TOLD:
+                self._strangers.setdefault(f"{kind}: {_quoted(key)}")
+        if record.array != self._list:
+            self._end_list()
+            self._list = record.array
+        if record.shape.fifty:
+            self._in_list[record.shape, kind] += 1
+
+    def leave_out(self, name: str) -> None:
+        """Note what is of the tool but not of Chat's services, roles and channels."""
+        if name and len(self._left_out) <= _NAMES_TOLD:
+            self._left_out.setdefault(name)
+
+    def _end_list(self) -> None:
+        self._cut_off.update(
+            dict.fromkeys(which for which, count in self._in_list.items() if count == _FIFTY)
+        )
+        self._in_list.clear()
+
+    @property
+    def shapes(self) -> tuple[str, ...]:
+        """The tools that wrote it, in the order in which they were met."""
+        return tuple(self._shapes)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what a person should know, as whole sentences."""
+        full = (which for which, count in self._in_list.items() if count == _FIFTY)
+        for shape, kind in dict.fromkeys((*self._cut_off, *full)):
+            told = f"holds a list of exactly {_FIFTY} {kind}s of {shape.name}, which may be cut off"
+            yield f"{self.name} {told}. {shape.fifty}"
+        if self._strangers:
+            told = f"holds unknown keys, from which no field takes its value: {_told(self._strangers)}"
+            yield f"{self.name} {told}."
+        if self._left_out:
+            told = (
+                f"holds more than Services, Roles and Channels, which was left out: {_told(self._left_out)}"
+            )
+            yield f"{self.name} {told}."
 
 
 class SavedFiles:
-    """The resources of some files. Iterating reads them, once: a pipe gives its content only once."""
+    """The resources of some files, named pipes, or `-` for standard input; packed with gzip or not.
 
-    def __init__(self, paths: Sequence[Path | str], partial: bool, stdin: BinaryIO | None) -> None:
+    Iterating reads them, once and in order: a pipe gives its content only once. Memory does not grow with the files.
+    That the pages of a list are all there is known only at the end: whoever keeps what was read keeps it only if the
+    iteration has ended well. BadInput comes while iterating: a file cannot be read or holds something else, or, at the
+    end, a page is missing and not `partial`, which tells it in `warnings`.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path | str], *, partial: bool = False, stdin: BinaryIO | None = None
+    ) -> None:
         self._partial = partial
         self._stdin = stdin
         self._chain = PageChain()
         self._seen: set[str] = set()
-        self._files: list[_Findings] = []
+        self.files: list[SavedFile] = []
         self._items = self._read_all(paths)
 
     def __iter__(self) -> Iterator[SavedItem]:
         return self._items
-
-    @property
-    def files(self) -> tuple[SavedFile, ...]:
-        """What each file held, as far as they have been read."""
-        return tuple(found.summary() for found in self._files)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -76,7 +115,7 @@ class SavedFiles:
         incomplete = (
             f"{page} is not among the files, so the list is incomplete." for page in self._chain.missing
         )
-        return (*(warning for file in self.files for warning in file.warnings), *incomplete)
+        return (*(warning for file in self.files for warning in file.warnings()), *incomplete)
 
     @property
     def not_examined(self) -> dict[str, str]:
@@ -87,8 +126,8 @@ class SavedFiles:
         if [str(path) for path in paths].count(STANDARD_INPUT) > 1:
             raise BadInput("Standard input (-) can be read only once.")
         for path in paths:
-            found = _Findings(_shown_path(path))
-            self._files.append(found)
+            found = SavedFile(_shown_path(path))
+            self.files.append(found)
             try:
                 with self._opened(path) as stream:
                     yield from self._read(stream, found)
@@ -109,7 +148,7 @@ class SavedFiles:
         except ValueError as error:
             raise Unusable("", f"cannot be read: {error}") from error
 
-    def _read(self, stream: BinaryIO, found: _Findings) -> Iterator[SavedItem]:
+    def _read(self, stream: BinaryIO, found: SavedFile) -> Iterator[SavedItem]:
         text = JsonText(pieces(stream))
         if not text.peek():
             raise Unusable("", "is empty, as what twilio-cli prints of an empty list is")
@@ -121,17 +160,17 @@ class SavedFiles:
         if not found.holds_something:
             raise Unusable("", "holds no Service, Role or Channel of Chat", is_foreign=True)
 
-    def _items_of(self, element: Element, found: _Findings) -> Iterator[SavedItem]:
+    def _items_of(self, element: Element, found: SavedFile) -> Iterator[SavedItem]:
         for record in records(element):
             if isinstance(record, LeftOut):
                 found.leave_out(record.name)
                 continue
-            result = checked(record, found.name)
-            found.add(result.item.kind, record, result.strangers)
-            self._seen.add(result.item.api if result.item.kind == "service" else f"{result.item.kind}s")
-            yield result.item
+            item, strangers = checked(record, found.name)
+            found.add(item.kind, record, strangers)
+            self._seen.add(item.api if item.kind == "service" else f"{item.kind}s")
+            yield item
 
-    def _take_envelope(self, envelope: Envelope, found: _Findings) -> None:
+    def _take_envelope(self, envelope: Envelope, found: SavedFile) -> None:
         if "sid" in envelope.head:
             raise Unusable(envelope.place, "holds both a resource of its own and a list of others")
         lists = [key for key in PAGES if key in envelope.counts]
@@ -162,71 +201,6 @@ _NOT_EXAMINED = {
 }
 
 
-class _Findings:
-    """What is found in one file while it is read."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.holds_something = False
-        self._shapes: dict[str, None] = {}
-        self._counts: Counter[str] = Counter()
-        self._strangers: dict[str, None] = {}
-        self._left_out: dict[str, None] = {}
-        self._in_list: Counter[tuple[Shape, str]] = Counter()
-        self._list: int | None = None
-        self._cut_off: dict[tuple[Shape, str], None] = {}
-
-    def add(self, kind: str, record: SavedRecord, strangers: tuple[str, ...]) -> None:
-        """Count one resource, and note the keys in it that nobody knows."""
-        self.holds_something = True
-        self._shapes.setdefault(record.shape.name)
-        self._counts[kind] += 1
-        for key in strangers:
-            if len(self._strangers) <= _NAMES_TOLD:
-                self._strangers.setdefault(f"{kind}: {_quoted(key)}")
-        if record.array != self._list:
-            self._end_list()
-            self._list = record.array
-        if record.shape.fifty:
-            self._in_list[record.shape, kind] += 1
-
-    def leave_out(self, name: str) -> None:
-        """Note what is of the tool but not of Chat's services, roles and channels."""
-        if name and len(self._left_out) <= _NAMES_TOLD:
-            self._left_out.setdefault(name)
-
-    def _end_list(self) -> None:
-        self._cut_off.update(
-            dict.fromkeys(which for which, count in self._in_list.items() if count == _FIFTY)
-        )
-        self._in_list.clear()
-
-    def summary(self) -> SavedFile:
-        """Return what was found so far."""
-        return SavedFile(
-            self.name,
-            tuple(self._shapes),
-            self._counts["service"],
-            self._counts["role"],
-            self._counts["channel"],
-            tuple(self._warnings()),
-        )
-
-    def _warnings(self) -> Iterator[str]:
-        full = (which for which, count in self._in_list.items() if count == _FIFTY)
-        for shape, kind in dict.fromkeys((*self._cut_off, *full)):
-            told = f"holds a list of exactly {_FIFTY} {kind}s of {shape.name}, which may be cut off"
-            yield f"{self.name} {told}. {shape.fifty}"
-        if self._strangers:
-            told = f"holds unknown keys, from which no field takes its value: {_told(self._strangers)}"
-            yield f"{self.name} {told}."
-        if self._left_out:
-            told = (
-                f"holds more than Services, Roles and Channels, which was left out: {_told(self._left_out)}"
-            )
-            yield f"{self.name} {told}."
-
-
 def _told(names: dict[str, None]) -> str:
     told = list(names)[:_NAMES_TOLD]
     return ", ".join(told) + (" and others" if len(names) > len(told) else "")
@@ -246,22 +220,3 @@ def _shown_path(path: Path | str) -> str:
 def _bad_input(error: Unusable, file: str) -> BadInput:
     understood = f" {_UNDERSTOOD}" if error.is_foreign else ""
     return BadInput(printable(f"{joined(file, error.place)} {error.reason}.{understood}"))
-
-
-def read_saved(
-    paths: Sequence[Path | str], *, partial: bool = False, stdin: BinaryIO | None = None
-) -> SavedFiles:
-    """Return the Chat resources in some files; iterating over them reads the files, once and in order.
-
-    Memory does not grow with the files. That the pages of a list are all there is known only at the end: whoever
-    keeps what was read keeps it only if the iteration has ended well.
-
-    Args:
-        paths: files, named pipes, or `-` for standard input; packed with gzip or not.
-        partial: whether a list may lack pages; they are told in `SavedFiles.warnings` then.
-        stdin: what to read for `-`; the process's own standard input by default.
-
-    Raises:
-        BadInput: while iterating: a file cannot be read or holds something else, or, at the end, a page is missing.
-    """
-    return SavedFiles(paths, partial, stdin)

@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from migrate.core.config import is_sid
-from migrate.source.saved.fields import (
-    COUNT,
-    EXAMINED,
-    HIDDEN,
-    TYPES,
-    Types,
-    has,
-    is_type,
-)
+from migrate.source.saved.fields import COUNT, EXAMINED, HIDDEN, TYPES, Types, has, is_type
 from migrate.source.saved.items import Origin, SavedItem, Unusable
 from migrate.source.saved.shapes import KINDS, SINGER, SavedRecord, Shape
 
@@ -34,16 +25,8 @@ _TELLING = {
 """Fields of which a resource needs one, lest it be another product's."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A resource, and the keys in it that no Chat resource has."""
-
-    item: SavedItem
-    strangers: tuple[str, ...]
-
-
-def checked(record: SavedRecord, file: str) -> Checked:
-    """Return the resource that a record holds.
+def checked(record: SavedRecord, file: str) -> tuple[SavedItem, tuple[str, ...]]:
+    """Return the resource that a record holds, and the keys in it that no Chat resource has.
 
     Raises:
         Unusable: it is none of Chat v1 or v2, or a field holds what cannot stand there.
@@ -54,19 +37,17 @@ def checked(record: SavedRecord, file: str) -> Checked:
     _check_sids(fields, kind, place)
     api = record.api or _version_of(fields)
     payload, strangers = _payload(record, kind)
-    return Checked(
-        SavedItem(
-            kind=kind,
-            api=api or "v2",
-            sid=fields["sid"],
-            service_sid=fields["sid" if kind == "service" else "service_sid"],
-            account_sid=fields.get("account_sid"),
-            payload=payload,
-            origin=Origin(file, record.shape.name, place),
-            not_held=_not_held(payload, kind, api, record.shape, strangers),
-        ),
-        strangers,
+    item = SavedItem(
+        kind=kind,
+        api=api or "v2",
+        sid=fields["sid"],
+        service_sid=fields["sid" if kind == "service" else "service_sid"],
+        account_sid=fields.get("account_sid"),
+        payload=payload,
+        origin=Origin(file, record.shape.name, place),
+        not_held=_not_held(payload, kind, api, record.shape, strangers),
     )
+    return item, strangers
 
 
 def check_address(url: Json, place: str) -> None:

@@ -25,7 +25,6 @@ class Shape:
     """One way of writing Chat resources.
 
     Attributes:
-        name: as people are told it.
         by_leaf: whether it may drop members of `limits`, `notifications` and the like, so that each has to be there
             by itself to count as examined.
         writes_floats: whether it writes whole numbers as `5.0`.
@@ -83,13 +82,9 @@ class SavedRecord:
     """One resource as a tool wrote it, in the API's own words where they are known.
 
     Attributes:
-        shape: the tool's way of writing.
-        fields: the resource, not checked yet.
-        place: where it stands.
         kind: `service`, `role` or `channel` where the tool says it; None: its SID does.
         api: `v1` or `v2` where the tool says it; None: its URL and fields do.
         strangers: keys that are unknown at their place; they are not in `fields`.
-        array: see `Element`.
     """
 
     shape: Shape

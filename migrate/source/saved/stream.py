@@ -1,19 +1,18 @@
 """JSON text of any length, cut into values that fit in memory.
 
 The standard library's decoder does the parsing, one value at a time, on a window that moves over the text. It is
-as strict as `migrate.strict_json`, and refuses a key that stands twice in one object. (ijson, tried for this,
+as strict as `migrate.core.strict_json`, and refuses a key that stands twice in one object. (ijson, tried for this,
 turns a lone surrogate into a question mark and keeps the last of two equal keys, both without a word.)
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from migrate.core.strict_json import DEEPEST
+from migrate.core.strict_json import DEEPEST, finite, is_deeper, no_constant
 from migrate.source.saved.items import Unusable
 
 Json = Any
@@ -186,7 +185,7 @@ class JsonText:
             except UnicodeEncodeError as error:
                 raise self.refusal("holds a lone surrogate, which is no character") from error
         brackets = text.count("[", start, end) + text.count("{", start, end)
-        if brackets > DEEPEST and _is_deeper(value, DEEPEST):
+        if brackets > DEEPEST and is_deeper(value):
             raise self.refusal(_TOO_DEEP)
 
 
@@ -215,21 +214,6 @@ def _end_of_space(text: str, start: int) -> int:
     return found.end() if found else start
 
 
-def _is_deeper(value: Json, levels: int) -> bool:
-    """Whether a value is nested deeper; without recursion, because it may be nested without end."""
-    layer = [value]
-    for _ in range(levels + 1):
-        layer = [inner for outer in layer for inner in _inside(outer)]
-        if not layer:
-            return False
-    return True
-
-
-def _inside(value: Json) -> list[Json]:
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return list(inside)
-
-
 def _without_doubles(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -239,13 +223,6 @@ def _without_doubles(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"holds a number that is too large: {text[:30]}")
-    return number
-
-
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -253,10 +230,6 @@ def _whole(text: str) -> int:
         raise ValueError(f"holds a number of {len(text):,} digits") from error
 
 
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"holds {name}, which is no JSON")
-
-
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_without_doubles, parse_float=_finite, parse_int=_whole, parse_constant=_no_constant
+    object_pairs_hook=_without_doubles, parse_float=finite, parse_int=_whole, parse_constant=no_constant
 )

@@ -1,0 +1,79 @@
+"""How options are declared: one function a sort of value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from migrate.core.errors import BadInput
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+
+flag = partial(click.option, is_flag=True)
+file = partial(click.option, metavar="FILE", type=click.Path(path_type=Path))
+milliseconds = partial(click.option, metavar="MS", type=click.FloatRange(0), default=0.0)
+share = partial(click.option, metavar="P", type=click.FloatRange(0, 1), default=0.0)
+
+
+def number(*names: str, least: int | None = 1, **settings: Any) -> Decorator:
+    """Return an option that takes a whole number, of at least so much."""
+    return click.option(*names, metavar="N", type=int if least is None else click.IntRange(least), **settings)
+
+
+def lag(help_: str) -> Decorator:
+    """Return `--lag` with the help of one command."""
+    return click.option("--lag", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help=help_)
+
+
+def plan(help_: str) -> Decorator:
+    """Return `--plan` with the help of one command."""
+    return click.option(
+        "--plan", "plan_id", metavar="ID", help=help_ + "  [default: the newest of the account]"
+    )
+
+
+def table_format(*formats: str) -> Decorator:
+    """Return `--format` of a table, the first of the formats being the default."""
+    return click.option(
+        "--format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Print the table in this format.",
+    )
+
+
+def sid(*names: str, metavar: str, checked: bool = False, **settings: Any) -> Decorator:
+    """Return an option that takes a SID, or several, as people paste them: in either case.
+
+    A `checked` one refuses what has not the shape of a SID with the prefix that `metavar` begins with.
+    """
+
+    def take(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        from migrate.core.config import is_sid, tidy_sid
+
+        if isinstance(value, tuple):
+            return tuple(take(_context, _parameter, each) for each in value)
+        tidy = tidy_sid(value) if isinstance(value, str) else value
+        prefix = metavar[:2]
+        if checked and tidy and not is_sid(prefix, tidy):
+            raise BadInput(f"{names[0]} {tidy}: not a SID; {prefix} and 32 hexadecimal digits are expected.")
+        return tidy
+
+    return click.option(*names, metavar=metavar, callback=take, **settings)
+
+
+def options(*decorators: Decorator) -> Callable[[Command], Command]:
+    """Bundle options that several commands share."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
