@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from migrate.cli.channels import (
+    SHAPING,
+    consent_option,
+    diff_option,
+    inventory_option,
+    limit_channels_option,
+    run_option,
+)
 from migrate.cli.options import (
     APPLY,
     REPORT,
@@ -110,7 +118,7 @@ def fleet() -> None:
 
 
 @fleet.command(short_help="Read the Chat Services of all accounts.")
-@options(*ACCOUNTS, *CREW, api_option, *REPORT, *LIVE)
+@options(*ACCOUNTS, *CREW, api_option, inventory_option, *REPORT, *LIVE)
 def export(typed: Typed) -> int:
     """Read the Chat Services of all accounts into a snapshot each.
 
@@ -121,7 +129,7 @@ def export(typed: Typed) -> int:
 
 
 @fleet.command(short_help="The dry run for all accounts.")
-@options(*ACCOUNTS, *CREW, *TARGET, *REPORT, *LIVE)
+@options(*ACCOUNTS, *CREW, *TARGET, diff_option, *SHAPING, *REPORT, *LIVE)
 @flag("--exit-code", help="Exit with 3 if changes are pending.")
 def diff(typed: Typed) -> int:
     """Plan each account's newest snapshot. Never writes to Twilio.
@@ -134,7 +142,7 @@ def diff(typed: Typed) -> int:
 
 
 @fleet.command(short_help="Execute the plans of all accounts, as reviewed.")
-@options(*ACCOUNTS, *CREW, *GUARDED, *REPORT, *LIVE)
+@options(*ACCOUNTS, *CREW, *GUARDED, consent_option, limit_channels_option, *REPORT, *LIVE)
 def apply(typed: Typed) -> int:
     """Execute each account's newest plan exactly as reviewed, after one question for all.
 
@@ -162,13 +170,15 @@ def resume(typed: Typed) -> int:
 
 
 @fleet.command(short_help="Export, diff, one question, and apply, for all accounts.")
-@options(*ACCOUNTS, *CREW, api_option, *TARGET, *GUARDED, *REPORT, *LIVE)
+@options(*ACCOUNTS, *CREW, api_option, *TARGET, *GUARDED, run_option, *SHAPING, limit_channels_option)
+@options(*REPORT, *LIVE)
 def run(typed: Typed) -> int:
     """Migrate all accounts: read and plan all of them, ask once, and write.
 
     \b
     chat-migrate fleet run --sub-accounts
     chat-migrate fleet run --accounts accounts.csv --target new --yes
+    chat-migrate fleet run --sub-accounts --channels
     """
     return _do(typed, "run")
 
@@ -224,24 +234,26 @@ def _do(typed: Typed, command: str) -> int:
 
 def _ask(question: FleetQuestion, *, yes: bool) -> None:
     """Say what is about to be written in all accounts, and ask whether to go on."""
-    from migrate.cli.present import WHERE, confirm, require_consent, tell
+    from migrate.cli.present import WHERE, ask_lasting, confirm, require_consent, tell
     from migrate.report.words import count
 
     if yes:
         return
     require_consent(yes=yes)
+    accounts = f"{count(question.accounts, 'account')} of {question.of}"
     left_out = (
         f" {count(question.failing, 'account')} could not be planned and will be left out."
         if question.failing
         else ""
     )
-    tell(
-        f"About to write {count(question.changes, 'change')} ({count(question.steps, 'step')}) "
-        f"{WHERE[question.target]} {count(question.accounts, 'account')} of {question.of}: "
-        f"{count(question.services, 'service')}.{left_out} "
-        "`chat-migrate rollback --db …` restores the earlier values of an account."
-    )
-    confirm("Write them?")
+    if question.steps:
+        tell(
+            f"About to write {count(question.changes, 'change')} ({count(question.steps, 'step')}) "
+            f"{WHERE[question.target]} {accounts}: {count(question.services, 'service')}.{left_out} "
+            "`chat-migrate rollback --db …` restores the earlier values of an account."
+        )
+        confirm("Write them?")
+    ask_lasting(question.lasting, accounts)
 
 
 def _output(typed: Typed) -> Output:

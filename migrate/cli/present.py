@@ -196,14 +196,13 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
         NobodyToAsk: nobody has agreed, and there is no terminal to ask in.
         Declined: the answer was no; nothing was sent.
     """
-    from migrate.kinds.registry import KINDS
-    from migrate.store import plans
+    from migrate.kinds.registry import lasting_steps
 
     if yes or not plan.steps:
         return
     require_consent(yes=yes)
-    counts = {name: (KINDS[name].consent, steps) for name, steps in plans.steps_by_kind(store, plan).items()}
-    reversible = sum(steps for consent, steps in counts.values() if consent is None)
+    lasting = lasting_steps(store, plan)
+    reversible = plan.steps - sum(lasting.values())
     if reversible:
         tell(
             f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
@@ -212,14 +211,21 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
             "`chat-migrate rollback` restores the earlier values."
         )
         confirm("Write them?")
-    for name, (consent, steps) in counts.items():
-        if consent is not None and consent in bounds.consents:
-            asked_for = min(steps, bounds.limits.get(name, steps))
-            tell(
-                f"About to {KINDS[name].does.format(count(asked_for, name.removesuffix('s')))} in account "
-                f"{plan.target_account_sid}. This can't be undone: there is no way back."
-            )
-            confirm(f"Go ahead with {'it' if asked_for == 1 else f'all {asked_for}'}?")
+    ask_lasting(bounds.allowed(lasting), f"account {plan.target_account_sid}")
+
+
+def ask_lasting(steps: Mapping[str, int], where: str) -> None:
+    """Ask by itself for what can't be undone: how many steps of each kind, in which accounts.
+
+    Raises:
+        Declined: the answer was no; nothing was sent.
+    """
+    from migrate.kinds.registry import KINDS
+
+    for name, number in steps.items():
+        does = KINDS[name].does.format(count(number, name.removesuffix("s")))
+        tell(f"About to {does} in {where}. This can't be undone: there is no way back.")
+        confirm(f"Go ahead with {'it' if number == 1 else f'all {number}'}?")
 
 
 def tell(text: str) -> None:

@@ -77,6 +77,8 @@ class FleetQuestion:
     Attributes:
         of: accounts in the fleet.
         failing: accounts that could not be planned and are left out.
+        steps: those that a rollback undoes.
+        lasting: those that can't be undone and were opted in to, by kind.
     """
 
     accounts: int
@@ -85,6 +87,7 @@ class FleetQuestion:
     services: int
     changes: int
     steps: int
+    lasting: Mapping[str, int]
     target: str
 
 
@@ -291,13 +294,17 @@ class _Fleet:
             )
 
     def _question(self, fresh: Sequence[AccountOutcome]) -> FleetQuestion:
+        bounds, lasting = self.options.run.apply.bounds, Counter[str]()
+        for outcome in fresh:
+            lasting.update(bounds.allowed(outcome.lasting))
         return FleetQuestion(
             accounts=len(fresh),
             of=len(self.record.accounts),
             failing=sum(not outcome.ended_well for outcome in self.record.outcomes.values()),
             services=sum(outcome.services_to_change for outcome in fresh),
             changes=sum(outcome.changes for outcome in fresh),
-            steps=sum(outcome.steps for outcome in fresh),
+            steps=sum(outcome.steps - sum(outcome.lasting.values()) for outcome in fresh),
+            lasting=lasting,
             target=self.options.run.diff.target,
         )
 

@@ -14,6 +14,7 @@ from migrate.core.masking import mask_text
 from migrate.fleet.record import FleetRecord
 from migrate.fleet.summary import Standing
 from migrate.fleet.task import AccountOutcome, Deed
+from migrate.kinds.registry import lasting_steps
 from migrate.report.words import count, spoken
 from migrate.store import Store
 
@@ -72,6 +73,7 @@ def _with_facts(outcome: AccountOutcome, found: Status, store: Store) -> Account
         services_to_change=plan.services_to_change,
         changes=plan.changes,
         steps=plan.steps,
+        lasting=lasting_steps(store, plan),
         steps_by_state=found.states,
         left=found.left,
         verdicts=plan.verdicts,

@@ -205,8 +205,9 @@ def _apply(context: Context, task: Task, options: FleetOptions) -> int:
     run = _continue(context, task.plan_id)
     if run is None:
         run = apply(context, replace(options.run.apply, plan_id=task.plan_id), _agreed)
+    bounds = options.run.apply.bounds
     with context.opened() as store:
-        code = code_of_run(store, run, limited=options.run.apply.bounds.services is not None)
+        code = code_of_run(store, run, limited=bounds.services is not None or bool(bounds.limits))
     return _verify(context, task, options) if options.verify and not code else code
 
 

@@ -10,6 +10,7 @@ from migrate.api.gateway import Writer
 from migrate.api.retry import Retrier
 from migrate.core.clock import ticks
 from migrate.core.settle import Settle
+from migrate.kinds.registry import KINDS
 from migrate.model.plan import Plan
 from migrate.model.state import OwnWrite, Run
 from migrate.model.step import ReadyStep
@@ -39,6 +40,14 @@ class Bounds:
     allow_drift: bool = False
     consents: frozenset[str] = frozenset()
     limits: Mapping[str, int] = field(default_factory=dict)
+
+    def allowed(self, lasting: Mapping[str, int]) -> dict[str, int]:
+        """Return how many of the steps that can't be undone will be sent, by kind."""
+        return {
+            name: min(steps, self.limits.get(name, steps))
+            for name, steps in lasting.items()
+            if KINDS[name].consent in self.consents
+        }
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ class AccountOutcome:
         code: the exit code that the command would have had.
         message: if it did not end well, what happened and what to do.
         mark: where the account's database stood then; see `fleet_standing.mark_of`.
+        lasting: steps that can't be undone, by kind; `steps` counts them too.
         left: steps that are not settled.
     """
 
@@ -102,6 +103,7 @@ class AccountOutcome:
     services_to_change: int = 0
     changes: int = 0
     steps: int = 0
+    lasting: Mapping[str, int] = field(default_factory=dict)
     steps_by_state: Mapping[str, int] = field(default_factory=dict)
     left: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)

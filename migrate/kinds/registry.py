@@ -10,6 +10,8 @@ from migrate.kinds.channels import Channels
 from migrate.kinds.roles import Roles
 from migrate.kinds.services import Services
 from migrate.kinds.settings import Configuration, Notifications, Webhooks
+from migrate.model.plan import Plan
+from migrate.store import Store, plans
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -39,3 +41,8 @@ def few_kinds() -> frozenset[str]:
 def planned_kinds(options: Mapping[str, Any]) -> tuple[Kind, ...]:
     """Return the kinds that a plan with these options looks at, in the order of writing."""
     return tuple(kind for kind in KINDS.values() if kind.is_planned(options))
+
+
+def lasting_steps(store: Store, plan: Plan) -> dict[str, int]:
+    """Return how many steps of a plan can't be undone and need a consent of their own, by kind."""
+    return {name: steps for name, steps in plans.steps_by_kind(store, plan).items() if KINDS[name].consent}

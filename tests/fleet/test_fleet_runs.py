@@ -13,10 +13,13 @@ from fleets import LONG, Program, before, differences, many, not_recreated_once,
 from worlds import posts
 
 from migrate.commands.apply import ApplyOptions
+from migrate.commands.diff import DiffOptions
+from migrate.commands.export import ExportOptions
 from migrate.commands.run import RunOptions
 from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.execute.guards import Thresholds
 from migrate.execute.work import Bounds
+from migrate.source.live import ExportRequest
 from migrate.store import lock, open_store
 
 ACCOUNTS = 200 if LONG else 20
@@ -240,3 +243,34 @@ def test_two_fleets_in_one_workspace(tmp_path):
         assert len(sent) == len(set(sent))
         assert {fleet.code(record) for record in records} <= {0, 4}
         assert fleet.code(fleet.resume()) == 0
+
+
+CHANNELS = frozenset({"channels"})
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_channels_of_all_accounts(tmp_path, allowed):
+    """Public channels become private in every account, as many as the question has named; none without consent."""
+    with many(tmp_path, 3, services=2, channels=5, public_share=1.0) as fleet:
+        bounds = Bounds(
+            consents=CHANNELS if allowed else frozenset(), limits={"channels": 4} if allowed else {}
+        )
+        wanted = RunOptions(
+            ExportOptions(ExportRequest(inventory=CHANNELS)),
+            DiffOptions(kinds={"channels": {}}),
+            ApplyOptions(bounds=bounds),
+        )
+        record = fleet(run=wanted)
+        private = {
+            sid: sum(
+                channel.type == "private"
+                for each in fleet.services(sid)
+                for channel in each.channels.values()
+            )
+            for sid in fleet.sub_accounts
+        }
+        assert set(private.values()) == {4 if allowed else 0}
+        assert fleet.code(record) == 0
+        (question,) = fleet.asked
+        assert question.lasting == ({"channels": 12} if allowed else {})
+        assert question.steps == len([r for r in posts(fleet.simulator) if not r.path.startswith("/v3/")])
