@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
 
 from migrate.execute.comparing import expected, is_in_place
 from migrate.execute.undo import Undo, Undoes, plan_of, undos
@@ -24,6 +23,7 @@ from migrate.report.model import (
     LEAVE,
     AlteredValue,
     ItemsReport,
+    Made,
     PlanInfo,
     Rehearsed,
     Report,
@@ -32,12 +32,12 @@ from migrate.report.model import (
     SnapshotInfo,
     StepError,
     StepRow,
+    Streamed,
     Summary,
 )
 from migrate.store import Store, plans, runs, snapshots
 from migrate.store.verified import VerifiedService
 
-Made = TypeVar("Made")
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
 CHUNK = 500
@@ -143,16 +143,6 @@ def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str])
     return row if after is row.after else row._replace(after=after)
 
 
-@dataclass(frozen=True)
-class _Streamed(Generic[Made]):
-    """What is read from the database anew at each iteration."""
-
-    read: Callable[[], Iterator[Made]]
-
-    def __iter__(self) -> Iterator[Made]:
-        return self.read()
-
-
 def _in_chunks(things: Iterator[Made]) -> Iterator[list[Made]]:
     while chunk := list(islice(things, CHUNK)):
         yield chunk
@@ -189,7 +179,7 @@ class _Teller:
                 steps_by_state={State(name): number for name, number in counted.items()},
                 verdicts=plan.verdicts,
             ),
-            services=_Streamed(lambda: map(self.tell, plans.services(self.store, plan.number))),
+            services=Streamed(lambda: map(self.tell, plans.services(self.store, plan.number))),
             planned_at=plan.created_at,
         )
 
@@ -212,8 +202,8 @@ class _Teller:
             receivers=receivers_from_json(planned.receivers),
             is_missing=planned.is_missing,
             items=tuple(self._items(planned)),
-            item_steps=_Streamed(streamed) if planned.items else (),
-            item_troubles=_Streamed(partial(streamed, troubles_only=True)) if planned.items else (),
+            item_steps=Streamed(streamed) if planned.items else (),
+            item_troubles=Streamed(partial(streamed, troubles_only=True)) if planned.items else (),
         )
 
     def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
@@ -232,9 +222,8 @@ class _Teller:
             by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
             skipped = runs.skip_reasons(self.store, self.run, name, planned.source_sid) if self.run else {}
             reversible = kind_of(name).reversible
-            yield ItemsReport(
-                name, counted.found, counted.to_change, by_state, reversible, counted.facts, skipped
-            )
+            found, to_change = counted.found, counted.to_change
+            yield ItemsReport(name, found, to_change, by_state, reversible, counted.facts, skipped)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,23 +1,26 @@
-"""The one place where secrets are hidden before anything is printed.
-
-Webhook URLs may carry credentials in their userinfo, their query or their fragment. The scheme, host, port
-and path stay, and so do the names of query parameters, so that people recognise the URL.
-"""
+"""A report with the secrets in it hidden: what every renderer is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache, partial
 
 from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
 from migrate.model.rows import FieldRow
-from migrate.report.model import AlteredValue, Difference, Rehearsed, Report, ServiceReport, StepRow
+from migrate.report.model import (
+    AlteredValue,
+    Difference,
+    Made,
+    Rehearsed,
+    Report,
+    ServiceReport,
+    StepRow,
+    Streamed,
+)
 
-Thing = TypeVar("Thing")
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are masked once only."""
 
@@ -28,7 +31,7 @@ def mask_report(report: Report) -> Report:
     warnings = tuple(map(mask_text, examined.warnings))
     snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
     rehearsed = report.rehearsed and _mask_rehearsed(report.rehearsed)
-    services = _Masked(report.services, _mask_service)
+    services = _each(_mask_service, report.services)
     return replace(report, snapshot=snapshot, services=services, rehearsed=rehearsed)
 
 
@@ -51,15 +54,9 @@ def _mask_difference(one: Difference) -> Difference:
     )
 
 
-@dataclass(frozen=True)
-class _Masked(Generic[Thing]):
-    """Things that are masked one by one as they are read, as often as they are read."""
-
-    things: Iterable[Thing]
-    mask: Callable[[Thing], Thing]
-
-    def __iter__(self) -> Iterator[Thing]:
-        return map(self.mask, self.things)
+def _each(mask: Callable[[Made], Made], things: Iterable[Made]) -> Streamed[Made]:
+    """Return things that are masked one by one as they are read, as often as they are read."""
+    return Streamed(partial(map, mask, things))
 
 
 def _mask_service(service: ServiceReport) -> ServiceReport:
@@ -69,8 +66,8 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
         fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
         receivers=service.receivers and _mask_receivers(service.receivers),
-        item_steps=_Masked(service.item_steps, _mask_step),
-        item_troubles=_Masked(service.item_troubles, _mask_step),
+        item_steps=_each(_mask_step, service.item_steps),
+        item_troubles=_each(_mask_step, service.item_troubles),
     )
 
 

@@ -6,10 +6,10 @@ never stands in memory as a whole. So are the steps of a kind with many items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mappings.webhooks.receivers import Receivers
 from migrate.model.item import Examined
@@ -17,6 +17,17 @@ from migrate.model.rows import FieldRow
 from migrate.model.state import State
 
 Json = Any
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Streamed(Generic[Made]):
+    """Things that are read anew, one by one, at each iteration."""
+
+    read: Callable[[], Iterator[Made]]
+
+    def __iter__(self) -> Iterator[Made]:
+        return self.read()
 
 
 class ReportKind(str, Enum):
