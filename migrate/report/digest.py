@@ -27,11 +27,10 @@ WIDESPREAD_SERVICES = 5
 
 @dataclass
 class Group:
-    """What several services have in common.
+    """What several services, in so many fields or steps, have in common.
 
     Attributes:
         numbers: the services, by their numbers in the report (from 0), each once.
-        count: how many fields or steps they have of it.
         examples: the first few, with the names of their services.
     """
 

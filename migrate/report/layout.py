@@ -148,13 +148,9 @@ class Page:
     def _missing(self) -> Iterator[Block]:
         missing = self.found.missing
         if missing.services:
-            yield Heading(
-                text(f"Not found in Conversations: {count(missing.services, 'service')}"), anchor="missing"
-            )
-            advice = (
-                "Check that the snapshot belongs to this account, and look the services up in the Console."
-            )
-            yield Card("manual", (Prose(text(advice)),), self.found.places(missing))
+            told = f"Not found in Conversations: {count(missing.services, 'service')}"
+            yield Heading(text(told), anchor="missing")
+            yield Card("manual", (Prose(text(_MISSING)),), self.found.places(missing))
 
     def _needs_heading(self) -> Heading:
         fields = sum(group.count for group in self.found.causes.values())
@@ -218,12 +214,8 @@ class Page:
 
     def _cause(self, group: CauseGroup, places: Places) -> Card:
         verdict = group.verdict.value
-        heading = (
-            Span(verdict, verdict),
-            Span(" "),
-            Span(visible(group.heading), "strong"),
-            Span(f": {_size(group, 'field')}."),
-        )
+        named = (Span(verdict, verdict), Span(" "), Span(visible(group.heading), "strong"))
+        heading = (*named, Span(f": {_size(group, 'field')}."))
         example = "For example: " if group.varied else ""
         fields = [span for path in sorted(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
         blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
@@ -256,6 +248,7 @@ class Page:
             yield Prose((Span("Next: "), *_commands(self.view.next_commands)), apart=True)
 
 
+_MISSING = "Check that the snapshot belongs to this account, and look the services up in the Console."
 _NO_MESSAGE = {
     State.INTENT: "The request may or may not have reached Twilio.",
     State.UNKNOWN: "No answer told whether Twilio carried out the request.",

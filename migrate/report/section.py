@@ -151,9 +151,8 @@ def error_text(error: StepError, *, advice: bool = True) -> str:
 
 def error_facts(error: StepError) -> str:
     """Return Twilio's code and the HTTP status, as `Twilio 50104, HTTP 400`; `""` if there is neither."""
-    code = f"Twilio {error.code}" if error.code is not None else ""
-    status = f"HTTP {error.status}" if error.status is not None else ""
-    return ", ".join(filter(None, (code, status)))
+    facts = (("Twilio", error.code), ("HTTP", error.status))
+    return ", ".join(f"{name} {number}" for name, number in facts if number is not None)
 
 
 def _equal(fields: Sequence[FieldRow]) -> Iterator[Block]:
@@ -162,10 +161,9 @@ def _equal(fields: Sequence[FieldRow]) -> Iterator[Block]:
         return
     blocks: list[Block] = []
     for verdict in VERDICTS:
-        found = [row for row in equal if row.verdict is verdict]
-        if found:
-            blocks.append(Prose((Span(spoken(verdict.value), verdict.value), Span(f" {len(found)}"))))
-            blocks.append(Bullets([_value(row) for row in found]))
+        if found := [_value(row) for row in equal if row.verdict is verdict]:
+            name = Span(spoken(verdict.value), verdict.value)
+            blocks += (Prose((name, Span(f" {len(found)}"))), Bullets(found))
     yield Fold(text(f"{count(len(equal), 'field')} with nothing to do"), tuple(blocks), aside=True)
 
 
