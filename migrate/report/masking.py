@@ -3,60 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import lru_cache, partial
+from typing import Any
 
 from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
 from migrate.model.rows import FieldRow
-from migrate.report.model import (
-    AlteredValue,
-    Difference,
-    Made,
-    Rehearsed,
-    Report,
-    ServiceReport,
-    StepRow,
-    Streamed,
-)
+from migrate.report.model import Made, Report, ServiceReport, StepRow, Streamed
 
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are masked once only."""
+NAMED_BY_PATH = frozenset({"sent", "held", "wanted"})
+"""Values that stand beside a `path`, which says more about them than their own name."""
 
 
 def mask_report(report: Report) -> Report:
     """Return the report with secrets hidden; its services are masked one by one as they are read."""
-    examined = report.snapshot.examined
-    warnings = tuple(map(mask_text, examined.warnings))
-    snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
-    rehearsed = report.rehearsed and _mask_rehearsed(report.rehearsed)
+    snapshot = replace(report.snapshot, examined=_mask(report.snapshot.examined))
     services = _each(_mask_service, report.services)
-    return replace(report, snapshot=snapshot, services=services, rehearsed=rehearsed)
-
-
-def _mask_rehearsed(rehearsed: Rehearsed) -> Rehearsed:
-    return replace(
-        rehearsed,
-        differences=tuple(map(_mask_difference, rehearsed.differences)),
-        doubles=tuple(map(mask_text, rehearsed.doubles)),
-        warnings=tuple(map(mask_text, rehearsed.warnings)),
-    )
-
-
-def _mask_difference(one: Difference) -> Difference:
-    return replace(
-        one,
-        friendly_name=mask_text(one.friendly_name),
-        source=mask_text(one.source),
-        wanted=mask_named(one.path, one.wanted),
-        held=mask_named(one.path, one.held),
-    )
+    return replace(report, snapshot=snapshot, services=services, rehearsed=_mask(report.rehearsed))
 
 
 def _each(mask: Callable[[Made], Made], things: Iterable[Made]) -> Streamed[Made]:
     """Return things that are masked one by one as they are read, as often as they are read."""
     return Streamed(partial(map, mask, things))
+
+
+def _mask(thing: Any, name: str = "") -> Any:
+    """Return a value with the secrets in all its texts hidden: a dataclass, a tuple of them, or what JSON has."""
+    if isinstance(thing, tuple):
+        return tuple(_mask(one, name) for one in thing)
+    if not is_dataclass(thing) or isinstance(thing, type):
+        return mask_named(name, thing)
+    path = getattr(thing, "path", "")
+    values = vars(thing).items()
+    return type(thing)(**{one: _mask(value, path if one in NAMED_BY_PATH else one) for one, value in values})
+
+
+# What follows is read a million times in a report on a large account, so it looks only where a secret can be.
 
 
 def _mask_service(service: ServiceReport) -> ServiceReport:
@@ -72,11 +58,11 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
 
 
 def _mask_receivers(receivers: Receivers) -> Receivers:
-    routing = receivers.routing and replace(
-        receivers.routing,
-        routes=tuple(replace(route, url=mask_url(route.url)) for route in receivers.routing.routes),
-    )
     calls = tuple(replace(call, url=mask_url(call.url)) for call in receivers.calls)
+    routing = receivers.routing
+    if routing:
+        routes = tuple(replace(route, url=mask_url(route.url)) for route in routing.routes)
+        routing = replace(routing, routes=routes)
     return replace(receivers, calls=calls, routing=routing)
 
 
@@ -86,7 +72,7 @@ def mask_field(row: FieldRow) -> FieldRow:
     value, before = mask_named(name, row.value), mask_named(name, row.before)
     after = mask_named(name, row.after)
     source, reasons = mask_text(name), _mask_reasons(row.reasons)
-    # Most rows hold no secret, and a report on a large account reads a million of them.
+    # Most rows hold no secret.
     if (
         value is row.value
         and before is row.before
@@ -100,32 +86,15 @@ def mask_field(row: FieldRow) -> FieldRow:
 
 @lru_cache(REASONS_KEPT)
 def _mask_reasons(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    masked = tuple(map(_mask_reason, reasons))
+    masked: tuple[Reason, ...] = _mask(reasons)
     return reasons if masked == reasons else masked
 
 
-def _mask_reason(reason: Reason) -> Reason:
-    cause, text = mask_text(reason.cause), mask_text(reason.text)
-    if (cause, text) == (reason.cause, reason.text):
-        return reason
-    return replace(reason, cause=cause, text=text, args=mask_secrets(reason.args))
-
-
 def _mask_step(step: StepRow) -> StepRow:
-    error = step.error and replace(
-        step.error,
-        message=mask_text(step.error.message),
-        advice=mask_text(step.error.advice),
-        cause=mask_text(step.error.cause),
-    )
     return replace(
         step,
         key=mask_text(step.key),
         params=mask_secrets(step.params),
-        error=error,
-        altered=tuple(map(_mask_altered, step.altered)),
+        error=step.error and _mask(step.error),
+        altered=step.altered and _mask(step.altered),
     )
-
-
-def _mask_altered(one: AlteredValue) -> AlteredValue:
-    return replace(one, sent=mask_named(one.path, one.sent), held=mask_named(one.path, one.held))
