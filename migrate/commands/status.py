@@ -81,9 +81,8 @@ class Status:
     def _needs_a_plan(self) -> bool:
         if self.plan is None or self.plan.offline:
             return True
-        rolled_back = (
-            self.run is not None and self.run.undoes is not None and self.run.finished_at is not None
-        )
+        run = self.run
+        rolled_back = run is not None and run.undoes is not None and run.finished_at is not None
         newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
         return rolled_back or newer_snapshot or self._only_drift_is_left
 
@@ -104,6 +103,7 @@ def status(context: Context, store: Store) -> Status:
     plan = plans.find_latest(store, account_sid)
     run = _run_of(store, account_sid, plan)
     steps = plan.steps if plan else 0
+    planned = {State.PLANNED.value: steps} if steps else {}
     has_begun = run is not None and run.plan is not None
     holder = lock.holder(store, account_sid)
     return Status(
@@ -113,11 +113,7 @@ def status(context: Context, store: Store) -> Status:
         plan=plan,
         run=run,
         steps=steps,
-        states=runs.counts(store, run)
-        if run and has_begun
-        else {State.PLANNED.value: steps}
-        if steps
-        else {},
+        states=runs.counts(store, run) if run and has_begun else planned,
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
@@ -176,10 +172,8 @@ HANGING = 11
 def as_lines(found: Status) -> list[str]:
     """Return the status as a person reads it."""
     lines = [*_running_lines(found), _snapshot_line(found.snapshot), _plan_line(found), _run_line(found.run)]
-    if found.verification is not None:
-        lines.append(
-            f"verified   {found.verification.at}, {count(found.verification.differences, 'difference')}"
-        )
+    if checked := found.verification:
+        lines.append(f"verified   {checked.at}, {count(checked.differences, 'difference')}")
     if found.states:
         by_state = ", ".join(f"{number:,} {spoken(state)}" for state, number in sorted(found.states.items()))
         lines += [f"steps      {by_state}", f"left       {found.left}"]
@@ -193,11 +187,8 @@ def _running_lines(found: Status) -> Iterator[str]:
     if found.holder is None:
         return
     done, total = found.done
-    how_far = (
-        f", {done:,} of {count(total, 'service')}"
-        if total and found.run and not found.run.finished_at
-        else ""
-    )
+    is_on_its_way = total and found.run and not found.run.finished_at
+    how_far = f", {done:,} of {count(total, 'service')}" if is_on_its_way else ""
     phase = f", {PHASES[found.run.phase]}" if found.run and found.run.phase in PHASES else ""
     alive = {True: "running", None: "perhaps running", False: "ended without its outcome"}[found.holder.alive]
     yield (

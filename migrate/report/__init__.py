@@ -14,14 +14,7 @@ from migrate.report.view import View
 FORMATS = ("text", "markdown", "json", "html")
 FILE_WIDTH = 100
 """Columns of text in a file or a pipe."""
-_ENDINGS = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".json": "json",
-    ".html": "html",
-    ".htm": "html",
-}
+_ENDINGS = {".md": "markdown", ".markdown": "markdown", ".json": "json", ".html": "html", ".htm": "html"}
 
 
 def format_of(path: Path | None, chosen: str | None) -> str:

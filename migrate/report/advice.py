@@ -42,10 +42,4 @@ BY_STATE: dict[str, str] = {
 
 def advice_for(state: str, status: int | None, code: int | None) -> str:
     """Return one or two sentences on what to do about a step in this state."""
-    if state in BY_STATE:
-        return BY_STATE[state]
-    if code in BY_CODE:
-        return BY_CODE[code]
-    if status in BY_STATUS:
-        return BY_STATUS[status]
-    return RESUME
+    return BY_STATE.get(state) or BY_CODE.get(code or 0) or BY_STATUS.get(status or 0) or RESUME

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from migrate.execute.comparing import expected, is_in_place
@@ -22,6 +23,7 @@ from migrate.report.model import (
     LEAVE,
     AlteredValue,
     ItemsReport,
+    Made,
     PlanInfo,
     Rehearsed,
     Report,
@@ -30,6 +32,7 @@ from migrate.report.model import (
     SnapshotInfo,
     StepError,
     StepRow,
+    Streamed,
     Summary,
 )
 from migrate.store import Store, plans, runs, snapshots
@@ -39,98 +42,21 @@ PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
 CHUNK = 500
 """So many steps are looked up at once."""
+FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
+"""States that nobody has to look at."""
 Entries = Callable[[Collection[str]], Mapping[str, Entry]]
 """Returns what has become, or would become, of undoing some steps, by key."""
 Rows = Callable[[PlannedService, Mapping[str, str], Mapping[str, StepState]], tuple[FieldRow, ...]]
 
 
-@dataclass(frozen=True)
-class _Services:
-    """The services of a plan, reported one by one at each iteration."""
-
-    make: Callable[[PlannedService], ServiceReport]
-    store: Store
-    plan: Plan
-
-    def __iter__(self) -> Iterator[ServiceReport]:
-        return map(self.make, plans.services(self.store, self.plan.number))
-
-
-@dataclass(frozen=True)
-class _ItemSteps:
-    """The steps of a service's kinds with many items, streamed at each iteration."""
-
-    store: Store
-    plan: Plan
-    run: Run | None
-    source_sid: str
-    troubles_only: bool = False
-
-    def __iter__(self) -> Iterator[StepRow]:
-        many = KINDS.keys() - few_kinds()
-        found = plans.steps(self.store, self.plan.number, self.source_sid, kinds=many)
-        while batch := list(islice(found, CHUNK)):
-            keys = [step.key for step in batch]
-            states = runs.states_by_key(self.store, self.run, keys) if self.run else {}
-            for step in batch:
-                state = states.get(step.key)
-                if not self.troubles_only or (state is not None and state.last.state not in FINE):
-                    yield step_row(step, state)
-
-
-@dataclass(frozen=True)
-class _ItemUndos:
-    """How the steps of a service's kinds with many items are undone, streamed at each iteration."""
-
-    store: Store
-    undone: Run
-    source_sid: str
-    entries: Entries
-    delete_created: bool
-    troubles_only: bool = False
-
-    def __iter__(self) -> Iterator[StepRow]:
-        many = KINDS.keys() - few_kinds()
-        found = undos(self.store, self.undone, self.source_sid, many, delete_created=self.delete_created)
-        while batch := list(islice(found, CHUNK)):
-            known = self.entries([undo.step.key for undo in batch])
-            for undo in batch:
-                row = _undo_row(undo, known)
-                if not self.troubles_only or row.state not in FINE:
-                    yield row
-
-    def counted(self, items: Iterable[ItemsReport]) -> Iterator[ItemsReport]:
-        """Yield the counts of a run's items as a rollback tells them."""
-        kinds = list(items)
-        states: defaultdict[str, Counter[State]] = defaultdict(Counter)
-        reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        changing: Counter[str] = Counter()
-        for row in self if kinds else ():
-            states[row.resource][row.state] += 1
-            changing[row.resource] += row.action != LEAVE
-            if row.action == LEAVE and row.error is not None:
-                reasons[row.resource][row.error.message] += 1
-        for one in kinds:
-            yield replace(
-                one,
-                to_change=changing[one.kind],
-                steps_by_state=states[one.kind],
-                skipped=reasons[one.kind],
-            )
-
-
-FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
-"""States that nobody has to look at."""
-
-
 def diff_report(store: Store, plan: Plan) -> Report:
     """Report what a plan would do."""
-    return _report(store, plan, ReportKind.DIFF, None)
+    return _Teller(store, plan, None).report(ReportKind.DIFF)
 
 
 def run_report(store: Store, plan: Plan, run: Run) -> Report:
     """Report what a run has done, and what is left."""
-    report = _report(store, plan, ReportKind.RUN, run)
+    report = _Teller(store, plan, run).report(ReportKind.RUN)
     if not runs.has_other_outcomes(store, run):
         return report
     told = _counted(report)
@@ -139,12 +65,11 @@ def run_report(store: Store, plan: Plan, run: Run) -> Report:
 
 def rehearsal_report(store: Store, plan: Plan, run: Run, rehearsed: Rehearsed) -> Report:
     """Report what came of a plan in a rehearsal; `store` is the copy in which it was executed."""
-    return replace(_report(store, plan, ReportKind.REHEARSAL, run), rehearsed=rehearsed)
+    return replace(_Teller(store, plan, run).report(ReportKind.REHEARSAL), rehearsed=rehearsed)
 
 
 def verify_report(store: Store, plan: Plan) -> Report:
     """Report what `verify` has read last: a field that `change`s differs from the plan."""
-    run = runs.find_latest_of(store, plan)
     same_account = plan.account_sid == plan.target_account_sid
 
     def rows(
@@ -153,7 +78,7 @@ def verify_report(store: Store, plan: Plan) -> Report:
         found = _verified(store, plan, planned)
         return compared_rows(planned, found, known, states, same_account=same_account)
 
-    report = _report(store, plan, ReportKind.VERIFY, run, rows)
+    report = _Teller(store, plan, runs.find_latest_of(store, plan), rows).report(ReportKind.VERIFY)
     return replace(report, summary=_counted(report))
 
 
@@ -172,24 +97,8 @@ def rollback_report(store: Store, undone: Run, entries: Entries, *, delete_creat
         delete_created: whether what the run has created is removed.
     """
     plan = plans.by_number(store, plan_of(undone))
-    report = _report(store, plan, ReportKind.ROLLBACK, undone)
-
-    def make(planned: PlannedService) -> ServiceReport:
-        told = _Teller(store, plan, undone, _rows_of_run).tell(planned)
-        of_few = undos(store, undone, planned.source_sid, few_kinds(), delete_created=delete_created)
-        undoing = list(of_few)
-        known = entries([undo.step.key for undo in undoing])
-        items = _ItemUndos(store, undone, planned.source_sid, entries, delete_created)
-        return replace(
-            told,
-            fields=tuple(_restored_rows(told.fields, undoing, known)),
-            steps=tuple(_undo_row(undo, known) for undo in undoing),
-            items=tuple(items.counted(told.items)),
-            item_steps=items if told.items else (),
-            item_troubles=replace(items, troubles_only=True) if told.items else (),
-        )
-
-    report = replace(report, services=_Services(make, store, plan))
+    undoing = partial(undos, store, undone, delete_created=delete_created)
+    report = _Undoing(store, plan, undone, undos=undoing, entries=entries).report(ReportKind.ROLLBACK)
     return replace(report, summary=_counted(report))
 
 
@@ -200,6 +109,162 @@ def rollback_entries(store: Store, rollback: Run) -> Entries:
         return {key: state.last for key, state in runs.states_by_key(store, rollback, keys).items()}
 
     return entries
+
+
+def _counted(report: Report) -> Summary:
+    """Count a report by its rows, where they are not those of the plan."""
+    states, verdicts = Counter[State](), Counter[str]()
+    number = changing = changes = missing = 0
+    for service in report.services:
+        number += 1
+        missing += service.is_missing
+        here = sum(row.change for row in service.fields)
+        changes += here
+        changing += bool(here)
+        states.update(step.state for step in service.steps)
+        for items in service.items:
+            states.update(items.steps_by_state)
+        verdicts.update(row.verdict.value for row in service.fields)
+    return Summary(number, changing, missing, changes, states.total(), states, verdicts)
+
+
+def _rows_of_run(
+    planned: PlannedService, known: Mapping[str, str], states: Mapping[str, StepState]
+) -> tuple[FieldRow, ...]:
+    rows = (after_run(row, states.get(row.step or "")) for row in planned.rows)
+    return tuple(_filled_in(row, planned, known) for row in rows)
+
+
+def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str]) -> FieldRow:
+    """Put real SIDs where a plan could only say whose counterpart is meant."""
+    if row.target == "sid" and planned.target_sid is None and row.item_sid is None:
+        return row._replace(after=known.get(planned.source_sid))
+    after = expected(row, known)
+    return row if after is row.after else row._replace(after=after)
+
+
+def _in_chunks(things: Iterator[Made]) -> Iterator[list[Made]]:
+    while chunk := list(islice(things, CHUNK)):
+        yield chunk
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Tells of one service at a time, with the SIDs that the run has learnt."""
+
+    store: Store
+    plan: Plan
+    run: Run | None
+    rows: Rows = _rows_of_run
+
+    def report(self, kind: ReportKind) -> Report:
+        """Return the report, counted as the plan and its run are."""
+        plan, snapshot = self.plan, snapshots.get(self.store, self.plan.snapshot_id)
+        planned = {"planned": plan.steps} if plan.steps else {}
+        counted = runs.counts(self.store, self.run) if self.run else planned
+        return Report(
+            kind=kind,
+            account_sid=plan.account_sid,
+            target_account_sid=plan.target_account_sid,
+            snapshot=SnapshotInfo(
+                snapshot.id, snapshot.source, snapshot.taken_at, snapshot.services, snapshot.examined
+            ),
+            plan=PlanInfo(plan.id, plan.target),
+            summary=Summary(
+                services=plan.services,
+                services_to_change=plan.services_to_change,
+                services_missing=plan.services_missing,
+                changes=plan.changes,
+                steps=plan.steps,
+                steps_by_state={State(name): number for name, number in counted.items()},
+                verdicts=plan.verdicts,
+            ),
+            services=Streamed(lambda: map(self.tell, plans.services(self.store, plan.number))),
+            planned_at=plan.created_at,
+        )
+
+    def tell(self, planned: PlannedService) -> ServiceReport:
+        """Report one service."""
+        known = learnt(self.store, self.run, planned)
+        states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
+        steps = plans.steps(self.store, self.plan.number, planned.source_sid, kinds=few_kinds())
+        same_account = self.plan.account_sid == self.plan.target_account_sid
+        in_place = is_in_place(planned, same_account=same_account)
+        others = {old: new for old, new in known.items() if old != planned.source_sid}
+        streamed = partial(self.item_steps, planned.source_sid)
+        return ServiceReport(
+            source_sid=planned.source_sid,
+            target_sid=known.get(planned.source_sid),
+            friendly_name=planned.friendly_name,
+            fields=self.rows(planned, known, states),
+            steps=tuple(step_row(step, states.get(step.key)) for step in steps),
+            counterparts={} if in_place else others,
+            receivers=receivers_from_json(planned.receivers),
+            is_missing=planned.is_missing,
+            items=tuple(self._items(planned)),
+            item_steps=Streamed(streamed) if planned.items else (),
+            item_troubles=Streamed(partial(streamed, troubles_only=True)) if planned.items else (),
+        )
+
+    def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
+        """Yield the steps of a service's kinds with many items."""
+        found = plans.steps(self.store, self.plan.number, source_sid, kinds=KINDS.keys() - few_kinds())
+        for steps in _in_chunks(found):
+            keys = [step.key for step in steps]
+            states = runs.states_by_key(self.store, self.run, keys) if self.run else {}
+            for step in steps:
+                state = states.get(step.key)
+                if not troubles_only or (state is not None and state.last.state not in FINE):
+                    yield step_row(step, state)
+
+    def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
+        for name, counted in planned.items.items():
+            by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
+            skipped = runs.skip_reasons(self.store, self.run, name, planned.source_sid) if self.run else {}
+            reversible = kind_of(name).reversible
+            found, to_change = counted.found, counted.to_change
+            yield ItemsReport(name, found, to_change, by_state, reversible, counted.facts, skipped)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Undoing(_Teller):
+    """Tells how the run is undone, service by service; `undos` takes a service and some kinds."""
+
+    undos: Callable[[str, Collection[str]], Iterator[Undo]]
+    entries: Entries
+
+    def tell(self, planned: PlannedService) -> ServiceReport:
+        """Report one service: what comes back, what goes, and what stays."""
+        told = super().tell(planned)
+        undoing = list(self.undos(planned.source_sid, few_kinds()))
+        known = self.entries([undo.step.key for undo in undoing])
+        return replace(
+            told,
+            fields=tuple(_restored_rows(told.fields, undoing, known)),
+            steps=tuple(_undo_row(undo, known) for undo in undoing),
+            items=tuple(self._counted(told)),
+        )
+
+    def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
+        """Yield how the steps of a service's kinds with many items are undone."""
+        for undoing in _in_chunks(self.undos(source_sid, KINDS.keys() - few_kinds())):
+            known = self.entries([undo.step.key for undo in undoing])
+            rows = (_undo_row(undo, known) for undo in undoing)
+            yield from (row for row in rows if not troubles_only or row.state not in FINE)
+
+    def _counted(self, told: ServiceReport) -> Iterator[ItemsReport]:
+        """Yield the counts of the run's items as a rollback tells them."""
+        states: defaultdict[str, Counter[State]] = defaultdict(Counter)
+        reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        changing: Counter[str] = Counter()
+        for row in told.item_steps:
+            states[row.resource][row.state] += 1
+            changing[row.resource] += row.action != LEAVE
+            if row.action == LEAVE and row.error is not None:
+                reasons[row.resource][row.error.message] += 1
+        for one in told.items:
+            kind = one.kind
+            yield replace(one, to_change=changing[kind], steps_by_state=states[kind], skipped=reasons[kind])
 
 
 def _restored_rows(
@@ -239,107 +304,6 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
     params = {"Sid": undo.sid} if undo.sid else {}
     action = DELETE if removed else LEAVE
     return StepRow(undo.step.key, undo.step.kind, action, params, removed, entry.state, error)
-
-
-def _counted(report: Report) -> Summary:
-    """Count a report by its rows, where they are not those of the plan."""
-    states, verdicts = Counter[State](), Counter[str]()
-    number = changing = changes = missing = 0
-    for service in report.services:
-        number += 1
-        missing += service.is_missing
-        here = sum(row.change for row in service.fields)
-        changes += here
-        changing += bool(here)
-        states.update(step.state for step in service.steps)
-        for items in service.items:
-            states.update(items.steps_by_state)
-        verdicts.update(row.verdict.value for row in service.fields)
-    return Summary(number, changing, missing, changes, states.total(), states, verdicts)
-
-
-def _report(store: Store, plan: Plan, kind: ReportKind, run: Run | None, rows: Rows | None = None) -> Report:
-    snapshot = snapshots.get(store, plan.snapshot_id)
-    counted = runs.counts(store, run) if run else {"planned": plan.steps} if plan.steps else {}
-    teller = _Teller(store, plan, run, rows or _rows_of_run)
-    return Report(
-        kind=kind,
-        account_sid=plan.account_sid,
-        target_account_sid=plan.target_account_sid,
-        snapshot=SnapshotInfo(
-            snapshot.id, snapshot.source, snapshot.taken_at, snapshot.services, snapshot.examined
-        ),
-        plan=PlanInfo(plan.id, plan.target),
-        summary=Summary(
-            services=plan.services,
-            services_to_change=plan.services_to_change,
-            services_missing=plan.services_missing,
-            changes=plan.changes,
-            steps=plan.steps,
-            steps_by_state={State(name): number for name, number in counted.items()},
-            verdicts=plan.verdicts,
-        ),
-        services=_Services(teller.tell, store, plan),
-        planned_at=plan.created_at,
-    )
-
-
-def _rows_of_run(
-    planned: PlannedService, known: Mapping[str, str], states: Mapping[str, StepState]
-) -> tuple[FieldRow, ...]:
-    rows = (after_run(row, states.get(row.step or "")) for row in planned.rows)
-    return tuple(_filled_in(row, planned, known) for row in rows)
-
-
-def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str]) -> FieldRow:
-    """Put real SIDs where a plan could only say whose counterpart is meant."""
-    if row.target == "sid" and planned.target_sid is None and row.item_sid is None:
-        return row._replace(after=known.get(planned.source_sid))
-    after = expected(row, known)
-    return row if after is row.after else row._replace(after=after)
-
-
-@dataclass(frozen=True)
-class _Teller:
-    """Tells of one service at a time, with the SIDs that the run has learnt."""
-
-    store: Store
-    plan: Plan
-    run: Run | None
-    rows: Rows
-
-    def tell(self, planned: PlannedService) -> ServiceReport:
-        """Report one service."""
-        known = learnt(self.store, self.run, planned)
-        states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
-        steps = plans.steps(self.store, self.plan.number, planned.source_sid, kinds=few_kinds())
-        items = _ItemSteps(self.store, self.plan, self.run, planned.source_sid)
-        same_account = self.plan.account_sid == self.plan.target_account_sid
-        in_place = is_in_place(planned, same_account=same_account)
-        return ServiceReport(
-            source_sid=planned.source_sid,
-            target_sid=known.get(planned.source_sid),
-            friendly_name=planned.friendly_name,
-            fields=self.rows(planned, known, states),
-            steps=tuple(step_row(step, states.get(step.key)) for step in steps),
-            counterparts={}
-            if in_place
-            else {old: new for old, new in known.items() if old != planned.source_sid},
-            receivers=receivers_from_json(planned.receivers),
-            is_missing=planned.is_missing,
-            items=tuple(self._items(planned)),
-            item_steps=items if planned.items else (),
-            item_troubles=replace(items, troubles_only=True) if planned.items else (),
-        )
-
-    def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
-        for name, counted in planned.items.items():
-            by_state = runs.item_counts(self.store, self.run, name, planned.source_sid, counted.to_change)
-            skipped = runs.skip_reasons(self.store, self.run, name, planned.source_sid) if self.run else {}
-            reversible = kind_of(name).reversible
-            yield ItemsReport(
-                name, counted.found, counted.to_change, by_state, reversible, counted.facts, skipped
-            )
 
 
 def step_row(step: Step, state: StepState | None) -> StepRow:

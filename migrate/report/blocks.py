@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migrate.report.picture import Picture
+from migrate.report.words import count
+
+ELSEWHERE = "add --full, or -o FILE"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Span:
 
 
 Inline = tuple[Span, ...]
+
+
+def text(said: str, style: str = "") -> Inline:
+    """Return a sentence in one style, or without any."""
+    return (Span(said, style),)
 
 
 @dataclass(frozen=True)
@@ -98,14 +106,11 @@ class Fold:
 
 @dataclass(frozen=True)
 class ServiceBlock:
-    """All about one service.
+    """All about one service, which has a number in the report, from 0.
 
     Attributes:
-        number: its number in the report, from 0.
-        name: its friendly name.
         sids: its SID, and that of the target where it is another.
         levels: (level, how many of its fields are on it), worst first.
-        blocks: what there is to say.
     """
 
     number: int
@@ -121,3 +126,10 @@ class Filter:
 
 
 Block = Heading | Prose | Facts | Table | Bullets | Card | Fold | ServiceBlock | Filter | Picture
+
+
+def more(number: int, noun: str) -> Sequence[Block]:
+    """Return what says that a list goes on elsewhere, if it does."""
+    return (
+        (Prose(text(f"… and {count(number, f'more {noun}')}: {ELSEWHERE}.", "quiet")),) if number > 0 else ()
+    )

@@ -6,7 +6,7 @@ import io
 import json
 
 from mappings import FIELDS, Field
-from migrate.report.blocks import Inline, Span, Table
+from migrate.report.blocks import Inline, Table, text
 from migrate.report.markdown_report import render_markdown
 from migrate.report.text_report import render_text
 
@@ -41,9 +41,7 @@ def _json_row(field: Field) -> dict[str, str | None]:
 
 
 def _row(field: Field) -> tuple[Inline, ...]:
-    target = (
-        Span(f"{field.resource.value}.{field.target}", "code")
-        if field.resource and field.target
-        else Span("-")
-    )
-    return (Span(field.source, "code"),), (Span(field.api.value),), (target,), (Span(field.rule),)
+    target = text("-")
+    if field.resource and field.target:
+        target = text(f"{field.resource.value}.{field.target}", "code")
+    return text(field.source, "code"), text(field.api.value), target, text(field.rule)

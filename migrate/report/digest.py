@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from mappings import Verdict
 from mappings.webhooks.receivers import EventChange
@@ -14,7 +14,7 @@ from migrate.model.rows import FieldRow
 from migrate.model.state import State
 from migrate.report.blocks import Places
 from migrate.report.model import DELETE, LEAVE, ServiceReport, StepError, StepRow
-from migrate.report.picture import Cell, Strips
+from migrate.report.picture import Cause, Cell, Strips
 from migrate.report.words import DONE, GROUPS, NEEDS_A_PERSON, TROUBLED, VERDICTS, group_of
 
 FEW = 5
@@ -27,11 +27,10 @@ WIDESPREAD_SERVICES = 5
 
 @dataclass
 class Group:
-    """What several services have in common.
+    """What several services, in so many fields or steps, have in common.
 
     Attributes:
         numbers: the services, by their numbers in the report (from 0), each once.
-        count: how many fields or steps they have of it.
         examples: the first few, with the names of their services.
     """
 
@@ -56,11 +55,9 @@ class Group:
 
 @dataclass
 class CauseGroup(Group):
-    """Fields that need a person for the same cause.
+    """Fields that need a person for the same cause, which `heading` names.
 
     Attributes:
-        verdict: what becomes of them.
-        heading: the cause.
         text: what the first of them says.
         varied: whether others say it with other names and values.
         fields: their source paths, `*` for the name of a role.
@@ -89,6 +86,12 @@ class StepGroup(Group):
 
     steps: list[StepExample] = field(default_factory=list)
 
+    def keep(self, number: int, service: ServiceReport, step: StepRow) -> None:
+        """Count one more step, as an example if it is one of the first."""
+        self.add(number, service)
+        if len(self.steps) < FEW:
+            self.steps.append(StepExample(number, service.friendly_name, service.source_sid, step))
+
 
 @dataclass
 class Digest:
@@ -107,7 +110,6 @@ class Digest:
         missing: services that Conversations does not have.
         items: kind → number of what, summed over all services.
         equal: verdict → how many fields without a change and without need of a person.
-        fields: how many fields were examined.
         needy: services with a field that needs a person.
         written: those of `changes` whose step is done.
         done: services with a step that is done.
@@ -116,20 +118,20 @@ class Digest:
 
     names: list[tuple[str, str]] = field(default_factory=list)
     strips: Strips = field(default_factory=Strips)
-    causes: dict[tuple[str, str, str], CauseGroup] = field(default_factory=dict)
-    troubles: dict[tuple[object, ...], StepGroup] = field(default_factory=dict)
-    altered: dict[tuple[object, ...], StepGroup] = field(default_factory=dict)
-    irreversible: dict[tuple[str, str], Group] = field(default_factory=dict)
-    left: dict[str, StepGroup] = field(default_factory=dict)
-    changes: dict[str, Group] = field(default_factory=dict)
-    handlers: dict[tuple[EventChange, ...], Group] = field(default_factory=dict)
+    causes: dict[Cause, CauseGroup] = field(default_factory=dict)
+    troubles: dict[tuple[object, ...], StepGroup] = field(default_factory=partial(defaultdict, StepGroup))
+    altered: dict[tuple[object, ...], StepGroup] = field(default_factory=partial(defaultdict, StepGroup))
+    irreversible: dict[tuple[str, str], Group] = field(default_factory=partial(defaultdict, Group))
+    left: dict[str, StepGroup] = field(default_factory=partial(defaultdict, StepGroup))
+    changes: dict[str, Group] = field(default_factory=partial(defaultdict, Group))
+    handlers: dict[tuple[EventChange, ...], Group] = field(default_factory=partial(defaultdict, Group))
     missing: Group = field(default_factory=Group)
-    items: dict[str, Counter[str]] = field(default_factory=dict)
+    items: dict[str, Counter[str]] = field(default_factory=partial(defaultdict, Counter))
     equal: Counter[Verdict] = field(default_factory=Counter)
     fields: int = 0
     services: int = 0
     needy: Group = field(default_factory=Group)
-    written: dict[str, Group] = field(default_factory=dict)
+    written: dict[str, Group] = field(default_factory=partial(defaultdict, Group))
     done: Group = field(default_factory=Group)
     left_over: Group = field(default_factory=Group)
 
@@ -174,21 +176,18 @@ def _add_service(found: Digest, number: int, service: ServiceReport) -> None:
     if service.is_missing:
         found.missing.add(number, service)
     if service.receivers is not None:
-        found.handlers.setdefault(service.receivers.events, Group()).add(number, service)
+        found.handlers[service.receivers.events].add(number, service)
     states = {step.key: step.state for step in service.steps}
     for row in service.fields:
         _add_field(found, number, service, row)
         if row.change:
-            _add_change(found.changes, number, service, row)
-        if row.change and states.get(row.step or "") in DONE:
-            _add_change(found.written, number, service, row)
+            resource = row.resource or "other"
+            found.changes[resource].add(number, service)
+            if states.get(row.step or "") in DONE:
+                found.written[resource].add(number, service)
     for step in service.steps:
         _add_step(found, number, service, step)
     _add_items(found, number, service)
-
-
-def _add_change(groups: dict[str, Group], number: int, service: ServiceReport, row: FieldRow) -> None:
-    groups.setdefault(row.resource or "other", Group()).add(number, service)
 
 
 def _add_field(found: Digest, number: int, service: ServiceReport, row: FieldRow) -> None:
@@ -197,8 +196,7 @@ def _add_field(found: Digest, number: int, service: ServiceReport, row: FieldRow
         found.equal[row.verdict] += not row.change
         return
     found.needy.add(number, service)
-    key = cause_of(row)
-    text = row.reason
+    key, text = cause_of(row), row.reason
     group = found.causes.get(key)
     if group is None:
         group = found.causes[key] = CauseGroup(verdict=row.verdict, heading=key[2], text=text)
@@ -207,7 +205,7 @@ def _add_field(found: Digest, number: int, service: ServiceReport, row: FieldRow
     group.add(number, service)
 
 
-def cause_of(row: FieldRow) -> tuple[str, str, str]:
+def cause_of(row: FieldRow) -> Cause:
     """Return what makes fields one group: verdict, id and heading of the first reason."""
     if not row.reasons:
         return row.verdict.value, "", VERDICTS[row.verdict].meaning
@@ -224,10 +222,10 @@ def general(row: FieldRow) -> str:
 def _add_step(found: Digest, number: int, service: ServiceReport, step: StepRow) -> None:
     if step.action == LEAVE:
         reason = step.error.cause or step.error.message if step.error else ""
-        _add_to(found.left.setdefault(reason, StepGroup()), number, service, step)
+        found.left[reason].keep(number, service, step)
         return
     if not step.reversible:
-        found.irreversible.setdefault((step.resource, step.action), Group()).add(number, service)
+        found.irreversible[step.resource, step.action].add(number, service)
     if step.state in DONE:
         found.done.add(number, service)
     elif step.state is State.PLANNED:
@@ -237,35 +235,24 @@ def _add_step(found: Digest, number: int, service: ServiceReport, step: StepRow)
 
 def _add_trouble(found: Digest, number: int, service: ServiceReport, step: StepRow) -> None:
     if step.state is State.ALTERED:
-        key: tuple[object, ...] = (step.resource, *(one.path for one in step.altered))
-        _add_to(found.altered.setdefault(key, StepGroup()), number, service, step)
-    elif troubled(step):
+        paths = tuple(one.path for one in step.altered)
+        found.altered[step.resource, paths].keep(number, service, step)
+    elif step.state in TROUBLED or (step.error is not None and step.action != DELETE):
         error = step.error or StepError("")
         # Twilio's messages name SIDs and values; where it gives a code, that is the cause.
         cause = error.code or error.cause or error.message
-        key = (step.state, step.resource, step.action, error.status, cause, error.advice)
-        _add_to(found.troubles.setdefault(key, StepGroup()), number, service, step)
-
-
-def _add_to(group: StepGroup, number: int, service: ServiceReport, step: StepRow) -> None:
-    group.add(number, service)
-    if len(group.steps) < FEW:
-        group.steps.append(StepExample(number, service.friendly_name, service.source_sid, step))
-
-
-def troubled(step: StepRow) -> bool:
-    """Whether a step waits for a person or for `resume`."""
-    return step.state in TROUBLED or (step.error is not None and step.action != DELETE)
+        alike = (step.state, step.resource, step.action, error.status, cause, error.advice)
+        found.troubles[alike].keep(number, service, step)
 
 
 def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
     for one in service.items:
-        sums = found.items.setdefault(one.kind, Counter())
+        sums = found.items[one.kind]
         sums.update({"found": one.found, "to change": one.to_change, **one.facts})
         sums.update({f"skipped ({what.rstrip('.')})": number for what, number in one.skipped.items()})
         steps = sum(one.steps_by_state.values())
         if steps and not one.reversible:
-            group = found.irreversible.setdefault((one.kind, "migrate"), Group())
+            group = found.irreversible[one.kind, "migrate"]
             group.add(number, service)
             group.count += steps - 1
         if one.steps_by_state.get(State.PLANNED):
@@ -276,7 +263,7 @@ def _add_items(found: Digest, number: int, service: ServiceReport) -> None:
 
 def _cells(service: ServiceReport) -> Iterable[Cell]:
     """Return for each of `GROUPS` what the picture needs to know."""
-    needs: dict[str, dict[tuple[str, str, str], None]] = {}
+    needs: dict[str, dict[Cause, None]] = {}
     present: dict[str, bool] = {}
     for row in service.fields:
         group = group_of(row.source)

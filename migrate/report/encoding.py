@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TextIO, cast
 
 SIGNS = {"→": "->", "…": "...", "—": "-", "·": "-"}
@@ -10,7 +13,7 @@ SIGNS = {"→": "->", "…": "...", "—": "-", "·": "-"}
 
 
 def fitting(stream: TextIO, format: str) -> TextIO:  # noqa: A002 - the word that --format uses
-    """Returns a stream that takes any text and never raises UnicodeEncodeError.
+    """Return a stream that takes any text and never raises UnicodeEncodeError.
 
     What the stream cannot encode is spelled as the format allows: `\\u2192` in JSON, `&#8594;` in HTML, ASCII signs
     and Python's escapes in text and Markdown. A stream that encodes all of Unicode is returned as it is.
@@ -19,44 +22,41 @@ def fitting(stream: TextIO, format: str) -> TextIO:  # noqa: A002 - the word tha
     if not encoding or codecs.lookup(encoding).name.startswith("utf"):
         return stream
     # JSON is UTF-8 by its standard, and the HTML page says that it is: ASCII is the part that both share.
-    return cast(TextIO, _Fitting(stream, "ascii" if format in _SPELLINGS else encoding, format))
+    in_ascii = _IN_ASCII.get(format)
+    return cast(TextIO, _Fitting(stream, "ascii" if in_ascii else encoding, in_ascii or _IN_SIGNS))
 
 
+@dataclass(frozen=True)
 class _Fitting:
     """The part of a text stream that renderers use."""
 
-    def __init__(self, stream: TextIO, encoding: str, format_: str) -> None:
-        self._stream = stream
-        self._encoding = encoding
-        self._spell = _SPELLINGS.get(format_, _sign)
+    stream: TextIO
+    encoding: str
+    spelling: str
 
     def write(self, text: str) -> int:
         """Write the text, spelled so that the stream can encode it."""
-        try:
-            text.encode(self._encoding)
-        except UnicodeEncodeError:
-            text = "".join(map(self._fit, text))
-        return self._stream.write(text)
+        return self.stream.write(text.encode(self.encoding, self.spelling).decode(self.encoding))
 
-    def _fit(self, character: str) -> str:
-        try:
-            character.encode(self._encoding)
-        except UnicodeEncodeError:
-            return self._spell(character)
-        return character
+
+def _spelled(name: str, spell: Callable[[str], str]) -> str:
+    """Register how text that cannot be encoded is spelled, and return the name that stands for it."""
+
+    def handle(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        return spell(error.object[error.start : error.end]), error.end
+
+    codecs.register_error(name, handle)
+    return name
 
 
 def _sign(character: str) -> str:
     return SIGNS.get(character) or character.encode("ascii", "backslashreplace").decode()
 
 
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def _reference(character: str) -> str:
-    return f"&#{ord(character)};"
-
-
-_SPELLINGS = {"json": _json_escape, "html": _reference}
+_IN_SIGNS = _spelled("report.signs", lambda text: "".join(map(_sign, text)))
+_IN_ASCII = {
+    "json": _spelled("report.json", lambda text: json.dumps(text)[1:-1]),
+    "html": "xmlcharrefreplace",
+}

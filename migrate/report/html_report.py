@@ -36,15 +36,8 @@ def render_page(title: str, subject: str, parts: Iterable[Block], stream: TextIO
         files("migrate.report").joinpath("templates", name).read_text("utf-8")
         for name in ("report.css", "report.js")
     )
-    stream.write(
-        _HEAD.format(
-            title=escape(visible(title)),
-            subject=subject,
-            style=style,
-            style_digest=_digest(style),
-            script_digest=_digest(script),
-        )
-    )
+    digests = {"style_digest": _digest(style), "script_digest": _digest(script)}
+    stream.write(_HEAD.format(title=escape(visible(title)), subject=subject, style=style, **digests))
     opened = "header"
     for block in parts:
         if isinstance(block, blocks.Heading | blocks.Filter) and getattr(block, "level", 2) == 2:
@@ -260,8 +253,7 @@ def _spans(numbers: Sequence[int]) -> str:
     """Return the numbers of the services, ascending, as `0-3 7`, for the script to find the cards of a service."""
     spans: list[list[int]] = []
     for number in numbers:
-        if spans and spans[-1][1] == number - 1:
-            spans[-1][1] = number
-        else:
+        if not spans or spans[-1][1] < number - 1:
             spans.append([number, number])
+        spans[-1][1] = number
     return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)

@@ -53,11 +53,7 @@ def _head(report: Report) -> dict[str, Json]:
         "snapshot": asdict(report.snapshot),
         "plan": asdict(report.plan),
         "summary": {
-            "services": summary.services,
-            "services_to_change": summary.services_to_change,
-            "services_missing": summary.services_missing,
-            "changes": summary.changes,
-            "steps": summary.steps,
+            **vars(summary),
             "steps_by_state": _by_state(summary.steps_by_state),
             "verdicts": {verdict.value: summary.verdicts.get(verdict.value, 0) for verdict in Verdict},
         },

@@ -9,6 +9,7 @@ from textwrap import shorten
 
 from migrate.model.state import State
 from migrate.report.blocks import (
+    ELSEWHERE,
     Block,
     Bullets,
     Card,
@@ -21,7 +22,9 @@ from migrate.report.blocks import (
     ServiceBlock,
     Span,
     Table,
+    more,
 )
+from migrate.report.blocks import text as text
 from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, StepGroup
 from migrate.report.model import Report, ReportKind, StepError
 from migrate.report.outcome import facts, outcome, totals, written
@@ -36,7 +39,6 @@ MOST_ROWS, LEAST_ROWS = 8, -2
 """Rows of a list in a summary, as there is room."""
 SHORT_MESSAGE = 150
 """Characters of a message where there is no room for more."""
-ELSEWHERE = "add --full, or -o FILE"
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,10 @@ class Page:
     def _head(self) -> Iterator[Block]:
         words = KINDS[self.report.kind]
         yield Heading(text(f"chat-migrate · {words.title}"), level=1)
-        yield Prose((Span(outcome(self.report, self.found), "strong"),))
+        yield Prose(text(outcome(self.report, self.found), "strong"))
         yield from (Prose(text(note)) for note in self.view.notes)
-        yield Facts(
-            [(label, text(told)) for label, told in facts(self.report, self.found, brief=not self.view.full)]
-        )
+        told = facts(self.report, self.found, brief=not self.view.full)
+        yield Facts([(label, text(fact)) for label, fact in told])
 
     def screen(self, rows: int = MOST_ROWS) -> Iterator[Block]:
         """Yield a summary; what needs a person has at most so many rows. Below 0, fewer failures are shown, too."""
@@ -90,7 +91,7 @@ class Page:
         yield Heading(text(KINDS[self.report.kind].changes), anchor="services")
         yield from self._services()
         yield from self._next()
-        yield Prose((Span(totals(self.report, self.found), "strong"),), apart=True, whole=True)
+        yield Prose(text(totals(self.report, self.found), "strong"), apart=True, whole=True)
 
     def _rehearsed(self, most: int | None = None) -> Iterator[Block]:
         if self.report.rehearsed is not None:
@@ -125,7 +126,7 @@ class Page:
             examples = [shorten(_said(one), room, placeholder=" …") for one in shown]
             lines = [(_place(one), Span(f": {said}")) for one, said in zip(shown, examples, strict=True)]
             yield self._steps("manual", group, what, lines)
-        yield from _more(len(met) - len(told), "cause")
+        yield from more(len(met) - len(told), "cause")
 
     def _altered(self, groups: int | None = None) -> Iterator[Block]:
         met = list(self.found.altered.values())
@@ -135,7 +136,7 @@ class Page:
             shown = group.steps if self.view.full else group.steps[:2]
             held = [(_place(one), Span(f": {held_text(one.step)}")) for one in shown]
             yield self._steps("lossy", group, ("", ""), held)
-        yield from _more(len(met) - len(met[:groups]), "setting")
+        yield from more(len(met) - len(met[:groups]), "setting")
 
     def _steps(self, level: str, group: StepGroup, what: tuple[str, str], told: Sequence[Inline]) -> Card:
         """Tell of steps that came to the same: what and how many, and the first few in full."""
@@ -147,13 +148,9 @@ class Page:
     def _missing(self) -> Iterator[Block]:
         missing = self.found.missing
         if missing.services:
-            yield Heading(
-                text(f"Not found in Conversations: {count(missing.services, 'service')}"), anchor="missing"
-            )
-            advice = (
-                "Check that the snapshot belongs to this account, and look the services up in the Console."
-            )
-            yield Card("manual", (Prose(text(advice)),), self.found.places(missing))
+            told = f"Not found in Conversations: {count(missing.services, 'service')}"
+            yield Heading(text(told), anchor="missing")
+            yield Card("manual", (Prose(text(_MISSING)),), self.found.places(missing))
 
     def _needs_heading(self) -> Heading:
         fields = sum(group.count for group in self.found.causes.values())
@@ -168,7 +165,7 @@ class Page:
         if causes:
             cells = [self._needs_row(group) for group in causes[:rows]]
             yield Table(("", "cause", "services", "for example"), cells)
-        yield from _more(len(causes) - len(causes[:rows]), "cause")
+        yield from more(len(causes) - len(causes[:rows]), "cause")
         if widespread:
             told = "; ".join(visible(group.heading) for group in widespread[:4])
             rest = f"; {len(widespread) - 4} more" if len(widespread) > 4 else ""
@@ -192,12 +189,8 @@ class Page:
 
     def _needs_row(self, group: CauseGroup) -> tuple[Inline, ...]:
         verdict = group.verdict.value
-        return (
-            (Span(verdict, verdict),),
-            text(visible(group.heading)),
-            text(f"{group.services:,}"),
-            self._examples(group),
-        )
+        heading, services = text(visible(group.heading)), text(f"{group.services:,}")
+        return text(verdict, verdict), heading, services, self._examples(group)
 
     def _examples(self, group: Group) -> Inline:
         narrow = self.view.width < 100
@@ -221,12 +214,8 @@ class Page:
 
     def _cause(self, group: CauseGroup, places: Places) -> Card:
         verdict = group.verdict.value
-        heading = (
-            Span(verdict, verdict),
-            Span(" "),
-            Span(visible(group.heading), "strong"),
-            Span(f": {_size(group, 'field')}."),
-        )
+        named = (Span(verdict, verdict), Span(" "), Span(visible(group.heading), "strong"))
+        heading = (*named, Span(f": {_size(group, 'field')}."))
         example = "For example: " if group.varied else ""
         fields = [span for path in sorted(group.fields) for span in (Span(visible(path), "code"), Span(" "))]
         blocks = (Prose(heading), Prose(text(example + visible(group.text))), Prose(tuple(fields[:-1])))
@@ -249,7 +238,7 @@ class Page:
             resources = ", ".join(dict.fromkeys(one.step.resource for one in group.steps))
             told = Prose(text(f"{resources}: {_size(group, 'step')}. {visible(message)}"))
             yield Card("lossy", (told,), self._shown(group))
-        yield from _more(len(met) - len(met[:groups]), "reason")
+        yield from more(len(met) - len(met[:groups]), "reason")
 
     def _shown(self, group: Group) -> Places:
         return self.found.places(group) if self.view.full else Places(group.numbers, ())
@@ -259,16 +248,12 @@ class Page:
             yield Prose((Span("Next: "), *_commands(self.view.next_commands)), apart=True)
 
 
+_MISSING = "Check that the snapshot belongs to this account, and look the services up in the Console."
 _NO_MESSAGE = {
     State.INTENT: "The request may or may not have reached Twilio.",
     State.UNKNOWN: "No answer told whether Twilio carried out the request.",
     State.DRIFTED: "The target holds neither the value before nor the value that was to be written.",
 }
-
-
-def text(said: str) -> Inline:
-    """Return a sentence without any style."""
-    return (Span(said),)
 
 
 def _commands(commands: Iterable[str]) -> Iterator[Span]:
@@ -288,11 +273,6 @@ def levels_line(block: ServiceBlock) -> str:
 
 def _size(group: Group, noun: str) -> str:
     return f"{count(group.count, noun)} in {count(group.services, 'service')}"
-
-
-def _more(number: int, noun: str) -> Iterator[Block]:
-    if number > 0:
-        yield Prose((Span(f"… and {count(number, f'more {noun}')}: {ELSEWHERE}.", "quiet"),))
 
 
 def _error(one: StepExample) -> StepError:

@@ -1,65 +1,48 @@
-"""The one place where secrets are hidden before anything is printed.
-
-Webhook URLs may carry credentials in their userinfo, their query or their fragment. The scheme, host, port
-and path stay, and so do the names of query parameters, so that people recognise the URL.
-"""
+"""A report with the secrets in it hidden: what every renderer is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import is_dataclass, replace
+from functools import lru_cache, partial
+from typing import Any
 
 from mappings import Reason
 from mappings.webhooks.receivers import Receivers
 from migrate.core.masking import mask_named, mask_secrets, mask_text, mask_url
 from migrate.model.rows import FieldRow
-from migrate.report.model import AlteredValue, Difference, Rehearsed, Report, ServiceReport, StepRow
+from migrate.report.model import Made, Report, ServiceReport, StepRow, Streamed
 
-Thing = TypeVar("Thing")
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are masked once only."""
+NAMED_BY_PATH = frozenset({"sent", "held", "wanted"})
+"""Values that stand beside a `path`, which says more about them than their own name."""
 
 
 def mask_report(report: Report) -> Report:
     """Return the report with secrets hidden; its services are masked one by one as they are read."""
-    examined = report.snapshot.examined
-    warnings = tuple(map(mask_text, examined.warnings))
-    snapshot = replace(report.snapshot, examined=replace(examined, warnings=warnings))
-    rehearsed = report.rehearsed and _mask_rehearsed(report.rehearsed)
-    services = _Masked(report.services, _mask_service)
-    return replace(report, snapshot=snapshot, services=services, rehearsed=rehearsed)
+    snapshot = replace(report.snapshot, examined=_mask(report.snapshot.examined))
+    services = _each(_mask_service, report.services)
+    return replace(report, snapshot=snapshot, services=services, rehearsed=_mask(report.rehearsed))
 
 
-def _mask_rehearsed(rehearsed: Rehearsed) -> Rehearsed:
-    return replace(
-        rehearsed,
-        differences=tuple(map(_mask_difference, rehearsed.differences)),
-        doubles=tuple(map(mask_text, rehearsed.doubles)),
-        warnings=tuple(map(mask_text, rehearsed.warnings)),
-    )
+def _each(mask: Callable[[Made], Made], things: Iterable[Made]) -> Streamed[Made]:
+    """Return things that are masked one by one as they are read, as often as they are read."""
+    return Streamed(partial(map, mask, things))
 
 
-def _mask_difference(one: Difference) -> Difference:
-    return replace(
-        one,
-        friendly_name=mask_text(one.friendly_name),
-        source=mask_text(one.source),
-        wanted=mask_named(one.path, one.wanted),
-        held=mask_named(one.path, one.held),
-    )
+def _mask(thing: Any, name: str = "") -> Any:
+    """Return a value with the secrets in all its texts hidden: a dataclass, a tuple of them, or what JSON has."""
+    if isinstance(thing, tuple):
+        return tuple(_mask(one, name) for one in thing)
+    if not is_dataclass(thing) or isinstance(thing, type):
+        return mask_named(name, thing)
+    path = getattr(thing, "path", "")
+    values = vars(thing).items()
+    return type(thing)(**{one: _mask(value, path if one in NAMED_BY_PATH else one) for one, value in values})
 
 
-@dataclass(frozen=True)
-class _Masked(Generic[Thing]):
-    """Things that are masked one by one as they are read, as often as they are read."""
-
-    things: Iterable[Thing]
-    mask: Callable[[Thing], Thing]
-
-    def __iter__(self) -> Iterator[Thing]:
-        return map(self.mask, self.things)
+# What follows is read a million times in a report on a large account, so it looks only where a secret can be.
 
 
 def _mask_service(service: ServiceReport) -> ServiceReport:
@@ -69,17 +52,17 @@ def _mask_service(service: ServiceReport) -> ServiceReport:
         fields=tuple(mask_field(row) for row in service.fields),
         steps=tuple(_mask_step(step) for step in service.steps),
         receivers=service.receivers and _mask_receivers(service.receivers),
-        item_steps=_Masked(service.item_steps, _mask_step),
-        item_troubles=_Masked(service.item_troubles, _mask_step),
+        item_steps=_each(_mask_step, service.item_steps),
+        item_troubles=_each(_mask_step, service.item_troubles),
     )
 
 
 def _mask_receivers(receivers: Receivers) -> Receivers:
-    routing = receivers.routing and replace(
-        receivers.routing,
-        routes=tuple(replace(route, url=mask_url(route.url)) for route in receivers.routing.routes),
-    )
     calls = tuple(replace(call, url=mask_url(call.url)) for call in receivers.calls)
+    routing = receivers.routing
+    if routing:
+        routes = tuple(replace(route, url=mask_url(route.url)) for route in routing.routes)
+        routing = replace(routing, routes=routes)
     return replace(receivers, calls=calls, routing=routing)
 
 
@@ -89,7 +72,7 @@ def mask_field(row: FieldRow) -> FieldRow:
     value, before = mask_named(name, row.value), mask_named(name, row.before)
     after = mask_named(name, row.after)
     source, reasons = mask_text(name), _mask_reasons(row.reasons)
-    # Most rows hold no secret, and a report on a large account reads a million of them.
+    # Most rows hold no secret.
     if (
         value is row.value
         and before is row.before
@@ -103,32 +86,15 @@ def mask_field(row: FieldRow) -> FieldRow:
 
 @lru_cache(REASONS_KEPT)
 def _mask_reasons(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    masked = tuple(map(_mask_reason, reasons))
+    masked: tuple[Reason, ...] = _mask(reasons)
     return reasons if masked == reasons else masked
 
 
-def _mask_reason(reason: Reason) -> Reason:
-    cause, text = mask_text(reason.cause), mask_text(reason.text)
-    if (cause, text) == (reason.cause, reason.text):
-        return reason
-    return replace(reason, cause=cause, text=text, args=mask_secrets(reason.args))
-
-
 def _mask_step(step: StepRow) -> StepRow:
-    error = step.error and replace(
-        step.error,
-        message=mask_text(step.error.message),
-        advice=mask_text(step.error.advice),
-        cause=mask_text(step.error.cause),
-    )
     return replace(
         step,
         key=mask_text(step.key),
         params=mask_secrets(step.params),
-        error=error,
-        altered=tuple(map(_mask_altered, step.altered)),
+        error=step.error and _mask(step.error),
+        altered=step.altered and _mask(step.altered),
     )
-
-
-def _mask_altered(one: AlteredValue) -> AlteredValue:
-    return replace(one, sent=mask_named(one.path, one.sent), held=mask_named(one.path, one.held))

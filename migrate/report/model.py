@@ -6,10 +6,10 @@ never stands in memory as a whole. So are the steps of a kind with many items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mappings.webhooks.receivers import Receivers
 from migrate.model.item import Examined
@@ -17,6 +17,17 @@ from migrate.model.rows import FieldRow
 from migrate.model.state import State
 
 Json = Any
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Streamed(Generic[Made]):
+    """Things that are read anew, one by one, at each iteration."""
+
+    read: Callable[[], Iterator[Made]]
+
+    def __iter__(self) -> Iterator[Made]:
+        return self.read()
 
 
 class ReportKind(str, Enum):
@@ -37,13 +48,10 @@ LEAVE = "leave"
 
 @dataclass(frozen=True)
 class StepError:
-    """Why a step did not end well.
+    """Why a step did not end well, in one sentence, with what Twilio's answer said if there was one.
 
     Attributes:
-        message: one sentence.
-        status: HTTP status, if Twilio answered.
-        code: Twilio's error code, if it gave one.
-        request_id: Twilio's request id, for its support team.
+        request_id: Twilio's, for its support team.
         advice: what to do now, one sentence.
         cause: what errors like this have in common, if the message names more than that: they are told together.
     """
@@ -73,10 +81,7 @@ class StepRow:
         key: unique in its plan.
         resource: the name of its kind.
         action: a value of `Action`, or in a rollback `DELETE` or `LEAVE`.
-        params: what is sent.
         reversible: whether a rollback can restore what was there before.
-        state: where it stands.
-        error: why it did not end well, if so.
         altered: what Twilio holds instead of what was sent, in state `altered`.
     """
 
@@ -95,10 +100,7 @@ class ItemsReport:
     """The items of one kind in one service, counted.
 
     Attributes:
-        kind: the name of the kind, `channels`.
-        found: how many the service has.
         to_change: how many of them have a step.
-        steps_by_state: how many of their steps are in each state.
         reversible: whether a rollback can undo these steps.
         facts: other numbers that matter: what is counted → how many.
         skipped: why steps were skipped, or left by a rollback → how many of them.
@@ -118,10 +120,7 @@ class ServiceReport:
     """One service: its fields sorted by source, its steps in order.
 
     Attributes:
-        source_sid: the Chat Service.
         target_sid: the Conversation Service, or None if there is none yet.
-        friendly_name: the Chat Service's name.
-        fields: one row per leaf.
         steps: the writes, planned or done; without those of `items`.
         counterparts: where the target is another service: Chat SID of a role → SID of its counterpart.
         receivers: what the receivers of its webhooks will see, or None if it has none.
@@ -175,13 +174,10 @@ class Summary:
     """Counts over all services of the report; absent states and verdicts count 0.
 
     Attributes:
-        services: how many services the report is about.
         services_to_change: how many of them have a field whose `change` is true, or a step.
         services_missing: how many of them Conversations does not have.
         changes: how many fields have a `change`.
         steps: how many requests write them, those of items included.
-        steps_by_state: how many steps are in each state.
-        verdicts: how many fields have each verdict.
     """
 
     services: int
@@ -198,12 +194,7 @@ class Difference:
     """A field that a rehearsed account holds otherwise than the plan said.
 
     Attributes:
-        source_sid: the Chat Service.
-        friendly_name: its name.
-        resource: the name of a kind.
-        path: dotted path in that resource.
-        wanted: what the plan said.
-        held: what the simulated account holds.
+        path: dotted path in the resource.
         source: dotted path in the Chat Service, or "" where the plan does not change the field.
     """
 
@@ -221,9 +212,6 @@ class Estimate:
     """How long an undisturbed `apply` may take. Times are seconds.
 
     Attributes:
-        seconds: how long.
-        reads: requests that only read.
-        writes: requests that write.
         latency: of one request.
         at_once: requests let in at once; None: as many as come.
         idle_seconds: before the first request and after the last one, as measured in the rehearsal.
@@ -245,16 +233,10 @@ class Rehearsed:
 
     Attributes:
         held: whether the plan would end well.
-        differences: fields that the accounts hold otherwise than the plan said.
         doubles: whole sentences on what stands twice.
         warnings: whole sentences on what Twilio's documents leave open.
-        reads: requests that only read.
-        writes: requests that write.
         faults: kind of fault → how many requests it struck.
-        kills: how often the program was killed.
-        resumes: how many times `resume` went on.
-        seconds: how long it took.
-        settle: the settle time.
+        kills: how often the program was killed; `resumes`, how many times it went on.
         options: what it was asked for: option → value, those that were not given as they count.
         estimate: how long the real run may take.
     """

@@ -8,7 +8,7 @@ from migrate.model.state import State
 from migrate.report.digest import Digest
 from migrate.report.model import Report, ReportKind
 from migrate.report.values import age, moment, visible
-from migrate.report.words import DONE, SOURCES, TARGETS, VERDICTS, count, spoken
+from migrate.report.words import DONE, SOURCES, TARGETS, VERDICTS, count, spoken, verb
 
 
 def outcome(report: Report, found: Digest) -> str:
@@ -16,10 +16,9 @@ def outcome(report: Report, found: Digest) -> str:
     if not report.summary.services:
         return "Nothing was examined: no service is in this report."
     missing = report.summary.services_missing
-    told = [
-        f"{missing:,} of {count(report.summary.services, 'service')} "
-        f"{'was' if missing == 1 else 'were'} not found in Conversations."
-    ] if missing else []  # fmt: skip
+    services = count(report.summary.services, "service")
+    found_not = f"{missing:,} of {services} {verb(missing, 'was', 'were')} not found in Conversations."
+    told = [found_not] if missing else []
     told.append(_OUTCOMES[report.kind](report, found))
     if found.causes:
         told.append(f"{needs(found)}.")
@@ -30,7 +29,8 @@ def _diff(report: Report, _found: Digest) -> str:
     summary = report.summary
     if not summary.changes and not summary.steps:
         return f"Nothing to change: {_examined(report)}."
-    return f"{_of_services(report)} would change: {_changes_and_steps(report)}."
+    services = f"{summary.services_to_change:,} of {count(summary.services, 'service')}"
+    return f"{services} would change: {count(summary.changes, 'change')} in {count(summary.steps, 'step')}."
 
 
 def _run(report: Report, found: Digest) -> str:
@@ -39,18 +39,14 @@ def _run(report: Report, found: Digest) -> str:
         return f"Nothing had to change: {_examined(report)}."
     states = summary.steps_by_state
     done = sum(states.get(state, 0) for state in DONE)
-    told = [
-        f"{done:,} of {count(summary.steps, 'step')} {'is' if done == 1 else 'are'} done: "
-        f"{count(written(found), 'change')} in {count(found.done.services, 'service')}."
-    ]
-    for these, one, many in _OTHERWISE:
+    changes = f"{count(written(found), 'change')} in {count(found.done.services, 'service')}"
+    told = [f"{done:,} of {count(summary.steps, 'step')} {verb(done)} done: {changes}."]
+    for these, *said in _OTHERWISE:
         if number := sum(states.get(state, 0) for state in these):
-            told.append(f"{count(number, 'step')} {one if number == 1 else many}.")
+            told.append(f"{count(number, 'step')} {verb(number, *said)}.")
     if left := states.get(State.PLANNED, 0):
-        told.append(
-            f"{count(left, 'step')} in {count(found.left_over.services, 'service')} "
-            f"{'is' if left == 1 else 'are'} left."
-        )
+        services = count(found.left_over.services, "service")
+        told.append(f"{count(left, 'step')} in {services} {verb(left)} left.")
     return " ".join(told)
 
 
@@ -78,8 +74,7 @@ def _verify(report: Report, _found: Digest) -> str:
     summary = report.summary
     if not summary.changes:
         return f"Nothing differs: {_examined(report)}."
-    differ = "differs" if summary.changes == 1 else "differ"
-    return f"{count(summary.changes, 'field')} in {count(summary.services_to_change, 'service')} {differ}."
+    return f"{_fields(report)} {verb(summary.changes, 'differs', 'differ')}."
 
 
 def _rollback(report: Report, _found: Digest) -> str:
@@ -87,8 +82,7 @@ def _rollback(report: Report, _found: Digest) -> str:
     if not summary.changes and not summary.steps:
         return f"Nothing to restore: {_examined(report)}."
     done = summary.steps_by_state.get(State.ROLLED_BACK)
-    verb = ("is" if summary.changes == 1 else "are") + " restored" if done else "would be restored"
-    return f"{count(summary.changes, 'field')} in {count(summary.services_to_change, 'service')} {verb}."
+    return f"{_fields(report)} {verb(summary.changes) if done else 'would be'} restored."
 
 
 _OUTCOMES = {
@@ -104,11 +98,10 @@ def totals(report: Report, found: Digest) -> str:
     """Return the numbers of a report in one line."""
     summary = report.summary
     states = states_line(summary.steps_by_state)
-    missing = [f"{summary.services_missing:,} not found"] if summary.services_missing else []
     parts = [
         f"Total: {count(summary.services, 'service')}",
-        *missing,
-        f"{count(summary.changes, 'change')}",
+        *([f"{summary.services_missing:,} not found"] if summary.services_missing else []),
+        count(summary.changes, "change"),
         count(summary.steps, "step") + (f" ({states})" if states else ""),
         needs(found) if found.causes else "nothing needs a person",
     ]
@@ -118,8 +111,8 @@ def totals(report: Report, found: Digest) -> str:
 def needs(found: Digest) -> str:
     """Return `3 fields in 2 services need a person`."""
     number = sum(group.count for group in found.causes.values())
-    verb = "needs" if number == 1 else "need"
-    return f"{count(number, 'field')} in {count(found.needy.services, 'service')} {verb} a person"
+    needy = count(found.needy.services, "service")
+    return f"{count(number, 'field')} in {needy} {verb(number, 'needs', 'need')} a person"
 
 
 def states_line(states: Mapping[State, int]) -> str:
@@ -127,16 +120,13 @@ def states_line(states: Mapping[State, int]) -> str:
     return ", ".join(f"{states[state]:,} {spoken(state.value)}" for state in State if states.get(state))
 
 
-def _of_services(report: Report) -> str:
-    return f"{report.summary.services_to_change:,} of {count(report.summary.services, 'service')}"
-
-
 def _examined(report: Report) -> str:
     return f"{count(report.summary.services, 'service')} examined"
 
 
-def _changes_and_steps(report: Report) -> str:
-    return f"{count(report.summary.changes, 'change')} in {count(report.summary.steps, 'step')}"
+def _fields(report: Report) -> str:
+    summary = report.summary
+    return f"{count(summary.changes, 'field')} in {count(summary.services_to_change, 'service')}"
 
 
 def facts(report: Report, found: Digest, *, brief: bool) -> list[tuple[str, str]]:

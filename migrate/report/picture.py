@@ -52,10 +52,8 @@ class Picture:
     """The account: `groups` are the field groups that any service has.
 
     Attributes:
-        groups: headings.
         rows: name of each service and its level for each group; empty for more than `MATRIX_SERVICES`.
         bars: for each group, how many services are on each level, worst first.
-        services: how many there are.
     """
 
     groups: tuple[str, ...]

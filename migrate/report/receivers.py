@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mappings import Verdict
 from mappings.values import listed
 from mappings.webhooks.filters import Phase
 from mappings.webhooks.receivers import PARAMETERS, PRE_EVENT_ANSWERS, EventChange, Routing
-from migrate.report.blocks import Block, Bullets, Card, Fold, Heading, Inline, Prose, Span, Table
+from migrate.report.blocks import Block, Bullets, Card, Fold, Heading, Inline, Prose, Span, Table, text
 from migrate.report.digest import Digest
 from migrate.report.model import ServiceReport
 from migrate.report.values import show, visible
@@ -23,11 +24,8 @@ NO_EVENTS = "No event: the filters name none of a phase that has a URL."
 def folded(service: ServiceReport) -> frozenset[str]:
     """Return the sources of the fields that wait for a person and that the routing table tells instead."""
     table = service.receivers and service.receivers.routing
-    if not table:
-        return frozenset()
-    return frozenset(
-        row.source for row in service.fields if row.verdict.value == "manual" and row.source in table.sources
-    )
+    tabled = table.sources if table else frozenset()
+    return frozenset(row.source for row in service.fields if row.verdict is Verdict.MANUAL) & tabled
 
 
 def routing(service: ServiceReport, tabled: frozenset[str]) -> Iterator[Block]:
@@ -36,16 +34,10 @@ def routing(service: ServiceReport, tabled: frozenset[str]) -> Iterator[Block]:
     if not table or not tabled:
         return
     yield Prose((Span("manual", "manual"), Span(f" {_routing_reason(table)}")))
-    rows = [
-        tuple(
-            (Span(cell, "code"),) for cell in (one.phase.value, one.event, visible(one.method), show(one.url))
-        )
-        for one in table.routes
-    ]
-    yield Fold(
-        (Span(f"{count(len(tabled), 'field')} webhooks.on_* as one routing table"),),
-        (Table(("phase", "EventType", "method", "URL"), rows),),
-    )
+    cells = [(one.phase.value, one.event, visible(one.method), show(one.url)) for one in table.routes]
+    rows = [tuple(text(cell, "code") for cell in row) for row in cells]
+    told = Table(("phase", "EventType", "method", "URL"), rows)
+    yield Fold(text(f"{count(len(tabled), 'field')} webhooks.on_* as one routing table"), (told,))
 
 
 def _routing_reason(table: Routing) -> str:
@@ -81,17 +73,17 @@ def handlers(found: Digest) -> Iterator[Block]:
         return
     groups = sorted(found.handlers.items(), key=lambda one: (-one[1].services, one[1].numbers[0]))
     services = sum(group.services for _, group in groups)
-    yield Heading((Span(f"Webhook handlers must change: {count(services, 'service')}"),), anchor="receivers")
-    yield Prose((Span(INTRODUCTION),))
+    yield Heading(text(f"Webhook handlers must change: {count(services, 'service')}"), anchor="receivers")
+    yield Prose(text(INTRODUCTION))
     for events, group in groups:
-        yield Card("change", tuple(_events(events)) or (Prose((Span(NO_EVENTS),)),), found.places(group))
+        yield Card("change", tuple(_events(events)) or (Prose(text(NO_EVENTS)),), found.places(group))
     rows = [
-        ((Span(change.chat, "code"),), (Span(change.conversations),), (Span(change.certainty, "quiet"),))
+        (text(change.chat, "code"), text(change.conversations), text(change.certainty, "quiet"))
         for change in PARAMETERS
     ]
-    yield Heading((Span("Parameters, in every event that has them"),), level=3)
+    yield Heading(text("Parameters, in every event that has them"), level=3)
     yield Table(("In Chat", "In Conversations", "How sure"), rows)
-    yield Prose((Span(PRE_EVENT_ANSWERS),))
+    yield Prose(text(PRE_EVENT_ANSWERS))
 
 
 def _events(events: tuple[EventChange, ...]) -> Iterator[Block]:

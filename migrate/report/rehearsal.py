@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from migrate.report.blocks import Block, Bullets, Facts, Heading, Inline, Prose, Span
+from migrate.report.blocks import Block, Bullets, Facts, Heading, more, text
 from migrate.report.model import Difference, Estimate, Rehearsed
 from migrate.report.values import cut, show, visible
 from migrate.report.words import count
@@ -15,14 +15,11 @@ LONGEST_VALUE = 60
 
 def rehearsal(told: Rehearsed, most: int | None) -> Iterator[Block]:
     """Yield what came of a rehearsal; each list has at most `most` items, or all."""
-    yield Heading(_text("The rehearsal"), anchor="rehearsal")
-    yield Facts([(label, _text(fact)) for label, fact in _facts(told)])
+    yield Heading(text("The rehearsal"), anchor="rehearsal")
+    yield Facts([(label, text(fact)) for label, fact in _facts(told)])
+    differences = [_difference(one) for one in told.differences]
     lists = (
-        (
-            "The accounts do not hold what the plan says",
-            [_difference(one) for one in told.differences],
-            "field",
-        ),
+        ("The accounts do not hold what the plan says", differences, "field"),
         ("Stands twice", told.doubles, "case"),
         ("Warnings: Twilio's documents leave these open", told.warnings, "warning"),
     )
@@ -32,10 +29,8 @@ def rehearsal(told: Rehearsed, most: int | None) -> Iterator[Block]:
 
 def _facts(told: Rehearsed) -> Iterator[tuple[str, str]]:
     yield "end state", _end_state(told)
-    yield (
-        "requests",
-        f"{told.reads + told.writes:,}: {count(told.reads, 'read')}, {count(told.writes, 'write')}",
-    )
+    reads, writes = count(told.reads, "read"), count(told.writes, "write")
+    yield "requests", f"{told.reads + told.writes:,}: {reads}, {writes}"
     faults = ", ".join(
         f"{number:,} times {visible(kind).replace('_', ' ')}" for kind, number in told.faults.items()
     )
@@ -79,12 +74,6 @@ def _difference(one: Difference) -> str:
 def _listed(heading: str, sentences: Sequence[str], noun: str, most: int | None) -> Iterator[Block]:
     if not sentences:
         return
-    yield Heading(_text(f"{heading}: {count(len(sentences), noun)}"))
-    yield Bullets([_text(visible(sentence)) for sentence in sentences[:most]])
-    more = len(sentences[most:]) if most is not None else 0
-    if more:
-        yield Prose((Span(f"… and {count(more, f'more {noun}')}: add --full, or -o FILE.", "quiet"),))
-
-
-def _text(said: str) -> Inline:
-    return (Span(said),)
+    yield Heading(text(f"{heading}: {count(len(sentences), noun)}"))
+    yield Bullets([text(visible(sentence)) for sentence in sentences[:most]])
+    yield from more(len(sentences) - len(sentences[:most]), noun)

@@ -1,33 +1,36 @@
-"""The JSON Schema of the JSON report, `format: 1`."""
+"""The JSON Schemas of what is printed as JSON, `format: 1`: of a report, of the history, and of a fleet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from enum import Enum
+from typing import Any, get_args, get_origin, get_type_hints
 
 from mappings import Api, Resource, Verdict
+from migrate.model.item import Examined
+from migrate.model.rows import FieldRow
 from migrate.model.state import State
 from migrate.model.step import Action
-from migrate.report.model import DELETE, LEAVE, Json, ReportKind
+from migrate.report import model
+from migrate.report.model import DELETE, LEAVE, Json
 from migrate.report.words import SOURCES, TARGETS
 
 
 def json_schema() -> dict[str, Json]:
     """Return the schema, JSON Schema draft 2020-12, that every rendered JSON report fulfils."""
-    return {
-        **_title("report"),
-        **_with_optional(_object(
-            format={"const": 1},
-            kind=_values(ReportKind),
-            account_sid=_SID,
-            target_account_sid=_SID,
-            snapshot=_object(
-                id=_COUNT, source={"enum": list(SOURCES)}, taken_at=_TEXT, services=_COUNT, examined=_EXAMINED
-            ),
-            plan=_object(id=_TEXT, target={"enum": list(TARGETS)}),
-            summary=_SUMMARY,
-            services=_array(_SERVICE),
-        ), rehearsal=_REHEARSAL),
-    }  # fmt: skip
+    report = _object(
+        format={"const": 1},
+        kind=_values(model.ReportKind),
+        account_sid=_SID,
+        target_account_sid=_SID,
+        snapshot=_like(model.SnapshotInfo, source={"enum": list(SOURCES)}, examined=_EXAMINED),
+        plan=_like(model.PlanInfo, target={"enum": list(TARGETS)}),
+        summary=_SUMMARY,
+        services=_array(_SERVICE),
+        rehearsal=_REHEARSAL,
+    )
+    return {**_title("report"), **report}
 
 
 def history_schema() -> dict[str, Json]:
@@ -52,10 +55,8 @@ def fleet_schema() -> dict[str, Json]:
 
 
 def _title(name: str) -> dict[str, Json]:
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"chat-migrate {name}, format 1",
-    }
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "title": f"chat-migrate {name}, format 1"}
 
 
 def _values(enum: type[Enum], *more: str) -> dict[str, Json]:
@@ -66,155 +67,119 @@ def _object(**properties: Json) -> dict[str, Json]:
     return {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in _MAY_BE_ABSENT],
         "additionalProperties": False,
     }
-
-
-def _with_optional(schema: dict[str, Json], **optional: Json) -> dict[str, Json]:
-    return schema | {"properties": schema["properties"] | optional}
 
 
 def _array(items: dict[str, Json]) -> dict[str, Json]:
     return {"type": "array", "items": items}
 
 
+def _by_name(items: dict[str, Json], **more: Json) -> dict[str, Json]:
+    return {"type": "object", **more, "additionalProperties": items}
+
+
 def _nullable(schema: dict[str, Json]) -> dict[str, Json]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+def _like(shape: Any, **otherwise: Json) -> dict[str, Json]:
+    """Return the schema of a class's fields by their types, but for those that `otherwise` has; None: not at all."""
+    hints = get_type_hints(shape)
+    told = {name: _of_type(hint) for name, hint in hints.items() if name not in otherwise}
+    told |= {name: _SID for name in told if name.endswith("_sid")}
+    in_order = {name: (told | otherwise)[name] for name in hints | otherwise}
+    return _object(**{name: schema for name, schema in in_order.items() if schema is not None})
+
+
+def _of_type(hint: Any) -> dict[str, Json]:
+    if hint in _PLAIN or is_dataclass(hint):
+        return _PLAIN.get(hint) or _like(hint)
+    inner = get_args(hint)
+    if get_origin(hint) is tuple:
+        return _array(_of_type(inner[0]))
+    if get_origin(hint) is Mapping:
+        return _BY_STATE if inner[0] is State else _by_name(_of_type(inner[1]))
+    return _nullable(_of_type(inner[0])) if inner else _values(hint)
+
+
+_MAY_BE_ABSENT = frozenset({"rehearsal", "missing", "items", "sids", "error", "altered", "skipped"})
+"""Members that stand only where there is something to say."""
 _TEXT = {"type": "string"}
 _SID = {"type": "string", "description": "A Twilio SID."}
 _COUNT = {"type": "integer", "minimum": 0}
 _ANY = {"description": "Any JSON value, secrets masked."}
-_FLAG = {"type": "boolean"}
+_PLAIN: dict[Any, dict[str, Json]] = {
+    str: _TEXT,
+    bool: {"type": "boolean"},
+    int: _COUNT,
+    float: {"type": "number", "minimum": 0},
+    Any: _ANY,
+}
+_BY_STATE = _by_name(_COUNT, propertyNames=_values(State))
 _RESOURCE = {
     "type": "string",
     "description": "The name of a kind.",
     "examples": [resource.value for resource in Resource],
 }
-_BY_STATE = {"type": "object", "propertyNames": _values(State), "additionalProperties": _COUNT}
+_WRITES = {**_COUNT, "description": "Requests that write."}
+_VERDICTS = _object(**{verdict.value: _COUNT for verdict in Verdict})
 
-_EXAMINED = _object(
-    apis=_array(_TEXT),
-    roles=_FLAG,
-    inventory=_array({"type": "string", "description": "The name of a kind whose items were all read."}),
-    files=_array(_object(path=_TEXT, shapes=_array(_TEXT))),
-    warnings=_array({"type": "string", "description": "A sentence on what was not examined."}),
+_EXAMINED = _like(
+    Examined,
+    inventory=_array({**_TEXT, "description": "The name of a kind whose items were all read."}),
+    warnings=_array({**_TEXT, "description": "A sentence on what was not examined."}),
 )
 
-_SUMMARY = _object(
-    services=_COUNT,
-    services_to_change=_COUNT,
-    services_missing=_COUNT,
-    changes={**_COUNT, "description": "Fields whose `change` is true."},
-    steps={**_COUNT, "description": "Requests that write."},
-    steps_by_state=_BY_STATE,
-    verdicts=_object(**{verdict.value: _COUNT for verdict in Verdict}),
-)
+_CHANGES = {**_COUNT, "description": "Fields whose `change` is true."}
+_SUMMARY = _like(model.Summary, changes=_CHANGES, steps=_WRITES, verdicts=_VERDICTS)
 
-_FIELD = _object(
-    source={"type": "string", "description": "Dotted path in the Chat Service resource."},
+_FIELD = _like(
+    FieldRow,
+    source={**_TEXT, "description": "Dotted path in the Chat Service resource."},
     api=_values(Api),
-    value=_ANY,
     resource=_nullable(_RESOURCE),
-    target=_nullable(_TEXT),
-    before=_ANY,
-    after=_ANY,
     change={"type": "boolean", "description": "Whether a write is needed; in `verify`, whether it differs."},
-    verdict=_values(Verdict),
     item_sid={**_nullable(_SID), "description": "The role that the field belongs to."},
     step={**_nullable(_TEXT), "description": "The key of the step that writes it."},
+    reasons=None,
+    held_to=None,
     reason=_TEXT,
     reason_ids=_array(_TEXT),
 )
 
-_ERROR = _object(
-    message=_TEXT,
-    status=_nullable({"type": "integer"}),
-    code=_nullable({"type": "integer"}),
-    request_id=_nullable(_TEXT),
-    advice=_TEXT,
-    cause=_TEXT,
+_ANY_NUMBER = _nullable({"type": "integer"})
+_STEP = _like(
+    model.StepRow,
+    resource=_RESOURCE,
+    action=_values(Action, DELETE, LEAVE),
+    params={"type": "object"},
+    error=_like(model.StepError, status=_ANY_NUMBER, code=_ANY_NUMBER),
 )
 
-_STEP = _with_optional(
-    _object(
-        key=_TEXT,
-        resource=_RESOURCE,
-        action=_values(Action, DELETE, LEAVE),
-        params={"type": "object"},
-        reversible=_FLAG,
-        state=_values(State),
-    ),
-    error=_ERROR,
-    altered=_array(_object(path=_TEXT, sent=_ANY, held=_ANY)),
-)
+_ITEMS = _like(model.ItemsReport, skipped=_by_name(_COUNT, description="Why steps were skipped."))
 
-_ITEMS = _with_optional(
-    _object(
-        kind=_TEXT,
-        found=_COUNT,
-        to_change=_COUNT,
-        steps_by_state=_BY_STATE,
-        reversible=_FLAG,
-        facts={"type": "object", "additionalProperties": _COUNT},
-    ),
-    skipped={"type": "object", "description": "Why steps were skipped.", "additionalProperties": _COUNT},
-)
-
-_SERVICE = _with_optional(
-    _object(
-        source_sid=_SID,
-        target_sid=_nullable(_SID),
-        friendly_name=_TEXT,
-        fields=_array(_FIELD),
-        steps=_array(_STEP),
-    ),
+_SERVICE = _object(
+    source_sid=_SID,
+    target_sid=_nullable(_SID),
+    friendly_name=_TEXT,
+    fields=_array(_FIELD),
+    steps=_array(_STEP),
     missing={"const": True, "description": "Conversations does not have the target."},
     items=_array(_ITEMS),
-    sids={
-        "type": "object",
-        "description": "Chat SID of the service and its roles → Conversations SID. Absent where the target is the "
+    sids=_by_name(
+        _SID,
+        description="Chat SID of the service and its roles → Conversations SID. Absent where the target is the "
         "same Service, or nothing is known.",
-        "additionalProperties": _SID,
-    },
+    ),
 )
 
-_SECONDS = {"type": "number", "minimum": 0}
-
-_REHEARSAL = _object(
+_REHEARSAL = _like(
+    model.Rehearsed,
     held={"type": "boolean", "description": "Whether the plan would end well."},
-    differences=_array(
-        _object(
-            source_sid=_SID,
-            friendly_name=_TEXT,
-            resource=_RESOURCE,
-            path=_TEXT,
-            wanted=_ANY,
-            held=_ANY,
-            source=_TEXT,
-        )
-    ),
-    doubles=_array(_TEXT),
-    warnings=_array(_TEXT),
-    reads=_COUNT,
-    writes=_COUNT,
-    faults={"type": "object", "additionalProperties": _COUNT},
-    kills=_COUNT,
-    resumes=_COUNT,
-    seconds=_SECONDS,
-    settle=_SECONDS,
-    options={"type": "object", "additionalProperties": _nullable({"type": "number"})},
-    estimate=_object(
-        seconds=_SECONDS,
-        reads=_COUNT,
-        writes=_COUNT,
-        latency=_SECONDS,
-        at_once=_nullable(_COUNT),
-        idle_seconds=_SECONDS,
-        request_seconds=_SECONDS,
-    ),
+    differences=_array(_like(model.Difference, resource=_RESOURCE)),
+    options=_by_name(_nullable({"type": "number"})),
 )
 
 _HISTORY_ENTRY = _object(
@@ -222,7 +187,7 @@ _HISTORY_ENTRY = _object(
     id={"type": ["integer", "string"], "description": "What other commands ask for."},
     account_sid=_SID,
     at=_TEXT,
-    counts={"type": "object", "additionalProperties": _COUNT},
+    counts=_by_name(_COUNT),
     state=_TEXT,
 )
 
@@ -230,18 +195,18 @@ _FLEET_COUNTS = {
     "services": _COUNT,
     "services_to_change": _COUNT,
     "changes": {**_COUNT, "description": "Fields that change."},
-    "steps": {**_COUNT, "description": "Requests that write."},
+    "steps": _WRITES,
     "steps_by_state": _BY_STATE,
 }
 
 _FLEET_SUMMARY = _object(
     accounts=_COUNT,
-    accounts_by_code={"type": "object", "additionalProperties": _COUNT},
+    accounts_by_code=_by_name(_COUNT),
     under_way=_COUNT,
     planned={**_COUNT, "description": "Accounts that are planned, and not written yet."},
     not_begun=_COUNT,
     **_FLEET_COUNTS,
-    verdicts=_object(**{verdict.value: _COUNT for verdict in Verdict}),
+    verdicts=_VERDICTS,
 )
 
 _FLEET_ACCOUNT = _object(
@@ -249,7 +214,7 @@ _FLEET_ACCOUNT = _object(
     target_account_sid=_SID,
     state={"enum": ["ended", "under way", "planned", "not begun"]},
     code={**_nullable(_COUNT), "description": "The exit code that the command would have had for it alone."},
-    message={"type": "string", "description": "What went wrong, and what to do."},
+    message={**_TEXT, "description": "What went wrong, and what to do."},
     notes=_array(_TEXT),
     **_FLEET_COUNTS,
     left={**_COUNT, "description": "Steps that are not settled."},

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from migrate.model.rows import FieldRow
 from migrate.model.state import State
-from migrate.report.blocks import Block, Bullets, Fold, Inline, Prose, ServiceBlock, Span, Table
+from migrate.report.blocks import Block, Bullets, Fold, Inline, Prose, ServiceBlock, Span, Table, text
 from migrate.report.digest import needs_a_person
 from migrate.report.model import LEAVE, ItemsReport, ReportKind, ServiceReport, StepError, StepRow
 from migrate.report.outcome import states_line
@@ -44,7 +44,7 @@ def level_of(row: FieldRow) -> str:
 def _blocks(service: ServiceReport, kind: ReportKind, *, moved: bool) -> Iterator[Block]:
     words = KINDS[kind]
     if service.is_missing:
-        yield Prose((Span("Conversations does not have this service."),))
+        yield Prose(text("Conversations does not have this service."))
     tabled = folded(service)
     rows = [row for row in service.fields if row.source not in tabled]
     told = [row for row in rows if needs_a_person(row)]
@@ -57,11 +57,10 @@ def _blocks(service: ServiceReport, kind: ReportKind, *, moved: bool) -> Iterato
     yield from calls(service) if words.receivers else ()
     if moved and service.sids:
         pairs = [
-            ((Span(visible(old), "code"),), (Span(visible(new), "code"),))
-            for old, new in service.sids.items()
+            (text(visible(old), "code"), text(visible(new), "code")) for old, new in service.sids.items()
         ]
-        yield Fold(_plain("Old and new SIDs"), (Table(("in Chat", "in Conversations"), pairs),))
-    yield from (Prose(_plain(_items(one))) for one in service.items)
+        yield Fold(text("Old and new SIDs"), (Table(("in Chat", "in Conversations"), pairs),))
+    yield from (Prose(text(_items(one))) for one in service.items)
     yield from _steps(service)
     yield from _equal(service.fields)
 
@@ -69,15 +68,15 @@ def _blocks(service: ServiceReport, kind: ReportKind, *, moved: bool) -> Iterato
 def _row(row: FieldRow, state: State | None) -> tuple[Inline, ...]:
     """Tell of one field; of one that needs nobody, a run says what became of it instead of why."""
     where = f"{row.resource}.{visible(row.target)}" if row.resource and row.target else ""
-    name: Inline = (Span(visible(row.source), "code"),)
+    name = text(visible(row.source), "code")
     if where and where != row.source:
         name += (Span(" → ", "quiet"), Span(where, "code"))
-    value = _delta(delta(row)) if row.change else (Span(show(row.value), "code"),)
+    value = _delta(delta(row)) if row.change else text(show(row.value), "code")
     verdict = row.verdict.value
     why = (Span(verdict, verdict), Span(f" {visible(row.reason)}"))
     if state is None:
         return name, value, why
-    became = (Span(spoken(state.value), state.value),)
+    became = text(spoken(state.value), state.value)
     return name, value, (*became, Span(", "), *why) if needs_a_person(row) else became
 
 
@@ -152,9 +151,8 @@ def error_text(error: StepError, *, advice: bool = True) -> str:
 
 def error_facts(error: StepError) -> str:
     """Return Twilio's code and the HTTP status, as `Twilio 50104, HTTP 400`; `""` if there is neither."""
-    code = f"Twilio {error.code}" if error.code is not None else ""
-    status = f"HTTP {error.status}" if error.status is not None else ""
-    return ", ".join(filter(None, (code, status)))
+    facts = (("Twilio", error.code), ("HTTP", error.status))
+    return ", ".join(f"{name} {number}" for name, number in facts if number is not None)
 
 
 def _equal(fields: Sequence[FieldRow]) -> Iterator[Block]:
@@ -163,16 +161,11 @@ def _equal(fields: Sequence[FieldRow]) -> Iterator[Block]:
         return
     blocks: list[Block] = []
     for verdict in VERDICTS:
-        found = [row for row in equal if row.verdict is verdict]
-        if found:
-            blocks.append(Prose((Span(spoken(verdict.value), verdict.value), Span(f" {len(found)}"))))
-            blocks.append(Bullets([_value(row) for row in found]))
-    yield Fold(_plain(f"{count(len(equal), 'field')} with nothing to do"), tuple(blocks), aside=True)
+        if found := [_value(row) for row in equal if row.verdict is verdict]:
+            name = Span(spoken(verdict.value), verdict.value)
+            blocks += (Prose((name, Span(f" {len(found)}"))), Bullets(found))
+    yield Fold(text(f"{count(len(equal), 'field')} with nothing to do"), tuple(blocks), aside=True)
 
 
 def _value(row: FieldRow) -> Inline:
     return Span(visible(row.source), "code"), Span(f" {shorten(show(row.value), EQUAL_CHARACTERS)}")
-
-
-def _plain(said: str) -> Inline:
-    return (Span(said),)

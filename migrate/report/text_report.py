@@ -122,9 +122,7 @@ class _Printer:
             yield from self._stacked(block, indent)
             return
         for row in rows:
-            cells = [
-                list(self._wrap(cell, 0, 0, breadth)) for cell, breadth in zip(row, breadths, strict=True)
-            ]
+            cells = [self._wrap(cell, 0, 0, breadth) for cell, breadth in zip(row, breadths, strict=True)]
             for pieces in zip_longest(*cells, fillvalue=""):
                 yield " " * (indent + _STEP) + (" " * _STEP).join(map(_padded, pieces, breadths))
 
@@ -132,12 +130,9 @@ class _Printer:
         """Print the first cell of each row on a line, and the others below it."""
         for name, *others in block.rows:
             yield from self._wrap(name, indent)
-            if block.by_field:
-                for cell in others:
-                    yield from self._wrap(cell, indent + _STEP)
-            else:
-                joined = [span for cell in others for span in (*cell, Span("  "))]
-                yield from self._wrap(tuple(joined), indent + _STEP)
+            joined = tuple(span for cell in others for span in (*cell, Span("  ")))
+            for cell in others if block.by_field else (joined,):
+                yield from self._wrap(cell, indent + _STEP)
 
     def _styled(self, text: str, style: str) -> str:
         if not self.color or not text.strip():

@@ -20,18 +20,12 @@ def visible(text: str) -> str:
     """Return the text with control, format, bidirectional and unassigned characters written as escapes."""
     if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() or character == _JOINER else _escape(character)
-        for character in text
-    )
+    return "".join(map(_escaped, text))
 
 
-def _escape(character: str) -> str:
-    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
-    code = ord(character)
-    if short is not None:
-        return short
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def _escaped(character: str) -> str:
+    is_harmless = character.isprintable() or character == _JOINER
+    return character if is_harmless else character.encode("unicode_escape").decode()
 
 
 def show(value: Json) -> str:

@@ -11,13 +11,7 @@ from migrate.report.model import ReportKind
 
 @dataclass(frozen=True)
 class VerdictWord:
-    """How a report speaks of one verdict.
-
-    Attributes:
-        mark: one character that tells it apart without colour.
-        meaning: one clause, for a legend.
-        color: the `click.style` colour on a terminal.
-    """
+    """How a report speaks of one verdict: a mark that tells it apart without colour, and one clause for a legend."""
 
     mark: str
     meaning: str
@@ -50,15 +44,9 @@ STATE_COLORS = {
 
 @dataclass(frozen=True)
 class KindWords:
-    """What a report of one kind calls its parts.
+    """What a report of one kind calls itself and its parts: the list of services, a field's columns, the failures.
 
-    Attributes:
-        title: the name of the report.
-        changes: heading of the list of services.
-        before: column heading of a field's value before.
-        after: column heading of a field's value after.
-        troubles: heading of the list of steps that went wrong.
-        receivers: whether to tell what the receivers of webhooks will see.
+    `receivers` says whether it tells what the receivers of webhooks will see.
     """
 
     title: str
@@ -73,9 +61,7 @@ KINDS = {
     ReportKind.DIFF: KindWords("Dry run", "What changes", "now", "after", receivers=True),
     ReportKind.VERIFY: KindWords("Verification", "What differs", "found", "expected"),
     ReportKind.RUN: KindWords("Run", "What was done", "before", "after", receivers=True),
-    ReportKind.ROLLBACK: KindWords(
-        "Rollback", "What is restored", "now", "restored", troubles="Not restored"
-    ),
+    ReportKind.ROLLBACK: KindWords("Rollback", "What is restored", "now", "restored", "Not restored"),
     ReportKind.REHEARSAL: KindWords("Rehearsal", "What was tried", "before", "after"),
 }
 
@@ -107,6 +93,11 @@ def group_of(source: str) -> str:
         if source.startswith(beginnings):
             return name
     return OTHER_GROUP
+
+
+def verb(number: int, one: str = "is", many: str = "are") -> str:
+    """Return the verb that goes with so many things."""
+    return one if number == 1 else many
 
 
 def count(number: int, noun: str) -> str:
