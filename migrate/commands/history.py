@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from migrate.commands.context import Context
-from migrate.report.blocks import Block, Heading, Inline, Table
-from migrate.report.layout import text
+from migrate.report.blocks import Block, Heading, Inline, Table, text
 from migrate.report.values import moment
 from migrate.report.words import spoken
 from migrate.store import lock, runs

@@ -23,8 +23,8 @@ from migrate.report.blocks import (
     Span,
     Table,
     more,
+    text,
 )
-from migrate.report.blocks import text as text
 from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, StepGroup
 from migrate.report.model import Report, ReportKind, StepError
 from migrate.report.outcome import facts, outcome, totals, written
