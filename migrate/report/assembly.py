@@ -32,7 +32,7 @@ from migrate.report.model import (
     StepRow,
     Summary,
 )
-from migrate.store import Store, plans, runs, snapshots
+from migrate.store import Store, plans, runs, snapshots, verified
 from migrate.store.verified import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
@@ -158,7 +158,7 @@ def verify_report(store: Store, plan: Plan) -> Report:
 
 
 def _verified(store: Store, plan: Plan, planned: PlannedService) -> VerifiedService:
-    found = plans.verified(store, plan.number, [planned.source_sid]).get(planned.source_sid)
+    found = verified.verified(store, plan.number, [planned.source_sid]).get(planned.source_sid)
     return found or VerifiedService(planned.source_sid, exists=False, live=(None,) * len(planned.rows))
 
 

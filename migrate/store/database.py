@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ CHUNK = 200
 UNRELEASED = "0001_snapshots"
 """A migration that only databases from before the first release have."""
 
-Parameters = Mapping[str, Any]
+Row = dict[str, Any]
+"""A row: column → value."""
 
 
 def to_json(value: object) -> str:
@@ -44,12 +45,26 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\u0000")
 
 
-class Store:
-    """The database of one or several migrations, and the connection that all but the writers share.
+def bound(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as SQLite takes them: texts storable, and collections as canonical JSON, sets sorted."""
+    return {name: _bound(value) for name, value in values.items()}
 
-    Args:
-        path: the database file; it must have been prepared by `open_store`.
-        database: the open connection.
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, (int, bytes)):
+        return value
+    if isinstance(value, Set):
+        return to_json(sorted(value))
+    return to_json(value if isinstance(value, Mapping) else list(value))
+
+
+class Store:
+    """The database of one or several migrations, prepared by `open_store`, and the connection that all share but
+    the writers.
+
+    What the values of a query may be: see `bound`.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
@@ -105,44 +120,35 @@ class Store:
         """Return another connection to this database, usable in any one thread at a time, in autocommit mode."""
         return connect(self.path)
 
-    def rows(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+    def rows(self, sql: str, **values: Any) -> list[Row]:
         """Return the rows of a query, as dictionaries."""
         with self._mutex:
-            cursor = self._database.conn.execute(sql, parameters or {})
+            cursor = self._database.conn.execute(sql, bound(values))
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def row(self, sql: str, parameters: Parameters | None = None) -> dict[str, Any] | None:
+    def row(self, sql: str, **values: Any) -> Row | None:
         """Return the first row of a query, or None."""
-        found = self.rows(sql, parameters)
-        return found[0] if found else None
+        return next(iter(self.rows(sql, **values)), None)
 
-    def value(self, sql: str, parameters: Parameters | None = None) -> Any:
+    def value(self, sql: str, **values: Any) -> Any:
         """Return the first column of the first row of a query, or None."""
-        with self._mutex:
-            found = self._database.conn.execute(sql, parameters or {}).fetchall()
-        return found[0][0] if found else None
+        return next(iter((self.row(sql, **values) or {}).values()), None)
 
-    def scan(
-        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
-    ) -> Iterator[dict[str, Any]]:
+    def scan(self, sql: str, *, after: Row, chunk: int = CHUNK, **values: Any) -> Iterator[Row]:
         """Yield the rows of a query batch by batch; nothing stays open in between.
 
         Args:
             sql: a query in the order of some columns, for the `:limit` rows that stand behind the values that have
                 the names of these columns: `WHERE id > :id ORDER BY id LIMIT :limit`.
-            parameters: all its other values.
             after: these columns, with what stands before their first values.
-            chunk: rows in a batch.
         """
-        for rows in self.batches(sql, parameters, after=after, chunk=chunk):
+        for rows in self.batches(sql, after=after, chunk=chunk, **values):
             yield from rows
 
-    def batches(
-        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
-    ) -> Iterator[list[dict[str, Any]]]:
+    def batches(self, sql: str, *, after: Row, chunk: int = CHUNK, **values: Any) -> Iterator[list[Row]]:
         """Yield what `scan` yields, in lists of at most `chunk` rows."""
-        while rows := self.rows(sql, {**parameters, **after, "limit": chunk}):
+        while rows := self.rows(sql, **values, **after, limit=chunk):
             after = {column: rows[-1][column] for column in after}
             yield rows
             if len(rows) < chunk:
@@ -154,12 +160,42 @@ class Store:
             self._database.close()
 
 
-def insert_all(db: Database, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of one shape, many times faster than with one statement for each shape that rows may have."""
-    if rows:
-        columns = list(rows[0])
-        places = ", ".join(f":{column}" for column in columns)
-        db.conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+def insert(
+    connection: sqlite3.Connection,
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    unique: Sequence[str] = (),
+) -> int:
+    """Insert rows of one shape, or update those that are there already by some unique columns.
+
+    Returns:
+        The number of the row, if it was one and is new.
+    """
+    if not rows:
+        return 0
+    columns = list(rows[0])
+    names = ", ".join(f'"{column}"' for column in columns)
+    places = ", ".join(f":{column}" for column in columns)
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in unique)
+    update = f" ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {changes}" if unique else ""
+    connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}){update}", map(bound, rows))
+    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+
+def delete(db: Database, tables: Iterable[str], where: str, **values: Any) -> None:
+    """Delete rows of some tables within the caller's transaction."""
+    for table in tables:
+        db.execute(f"DELETE FROM {table} WHERE {where}", bound(values))
+
+
+def lists(parameter: str, *columns: str) -> str:
+    """Return SQL for the rows with these columns that stand as JSON lists in a parameter.
+
+    One statement for many rows waits for Python's interpreter lock once.
+    """
+    places = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns))
+    return f"(SELECT {places} FROM json_each(:{parameter}))"
 
 
 def connect(path: Path) -> sqlite3.Connection:

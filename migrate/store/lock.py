@@ -10,15 +10,14 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from migrate.core.clock import now
 from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
 from migrate.core.stop import StopToken
-from migrate.store.database import Store
+from migrate.store.database import Row, Store, insert
 from migrate.store.processes import Process, is_alive, this_process
 
 BEAT_SECONDS = 5.0
@@ -26,10 +25,6 @@ DEAD_AFTER_SECONDS = 60.0
 """So long a holder that can't be looked for is watched before its lock is taken over."""
 LOOK_SECONDS = 0.5
 
-TAKE = """
-INSERT INTO lock (account_sid, nonce, id, host, boot, namespace, pid, process_started, command, started_at, beat)
-VALUES (:account_sid, :nonce, :id, :host, :boot, :namespace, :pid, :started, :command, :started_at, 0)
-"""
 BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 
 
@@ -97,7 +92,7 @@ def held(
         done.set()
         beating.join()
         with store.writing() as db:
-            db.table("lock").delete_where("nonce = ?", [lock.nonce])
+            db.execute("DELETE FROM lock WHERE nonce = ?", [lock.nonce])
 
 
 def renew(store: Store, lock: Lock) -> None:
@@ -138,11 +133,8 @@ def holder(store: Store, account_sid: str) -> Holder | None:
     return _holder(row) if row else None
 
 
-Row = Mapping[str, Any]
-
-
 def _row(store: Store, account_sid: str) -> Row | None:
-    return store.row("SELECT * FROM lock WHERE account_sid = :account", {"account": account_sid})
+    return store.row("SELECT * FROM lock WHERE account_sid = :account", account=account_sid)
 
 
 def _holder(row: Row) -> Holder:
@@ -189,21 +181,16 @@ def _is_still(store: Store, account_sid: str, row: Row, stop: StopToken, seconds
 
 
 def _take(store: Store, account_sid: str, command: str, lock: Lock, dead: Row | None) -> None:
-    process = this_process()
+    process = vars(this_process())
+    held_by = {**vars(lock), **process, "account_sid": account_sid, "command": command, "started_at": now()}
+    held_by["process_started"] = held_by.pop("started")
     with store.writing() as db:
         if dead is not None:
-            db.execute("DELETE FROM lock WHERE nonce = :nonce AND beat = :beat", dict(dead))
-        row = {
-            **vars(lock),
-            **vars(process),
-            "account_sid": account_sid,
-            "command": command,
-            "started_at": now(),
-        }
+            db.execute("DELETE FROM lock WHERE nonce = :nonce AND beat = :beat", dead)
         present = _row(store, account_sid)
         if present is not None:  # somebody was quicker, or the holder has moved at the last moment
             raise _refusal(store, _holder(present))
-        db.execute(TAKE, row)
+        insert(db.conn, "lock", [{**held_by, "beat": 0}])
 
 
 def _refusal(store: Store, found: Holder) -> LockHeld:

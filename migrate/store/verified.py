@@ -9,15 +9,10 @@ from typing import Any
 
 from migrate.core.clock import now
 from migrate.model.plan import Plan
-from migrate.store.codec import packed, unpacked
-from migrate.store.database import Store, to_json
+from migrate.store.codec import made, packed, unpacked
+from migrate.store.database import Store, insert, to_json
 
 Json = Any
-SAVE = """
-INSERT INTO verified_services (plan, source_sid, account_sid, at, found, live)
-VALUES (:plan, :source_sid, :account_sid, :at, :found, :live)
-ON CONFLICT (plan, source_sid) DO UPDATE SET at = excluded.at, found = excluded.found, live = excluded.live
-"""
 
 
 @dataclass(frozen=True)
@@ -47,34 +42,32 @@ class VerifiedService:
 
 def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService]) -> None:
     """Keep what was read of some targets, in one transaction; a later reading replaces it."""
+    facts = {"plan": plan.number, "account_sid": plan.target_account_sid, "at": now()}
     rows = [
         {
-            "plan": plan.number,
+            **facts,
             "source_sid": service.source_sid,
-            "account_sid": plan.target_account_sid,
-            "at": now(),
-            "found": int(service.exists),
+            "found": service.exists,
             "live": packed(to_json([service.live, service.items])),
         }
         for service in services
     ]
     with store.writing() as db:
-        db.conn.executemany(SAVE, rows)
+        insert(db.conn, "verified_services", rows, unique=("plan", "source_sid"))
 
 
 def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[str, VerifiedService]:
     """Return what was read last of some targets of a plan, by source SID; those that never were are left out."""
-    rows = store.rows(
-        "SELECT * FROM verified_services WHERE plan = :plan "
+    found = {}
+    for row in store.rows(
+        "SELECT source_sid, found, live FROM verified_services WHERE plan = :plan "
         "AND source_sid IN (SELECT value FROM json_each(:sids))",
-        {"plan": number, "sids": json.dumps(list(source_sids))},
-    )
-    return {row["source_sid"]: _service(row) for row in rows}
-
-
-def _service(row: Mapping[str, Any]) -> VerifiedService:
-    live, items = json.loads(unpacked(row["live"]))
-    return VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
+        plan=number,
+        sids=source_sids,
+    ):
+        live, items = json.loads(unpacked(row["live"]))
+        found[row["source_sid"]] = VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
+    return found
 
 
 def note_verified(store: Store, plan: Plan, differences: int) -> None:
@@ -86,13 +79,11 @@ def note_verified(store: Store, plan: Plan, differences: int) -> None:
         "differences": differences,
     }
     with store.writing() as db:
-        db.table("verifications").insert(row)
+        insert(db.conn, "verifications", [row])
 
 
 def last_verification(store: Store, plan: Plan) -> Verification | None:
     """Return the newest comparison of a plan with its targets, or None."""
-    row = store.row(
-        "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1",
-        {"plan": plan.number},
-    )
-    return Verification(**row) if row else None
+    sql = "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1"
+    row = store.row(sql, plan=plan.number)
+    return made(Verification, row) if row else None

@@ -19,7 +19,7 @@ def channel(number, of):
 
 def held(store, snapshot):
     """What a snapshot holds: kind and SID."""
-    rows = store.rows("SELECT kind, sid FROM items WHERE snapshot = :id ORDER BY id", {"id": snapshot})
+    rows = store.rows("SELECT kind, sid FROM items WHERE snapshot = :id ORDER BY id", id=snapshot)
     return [(row["kind"], row["sid"]) for row in rows]
 
 
@@ -27,7 +27,7 @@ def under_way(store, snapshot):
     """The services whose inventories have begun: SID and next page."""
     rows = store.rows(
         "SELECT parent, next_page FROM inventory_progress WHERE snapshot = :id ORDER BY parent",
-        {"id": snapshot},
+        id=snapshot,
     )
     return [(row["parent"], row["next_page"]) for row in rows]
 
