@@ -9,9 +9,9 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
@@ -26,6 +26,7 @@ CHUNK = 200
 UNRELEASED = "0001_snapshots"
 """A migration that only databases from before the first release have."""
 
+Found = TypeVar("Found")
 Row = dict[str, Any]
 """A row: column → value."""
 
@@ -160,6 +161,13 @@ class Store:
             self._database.close()
 
 
+def there(found: Found | None, otherwise: str) -> Found:
+    """Return what was found, or raise BadInput with what to say if it is None."""
+    if found is None:
+        raise BadInput(otherwise)
+    return found
+
+
 def insert(
     connection: sqlite3.Connection,
     table: str,
@@ -256,9 +264,7 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
     """
     existed = _exists(path)
     if must_exist and not existed:
-        raise BadInput(
-            f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db."
-        )
+        raise _absent(path)
     shared = shared or files.is_on_network(path)
     if shared:
         files.try_locks(path)
@@ -274,6 +280,31 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
             path.unlink(missing_ok=True)
         raise
     store.close()
+
+
+def copy_database(path: Path, copy: Path) -> None:
+    """Copy a database as it is at one moment without writing to it; another process may work on it meanwhile.
+
+    Raises:
+        BadInput: there is no database, or it cannot be read.
+    """
+    if not path.exists():
+        raise _absent(path)
+    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    # Who only reads leaves SQLite's companions behind; who may write removes them, but would empty a log that is there.
+    mode = "ro" if path.with_name(path.name + "-wal").exists() else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise BadInput(
+            f"{path} cannot be read as a chat-migrate database: {error}. Choose another file with --db."
+        ) from error
+
+
+def _absent(path: Path) -> BadInput:
+    return BadInput(f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db.")
 
 
 def _exists(path: Path) -> bool:

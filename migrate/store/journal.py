@@ -18,14 +18,14 @@ from typing import Any
 from migrate.core.clock import now, ticks
 from migrate.model.state import Entry, Record, Run, State
 from migrate.store import counterparts, own_writes
-from migrate.store.database import Store, lists, storable
+from migrate.store.database import Store, bound, lists
 from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
 APPEND = f"""
 INSERT INTO journal (run, account_sid, key, state, at, status, code, request_id, message, seen)
 SELECT :run, :account, key, state, :at, status, code, request_id, message, seen
-FROM {lists("entries", "key", "state", "status", "code", "request_id", "message", "seen")}
+FROM {lists("entries", "key", "state", "message", "status", "code", "request_id", "seen")}
 """
 OPEN = "('intent', 'unknown', 'failed')"
 EFFECTS = "('applied', 'verified', 'altered', 'drifted', 'rolled_back')"
@@ -133,7 +133,7 @@ class Journal:
         return ticks()
 
     def _append(self, records: Sequence[Record]) -> None:
-        entries = [_values(record.key, entry) for record in records for entry in record.entries]
+        entries = [_line(record.key, entry) for record in records for entry in record.entries]
         ends = accumulate(len(record.entries) for record in records)
         facts = {
             "run": self._run.id,
@@ -178,16 +178,8 @@ def _change(record: Record, end: int) -> list[Json]:
     ]
 
 
-def _values(key: str, entry: Entry) -> list[Json]:
-    return [
-        key,
-        entry.state.value,
-        entry.status,
-        entry.code,
-        None if entry.request_id is None else storable(entry.request_id),
-        storable(entry.message),
-        _text(entry.seen),
-    ]
+def _line(key: str, entry: Entry) -> list[Json]:
+    return [key, *bound({**vars(entry), "seen": _text(entry.seen)}).values()]
 
 
 def _text(value: Json) -> str | None:

@@ -27,7 +27,7 @@ from migrate.store.codec import (
     settings_of,
     unpacked,
 )
-from migrate.store.database import CHUNK, Row, Store, delete, insert, to_json
+from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
 Json = Any
 BATCH = 1000
@@ -49,6 +49,10 @@ SELECT s.digest, p.account_sid, p.target_account_sid, p.target, p.options, p.map
 FROM plans p JOIN snapshots s ON s.id = p.snapshot_id WHERE p.number = :plan
 """
 """What a plan's id covers besides its services and steps."""
+HEADS = """
+SELECT source_sid, target_sid, digest, verdicts FROM plan_services
+WHERE plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit
+"""
 TOTALS = """
 SELECT count(*) AS services, coalesce(sum(missing), 0) AS services_missing, coalesce(sum(changes), 0) AS changes,
     (SELECT count(*) FROM plan_steps WHERE plan = :plan) AS steps,
@@ -77,9 +81,7 @@ def begin(
     """Start a plan and return its number; unfinished ones of the account that a killed diff left are removed.
 
     Args:
-        target: `same`, `new` or `map`.
-        target_account_sid: the account that is to be written to.
-        offline: made without looking at the targets.
+        target, offline: see `Plan`.
         options: every option that shapes its steps, as JSON.
     """
     abandoned = "account_sid = :account AND completed_at IS NULL"
@@ -111,15 +113,15 @@ def add_service(
     """Add some services with their before-images and rows, in one transaction.
 
     Args:
-        number: of the plan.
         account_sid: the source account.
         masked: hides the secrets of a row, for people who look into the database.
     """
+    facts = {"plan": number, "account_sid": account_sid}
     both = [(service, rows_text(service.rows)) for service in services]
-    heads = [_head_row(number, account_sid, *each) for each in both]
-    bulk = [_bulk_row(number, account_sid, *each) for each in both]
+    heads = [{**facts, **_head(service, rows)} for service, rows in both]
+    bulk = [{**facts, **_bulk(service, rows)} for service, rows in both]
     findings = [
-        _finding_row(number, account_sid, service, masked(row))
+        {**facts, **_finding(service, masked(row))}
         for service in services
         for row in service.rows
         if row.change or row.verdict in NOTEWORTHY
@@ -134,13 +136,7 @@ def finish(store: Store, number: int) -> Plan:
     totals = store.row(TOTALS, plan=number) or {}
     verdicts: Counter[str] = Counter()
     digest = hashlib.sha256(to_json(list((store.row(REVIEWED, plan=number) or {}).values())).encode())
-    for row in store.scan(
-        "SELECT source_sid, target_sid, digest, verdicts FROM plan_services "
-        "WHERE plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit",
-        after={"source_sid": ""},
-        chunk=BATCH,
-        plan=number,
-    ):
+    for row in store.scan(HEADS, after={"source_sid": ""}, chunk=BATCH, plan=number):
         verdicts.update(json.loads(row["verdicts"]))
         digest.update(f"{row['source_sid']} {row['target_sid']} {row['digest']}\n".encode())
     for each in steps(store, number):
@@ -168,27 +164,15 @@ def get(store: Store, account_sid: str | None, plan_id: str) -> Plan:
 
 
 def by_number(store: Store, number: int) -> Plan:
-    """Return the plan that a run executes.
-
-    Raises:
-        BadInput: there is none with this number.
-    """
+    """Return a plan, or raise BadInput if there is none with this number."""
     found = _find(store, "number = :number", number=number)
-    if found is None:
-        raise BadInput(f"There is no plan number {number} in {store.path}.")
-    return found
+    return there(found, f"There is no plan number {number} in {store.path}.")
 
 
 def latest(store: Store, account_sid: str) -> Plan:
-    """Return the newest plan of an account.
-
-    Raises:
-        BadInput: there is none.
-    """
-    found = find_latest(store, account_sid)
-    if found is None:
-        raise BadInput(f"There is no plan for {account_sid} in {store.path}. Run `chat-migrate diff` first.")
-    return found
+    """Return the newest plan of an account, or raise BadInput if there is none."""
+    otherwise = f"There is no plan for {account_sid} in {store.path}. Run `chat-migrate diff` first."
+    return there(find_latest(store, account_sid), otherwise)
 
 
 def find_latest(store: Store, account_sid: str | None) -> Plan | None:
@@ -202,10 +186,9 @@ def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
 
 
 def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -> Iterator[PlannedService]:
-    """Yield the services of a plan in the order of their source SIDs, read a few at a time.
+    """Yield the services of a plan, or only some of them, in the order of their source SIDs, read a few at a time.
 
-    Args:
-        only: the source SIDs of those that are wanted; all if it is empty. What is not there is left out.
+    What is wanted and not there is left out.
     """
     wanted = sorted(only)
     if not wanted:
@@ -222,25 +205,17 @@ def _scan_services(store: Store, number: int, which: str = "") -> Iterator[Plann
 
 
 def service(store: Store, number: int, sid: str) -> PlannedService:
-    """Return one service of a plan, by its source SID.
-
-    Raises:
-        BadInput: it is not in there.
-    """
+    """Return one service of a plan, by its source SID, or raise BadInput if it is not in there."""
     found = next(services(store, number, only=frozenset({sid})), None)
-    if found is None:
-        raise BadInput(f"Service {sid} is not in plan number {number} of {store.path}.")
-    return found
+    return there(found, f"Service {sid} is not in plan number {number} of {store.path}.")
 
 
-def _head_row(number: int, account_sid: str, service: PlannedService, rows: str) -> Row:
+def _head(service: PlannedService, rows: str) -> Row:
     image = settings_of(image_to_json(service.image)) if service.image else None
     items = {kind: asdict(count) for kind, count in service.items.items()}
     reviewed = to_json([image, sorted(service.refused), service.counterparts, items, service.receivers])
     return {
-        "plan": number,
         "source_sid": service.source_sid,
-        "account_sid": account_sid,
         "target_sid": service.target_sid,
         "friendly_name": service.friendly_name,
         "read_at": service.image.read_at if service.image else None,
@@ -254,21 +229,17 @@ def _head_row(number: int, account_sid: str, service: PlannedService, rows: str)
     }
 
 
-def _bulk_row(number: int, account_sid: str, service: PlannedService, rows: str) -> Row:
+def _bulk(service: PlannedService, rows: str) -> Row:
     return {
-        "plan": number,
         "source_sid": service.source_sid,
-        "account_sid": account_sid,
         "image": json.dumps(image_to_json(service.image)) if service.image else None,
         "receivers": service.receivers,
         "rows": packed(rows),
     }
 
 
-def _finding_row(number: int, account_sid: str, service: PlannedService, row: FieldRow) -> Row:
+def _finding(service: PlannedService, row: FieldRow) -> Row:
     return {
-        "plan": number,
-        "account_sid": account_sid,
         "source_sid": service.source_sid,
         "friendly_name": service.friendly_name,
         "source": row.source,
@@ -347,37 +318,23 @@ def steps(
     if kinds is not None:
         where += " AND kind IN (SELECT value FROM json_each(:kinds))"
     behind = "< :ordinal ORDER BY ordinal DESC" if newest_first else "> :ordinal ORDER BY ordinal"
-    for rows in store.batches(
-        f"SELECT * FROM plan_steps WHERE {where} AND ordinal {behind} LIMIT :limit",
-        after={"ordinal": 1 << 62 if newest_first else -1},
-        plan=number,
-        source_sid=source_sid,
-        kinds=kinds,
-    ):
+    sql = f"SELECT * FROM plan_steps WHERE {where} AND ordinal {behind} LIMIT :limit"
+    after = {"ordinal": 1 << 62 if newest_first else -1}
+    for rows in store.batches(sql, after=after, plan=number, source_sid=source_sid, kinds=kinds):
         yield from _with_needs(store, number, rows)
 
 
 def step(store: Store, number: int, key: str) -> Step:
-    """Return one step.
-
-    Raises:
-        BadInput: the plan has none with this key.
-    """
-    found = steps_by_key(store, number, [key])
-    if not found:
-        raise BadInput(f"There is no step {key} in plan number {number} of {store.path}.")
-    return found[0]
+    """Return one step of a plan, or raise BadInput if there is none with this key."""
+    found = next(iter(steps_by_key(store, number, [key])), None)
+    return there(found, f"There is no step {key} in plan number {number} of {store.path}.")
 
 
 def source_sids_to_change(store: Store, number: int) -> Iterator[str]:
     """Yield the source SIDs of the services that have steps, in order."""
-    rows = store.scan(
-        "SELECT DISTINCT source_sid FROM plan_steps WHERE plan = :plan AND source_sid > :source_sid "
-        "ORDER BY source_sid LIMIT :limit",
-        after={"source_sid": ""},
-        chunk=BATCH,
-        plan=number,
-    )
+    where = "plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit"
+    sql = f"SELECT DISTINCT source_sid FROM plan_steps WHERE {where}"
+    rows = store.scan(sql, after={"source_sid": ""}, chunk=BATCH, plan=number)
     return (row["source_sid"] for row in rows)
 
 

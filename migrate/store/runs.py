@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from migrate.core.clock import now
-from migrate.core.errors import BadInput
 from migrate.model.plan import Plan
 from migrate.model.state import Counterpart, Entry, Leftover, Run, State, StepState
 from migrate.model.step import Step
 from migrate.store import counterparts, plans
 from migrate.store.codec import made
-from migrate.store.database import Row, Store, insert
+from migrate.store.database import Row, Store, insert, there
 
 Json = Any
 BATCH = 1000
@@ -50,6 +49,23 @@ AND EXISTS (SELECT 1 FROM step_state s WHERE s.run = runs.id AND (s.wrote OR s.u
 AND id NOT IN (SELECT undoes FROM runs WHERE undoes IS NOT NULL AND finished_at IS NOT NULL)
 """
 
+HISTORY = """
+SELECT 'snapshot' AS what, CAST(id AS TEXT) AS id, account_sid, taken_at AS at, source AS detail,
+    CASE WHEN completed_at IS NULL THEN 'unfinished' ELSE 'finished' END AS state,
+    CASE WHEN completed_at IS NULL THEN '{}' ELSE json_object('services', services) END AS counts, NULL AS undoes
+FROM snapshots WHERE coalesce(:account, account_sid) = account_sid
+UNION ALL
+SELECT 'plan', coalesce(id, ''), account_sid, created_at, target,
+    CASE WHEN completed_at IS NULL THEN 'unfinished' ELSE 'finished' END,
+    CASE WHEN completed_at IS NULL THEN '{}' ELSE json_object('services', services, 'services_to_change',
+        services_to_change, 'changes', changes, 'steps', steps) END, NULL
+FROM plans WHERE coalesce(:account, account_sid) = account_sid
+UNION ALL
+SELECT 'run', CAST(id AS TEXT), account_sid, started_at, command,
+    CASE WHEN finished_at IS NULL THEN phase ELSE 'finished' END, '{}', undoes
+FROM runs WHERE coalesce(:account, account_sid) = account_sid
+"""
+
 
 @dataclass(frozen=True)
 class Happened:
@@ -58,12 +74,10 @@ class Happened:
     Attributes:
         what: `snapshot`, `plan` or `run`.
         id: what other commands call it.
-        account_sid: the source account.
         at: when it was begun, ISO 8601, UTC.
         detail: `live` or `file` for a snapshot, the target for a plan, the command for a run.
         state: `finished`, or what it stopped at: `unfinished`, or the phase of a run.
         counts: how many things of each sort it holds: services, steps, steps by state.
-        undoes: the run that a rollback undoes, or None.
     """
 
     what: str
@@ -90,12 +104,9 @@ def start(  # noqa: PLR0913 - a run is all of this
     """Begin a run, or the rollback of one.
 
     Args:
-        account_sid: the source account.
-        target_account_sid: the account that is written to.
         command: `run`, `apply` or `rollback`.
-        phase: what it does first: see `Run`.
+        phase, options: see `Run`.
         plan: what it executes; None while a `run` has none.
-        options: the options, guards and consents it was started with, as JSON.
         undoes: the run that it rolls back.
     """
     row = {
@@ -118,13 +129,10 @@ def set_phase(
     store: Store, run: Run, phase: str, *, plan: Plan | None = None, snapshot: int | None = None
 ) -> Run:
     """Note how far a run has come, with the plan or snapshot that it has from now on; return it as it is now."""
-    changes: dict[str, Any] = {"phase": phase}
-    if plan is not None:
-        changes["plan"] = plan.number
-    if snapshot is not None:
-        changes["snapshot"] = snapshot
+    known = {"plan": plan.number if plan else None, "snapshot": snapshot}
+    changes = {name: value for name, value in known.items() if value is not None}
     with store.writing() as db:
-        db.table("runs").update(run.id, changes)
+        db.table("runs").update(run.id, {"phase": phase, **changes})
     return get(store, run.id)
 
 
@@ -150,15 +158,9 @@ def known_pairs(store: Store, run: Run, pairs: Iterable[Counterpart]) -> None:
 
 
 def get(store: Store, run_id: int) -> Run:
-    """Return a run.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
+    """Return a run, or raise BadInput if there is none with this id."""
     found = _find(store, "id = :id", id=run_id)
-    if found is None:
-        raise BadInput(f"There is no run {run_id} in {store.path}. `chat-migrate history` lists the runs.")
-    return found
+    return there(found, f"There is no run {run_id} in {store.path}. `chat-migrate history` lists the runs.")
 
 
 def find_latest(store: Store, account_sid: str | None) -> Run | None:
@@ -236,45 +238,14 @@ def leftovers(store: Store, run: Run) -> list[Leftover]:
 
 def history(store: Store, account_sid: str | None) -> list[Happened]:
     """Return the snapshots, plans and runs of an account, or of all with None, oldest first."""
-    mine = "WHERE coalesce(:account, account_sid) = account_sid"
-
-    def of(table: str, key: str) -> list[Row]:
-        return store.rows(f"SELECT * FROM {table} {mine} ORDER BY {key}", account=account_sid)
-
-    found = [_of_snapshot(row) for row in of("snapshots", "id")]
-    found += [_of_plan(row) for row in of("plans", "number")]
-    found += [_of_run(store, made(Run, row)) for row in of("runs", "id")]
-    return sorted(found, key=lambda each: each.at)
+    found = [made(Happened, row) for row in store.rows(HISTORY, account=account_sid)]
+    return sorted((_counted(store, each) for each in found), key=lambda each: each.at)
 
 
-def _of_snapshot(row: Row) -> Happened:
-    id_, account, at, source = str(row["id"]), row["account_sid"], row["taken_at"], row["source"]
-    return Happened("snapshot", id_, account, at, source, *_held(row, "services"))
-
-
-def _of_plan(row: Row) -> Happened:
-    id_, account, at, target = row["id"] or "", row["account_sid"], row["created_at"], row["target"]
-    held = _held(row, "services", "services_to_change", "changes", "steps")
-    return Happened("plan", id_, account, at, target, *held)
-
-
-def _held(row: Row, *names: str) -> tuple[str, dict[str, int]]:
-    """Return whether a snapshot or plan is finished, and what a finished one holds."""
-    done = row["completed_at"] is not None
-    return ("finished", {name: row[name] for name in names}) if done else ("unfinished", {})
-
-
-def _of_run(store: Store, run: Run) -> Happened:
-    return Happened(
-        what="run",
-        id=str(run.id),
-        account_sid=run.account_sid,
-        at=run.started_at,
-        detail=run.command,
-        state="finished" if run.finished_at else run.phase,
-        counts=counts(store, run) if run.plan else {},
-        undoes=run.undoes,
-    )
+def _counted(store: Store, found: Happened) -> Happened:
+    """Return one line of the history, with the steps of its run by state."""
+    run = get(store, int(found.id)) if found.what == "run" else None
+    return replace(found, counts=counts(store, run)) if run and run.plan else found
 
 
 def _find(store: Store, where: str, **values: Any) -> Run | None:
@@ -304,13 +275,8 @@ def states(
 
 def item_counts(store: Store, run: Run | None, kind: str, source_sid: str, steps: int) -> dict[State, int]:
     """Return how many of a service's steps of one kind are in each state, `steps` in all."""
-    rows = store.rows(
-        "SELECT state, count(*) AS steps FROM step_state WHERE run = :run AND source_sid = :sid AND kind = :kind "
-        "GROUP BY state",
-        run=run.id if run else None,
-        sid=source_sid,
-        kind=kind,
-    )
+    sql = "SELECT state, count(*) AS steps FROM step_state WHERE run = :run AND source_sid = :sid AND kind = :kind"
+    rows = store.rows(f"{sql} GROUP BY state", run=run.id if run else None, sid=source_sid, kind=kind)
     found = {State(row["state"]): row["steps"] for row in rows}
     planned = steps - sum(found.values())
     return {State.PLANNED: planned, **found} if planned else found
@@ -318,14 +284,12 @@ def item_counts(store: Store, run: Run | None, kind: str, source_sid: str, steps
 
 def skip_reasons(store: Store, run: Run, kind: str, source_sid: str) -> dict[str, int]:
     """Return why a service's steps of one kind were skipped, and how many for each reason."""
-    rows = store.rows(
+    sql = (
         "SELECT j.message, count(*) AS steps FROM step_state s JOIN journal j ON j.id = s.last "
         "WHERE s.run = :run AND s.source_sid = :sid AND s.state = 'skipped' AND s.kind = :kind "
-        "GROUP BY j.message ORDER BY 1",
-        run=run.id,
-        sid=source_sid,
-        kind=kind,
+        "GROUP BY j.message ORDER BY 1"
     )
+    rows = store.rows(sql, run=run.id, sid=source_sid, kind=kind)
     return {row["message"]: row["steps"] for row in rows}
 
 
@@ -346,14 +310,11 @@ def counts(store: Store, run: Run) -> dict[str, int]:
 def counts_by_kind(store: Store, run: Run) -> dict[str, dict[str, int]]:
     """Return kind → how many steps of it are in each state."""
     found: dict[str, dict[str, int]] = {}
-    for row in store.rows(
-        "SELECT kind, state, count(*) AS steps FROM step_state WHERE run = :run GROUP BY kind, state",
-        run=run.id,
-    ):
+    sql = "SELECT kind, state, count(*) AS steps FROM step_state WHERE run = :run GROUP BY kind, state"
+    for row in store.rows(sql, run=run.id):
         found.setdefault(row["kind"], {})[row["state"]] = row["steps"]
-    for row in store.rows(
-        f"SELECT p.kind, count(*) AS steps {ABOUT} GROUP BY p.kind", plan=run.plan, undoes=run.undoes
-    ):
+    sql = f"SELECT p.kind, count(*) AS steps {ABOUT} GROUP BY p.kind"
+    for row in store.rows(sql, plan=run.plan, undoes=run.undoes):
         by_state = found.setdefault(row["kind"], {})
         if planned := row["steps"] - sum(by_state.values()):
             by_state[State.PLANNED.value] = planned + by_state.get(State.PLANNED.value, 0)
@@ -376,11 +337,8 @@ def has_other_outcomes(store: Store, run: Run) -> bool:
 
 def troubles(store: Store, run: Run, limit: int | None = None) -> Iterator[tuple[str, StepState]]:
     """Yield the steps that something was done about and that are not settled, newest first: key and state."""
-    rows = store.scan(
-        f"{STATES} AND s.state NOT IN ({sql_list(run.settled)}) AND s.last < :last ORDER BY s.last DESC LIMIT :limit",
-        after={"last": 1 << 62},
-        run=run.id,
-    )
+    sql = f"{STATES} AND s.state NOT IN ({sql_list(run.settled)}) AND s.last < :last"
+    rows = store.scan(f"{sql} ORDER BY s.last DESC LIMIT :limit", after={"last": 1 << 62}, run=run.id)
     return ((row["key"], _state(row)) for row in islice(rows, limit))
 
 

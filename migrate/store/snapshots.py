@@ -10,10 +10,9 @@ from typing import Any
 
 from mappings import ChatService
 from migrate.core.clock import now
-from migrate.core.errors import BadInput
 from migrate.model.item import Examined, FileExamined, Item, Snapshot
 from migrate.store.codec import VOLATILE, made
-from migrate.store.database import CHUNK, Row, Store, delete, insert, to_json
+from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
 Json = Any
 OWNED = ("items", "inventory_progress")
@@ -27,6 +26,11 @@ ORDER BY sid LIMIT :limit
 VIEWS_OF = """
 SELECT * FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))
 ORDER BY sid, api
+"""
+ITEMS = """
+SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id AND NOT EXISTS (
+    SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid AND o.id > i.id
+) ORDER BY id LIMIT :limit
 """
 DIGESTS = """
 SELECT kind, sid, api, parent, digest FROM items
@@ -43,7 +47,6 @@ class InventoryProgress:
     """How far an inventory that comes page by page has come.
 
     Attributes:
-        kind: the name of the kind of its items.
         parent: the service that is looked at.
         next_page: the address of the page to read next; None if there is no more.
     """
@@ -59,7 +62,6 @@ def begin(store: Store, *, account_sid: str, source: str, request: Json = None) 
     What a killed export of the account left is removed, unless an unfinished run will go on with it.
 
     Args:
-        account_sid: whose services it holds.
         source: `live` or `file`.
         request: what is asked for, so that `find_unfinished` finds it; None if nobody will go on with it.
     """
@@ -113,24 +115,15 @@ def set_owner(store: Store, snapshot_id: int, account_sid: str) -> None:
 
 def unfinished_sids(store: Store, snapshot_id: int, wanted: Sequence[str]) -> list[str]:
     """Return which of some services a snapshot holds, finished or not."""
-    rows = store.rows(
-        "SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL "
-        "AND sid IN (SELECT value FROM json_each(:sids))",
-        snapshot=snapshot_id,
-        sids=wanted,
-    )
+    where = "snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))"
+    rows = store.rows(f"SELECT DISTINCT sid FROM items WHERE {where}", snapshot=snapshot_id, sids=wanted)
     return [row["sid"] for row in rows]
 
 
 def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> InventoryProgress | None:
     """Return how far an inventory has come, or None if it has not begun."""
-    row = store.row(
-        "SELECT kind, parent, next_page FROM inventory_progress "
-        "WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent",
-        snapshot=snapshot_id,
-        kind=kind,
-        parent=parent,
-    )
+    sql = "SELECT * FROM inventory_progress WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent"
+    row = store.row(sql, snapshot=snapshot_id, kind=kind, parent=parent)
     return made(InventoryProgress, row) if row else None
 
 
@@ -146,10 +139,9 @@ def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
     digest = hashlib.sha256()
     for row in store.scan(DIGESTS, after={"kind": "", "sid": "", "api": ""}, snapshot=snapshot_id):
         digest.update(to_json(list(row.values())).encode())
+    top = "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :id AND parent IS NULL"
     changes = {
-        "services": store.value(
-            "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :id AND parent IS NULL", id=snapshot_id
-        ),
+        "services": store.value(top, id=snapshot_id),
         "digest": digest.hexdigest(),
         "examined": to_json(asdict(examined)),
         "completed_at": now(),
@@ -160,32 +152,18 @@ def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
 
 
 def get(store: Store, snapshot_id: int) -> Snapshot:
-    """Return a finished snapshot.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
-    found = _find(store, "id = :id", id=snapshot_id)
-    if found is None:
-        raise BadInput(
-            f"There is no snapshot {snapshot_id} in {store.path}. `chat-migrate history` lists them; "
-            "`chat-migrate export` makes a new one."
-        )
-    return found
+    """Return a finished snapshot, or raise BadInput if there is none with this id."""
+    return there(
+        _find(store, "id = :id", id=snapshot_id),
+        f"There is no snapshot {snapshot_id} in {store.path}. `chat-migrate history` lists them; "
+        "`chat-migrate export` makes a new one.",
+    )
 
 
 def latest(store: Store, account_sid: str) -> Snapshot:
-    """Return the newest finished snapshot of an account.
-
-    Raises:
-        BadInput: there is none.
-    """
-    found = find_latest(store, account_sid)
-    if found is None:
-        raise BadInput(
-            f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export` first."
-        )
-    return found
+    """Return the newest finished snapshot of an account, or raise BadInput if there is none."""
+    otherwise = f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export` first."
+    return there(find_latest(store, account_sid), otherwise)
 
 
 def find_latest(store: Store, account_sid: str | None) -> Snapshot | None:
@@ -200,25 +178,18 @@ def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
 
 
 def services(store: Store, snapshot_id: int, *, only: frozenset[str] = frozenset()) -> Iterator[ChatService]:
-    """Yield the services of a snapshot in the order of their SIDs, read a few at a time.
+    """Yield the services of a snapshot, or only some of them, in the order of their SIDs, read a few at a time.
 
-    Args:
-        only: the SIDs of those that are wanted; all if it is empty. What is not there is left out.
+    What is wanted and not there is left out.
     """
     for sids in _sid_chunks(store, snapshot_id, only):
         yield from _assembled(store, snapshot_id, sids)
 
 
 def service(store: Store, snapshot_id: int, sid: str) -> ChatService:
-    """Return one service of a snapshot.
-
-    Raises:
-        BadInput: it is not in there.
-    """
+    """Return one service of a snapshot, or raise BadInput if it is not in there."""
     found = next(_assembled(store, snapshot_id, [sid]), None)
-    if found is None:
-        raise BadInput(f"Service {sid} is not in snapshot {snapshot_id} of {store.path}.")
-    return found
+    return there(found, f"Service {sid} is not in snapshot {snapshot_id} of {store.path}.")
 
 
 def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iterator[Item]:
@@ -226,15 +197,7 @@ def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iter
 
     One that several API versions have shown comes once, as it was read last.
     """
-    rows = store.scan(
-        "SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id "
-        "AND NOT EXISTS (SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid "
-        "AND o.id > i.id) ORDER BY id LIMIT :limit",
-        after={"id": 0},
-        snapshot=snapshot_id,
-        kind=kind,
-        parent=parent,
-    )
+    rows = store.scan(ITEMS, after={"id": 0}, snapshot=snapshot_id, kind=kind, parent=parent)
     return (made(Item, row) for row in rows)
 
 
