@@ -4,7 +4,7 @@ database      opening, guarding and copying the file; transactions; reading and 
 files         what the file system says of the place: another file, a network, locks that work
 schema        the tables, the views for people, and how they came to be
 codec         how frozen objects are kept in rows
-snapshots     items as they were read from Chat; with inventory: going on with an unfinished one
+snapshots     items as they were read from Chat
 plans         what is to be done, step by step, and what the targets looked like before
 verified      what the targets held when they were compared with a plan
 runs          how each run was started, and how far it and each of its steps has come

@@ -92,10 +92,7 @@ def lookup(
 ) -> dict[str, str]:
     """Return Chat SID → SID of its counterpart in the Conversation Service that a run uses, as far as it is known.
 
-    Args:
-        run: its plan's target counts; else what the run has created. What another run has created does not.
-        source_service_sid: the Chat Service.
-        sids: Chat SIDs of it and of what belongs to it.
+    What counts is the target in the run's plan, else what the run has created, never what another run has.
     """
     account, source = target_account_sid, source_service_sid
     target = store.value(TARGET_IN_USE, account=account, run=run.id, plan=run.plan, source=source)
@@ -105,12 +102,8 @@ def lookup(
 
 def is_claimed(store: Store, account_sid: str, sids: Iterable[str]) -> set[str]:
     """Return which SIDs of an account stand for a source item, or stood for one that was removed."""
-    rows = store.rows(
-        "SELECT target_sid FROM counterparts WHERE account_sid = :account "
-        "AND target_sid IN (SELECT value FROM json_each(:sids))",
-        account=account_sid,
-        sids=sids,
-    )
+    where = "account_sid = :account AND target_sid IN (SELECT value FROM json_each(:sids))"
+    rows = store.rows(f"SELECT target_sid FROM counterparts WHERE {where}", account=account_sid, sids=sids)
     return {row["target_sid"] for row in rows}
 
 

@@ -8,7 +8,8 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,10 +118,6 @@ class Store:
                 "`chat-migrate diff` to see how the services stand."
             )
 
-    def connect(self) -> sqlite3.Connection:
-        """Return another connection to this database, usable in any one thread at a time, in autocommit mode."""
-        return connect(self.path)
-
     def rows(self, sql: str, **values: Any) -> list[Row]:
         """Return the rows of a query, as dictionaries."""
         with self._mutex:
@@ -207,7 +204,7 @@ def lists(parameter: str, *columns: str) -> str:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection in autocommit mode: a transaction begins and ends where the code says so."""
+    """Return a connection for any one thread at a time, in autocommit mode: transactions are where the code says so."""
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -397,26 +394,15 @@ def _upgrade(store: Store, db: Database, journal: str) -> None:
 
 def _use_journal(db: Database, mode: str) -> None:
     """Switch to a journal mode; SQLite does not wait by itself for the lock that this takes."""
-
-    def switch() -> bool:
+    for _ in range(int(BUSY_TIMEOUT_MS / 20) + 1):
         try:
-            return bool(db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode)
+            if db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode:
+                return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
-            return False
-
-    if not _until(switch, BUSY_TIMEOUT_MS / 1000):
-        raise sqlite3.OperationalError("database is locked")
-
-
-def _until(succeeds: Callable[[], bool], seconds: float) -> bool:
-    waiting = threading.Event()
-    for _ in range(int(seconds / 0.02) + 1):
-        if succeeds():
-            return True
-        waiting.wait(0.02)
-    return False
+        time.sleep(0.02)
+    raise sqlite3.OperationalError("database is locked")
 
 
 def _holds_nothing(store: Store) -> bool:

@@ -117,13 +117,7 @@ class Scope:
 
 
 class Frontier:
-    """What is ready in one session of a run.
-
-    Args:
-        run: the run or rollback; it must have a plan.
-        session: the number of this session.
-        scope: which steps are wanted.
-    """
+    """What is ready in one session of a run or rollback that has a plan."""
 
     def __init__(self, store: Store, run: Run, session: int, scope: Scope | None = None) -> None:
         self._store = store

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
-from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now, ticks
 from migrate.model.state import Entry, Record, Run, State
 from migrate.store import counterparts, own_writes
-from migrate.store.database import Store, bound, lists
+from migrate.store.database import Store, bound, connect, lists
 from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
@@ -64,7 +63,7 @@ class Journal:
         self._nonce = lock.nonce
         self._run = run
         self._session = store.value("SELECT sessions FROM runs WHERE id = :run", run=run.id)
-        self._connection = store.connect()
+        self._connection = connect(store.path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting: list[tuple[asyncio.Future[float], Sequence[Record]]] = []
         self._writing: asyncio.Future[float] | None = None
@@ -73,9 +72,7 @@ class Journal:
     async def __aenter__(self) -> Journal:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def record(self, *records: Record) -> float:

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from migrate.core.clock import now
 from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
 from migrate.core.stop import StopToken
-from migrate.store.database import Row, Store, insert
+from migrate.store.codec import made
+from migrate.store.database import Row, Store, connect, insert
 from migrate.store.processes import Process, is_alive, this_process
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 60.0
 """So long a holder that can't be looked for is watched before its lock is taken over."""
 LOOK_SECONDS = 0.5
-
 BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 
 
@@ -96,11 +96,7 @@ def held(
 
 
 def renew(store: Store, lock: Lock) -> None:
-    """Show that this process is alive, after it may have been away for long.
-
-    Raises:
-        LockLost: another one has taken the lock over.
-    """
+    """Show that this process is alive, after it may have been away for long; raise LockLost if it is too late."""
     with store.writing() as db:
         if not db.execute(BEAT, [lock.nonce]).rowcount:
             raise lost(store)
@@ -115,11 +111,7 @@ def lost(store: Store) -> LockLost:
 
 
 def unlock(store: Store, lock_id: str) -> None:
-    """End a lock that its holder can't end.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
+    """End a lock that its holder can't end, or raise BadInput if there is none with this id."""
     with store.writing() as db:
         if not db.execute("DELETE FROM lock WHERE id = ?", [lock_id]).rowcount:
             raise BadInput(
@@ -138,9 +130,8 @@ def _row(store: Store, account_sid: str) -> Row | None:
 
 
 def _holder(row: Row) -> Holder:
-    process = Process(row["host"], row["boot"], row["namespace"], row["pid"], row["process_started"])
-    alive = is_alive(process, this_process())
-    return Holder(row["id"], row["command"], row["host"], row["pid"], row["started_at"], alive)
+    process = made(Process, row, started=row["process_started"])
+    return made(Holder, row, alive=is_alive(process, this_process()))
 
 
 def _watch(
@@ -201,7 +192,7 @@ def _refusal(store: Store, found: Holder) -> LockHeld:
 
 
 def _beat(store: Store, nonce: str, done: threading.Event, stop: StopToken) -> None:
-    with closing(store.connect()) as connection:
+    with closing(connect(store.path)) as connection:
         while not done.wait(BEAT_SECONDS):
             # A disk that is full for a moment is the command's to report; the next beat may succeed.
             with suppress(sqlite3.Error):

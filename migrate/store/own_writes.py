@@ -17,6 +17,15 @@ INSERT OR REPLACE INTO own_writes (account_sid, kind, target_sid, service_sid, b
 SELECT :account, kind, target_sid, service_sid, before, sent, held, :run, :at
 FROM {lists("writes", "kind", "target_sid", "service_sid", "before", "sent", "held")}
 """
+WITHIN = """
+SELECT * FROM own_writes INDEXED BY own_writes_of_service WHERE account_sid = :account
+    AND service_sid = :sid AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid
+"""
+TO_TARGETS = """
+SELECT wanted.key AS step, o.* FROM json_each(:targets) wanted CROSS JOIN own_writes o
+    ON o.account_sid = :account AND o.kind = json_extract(wanted.value, '$[0]')
+    AND o.target_sid = json_extract(wanted.value, '$[1]')
+"""
 
 
 def save(connection: sqlite3.Connection, account_sid: str, run_id: int, writes: Sequence[OwnWrite]) -> None:
@@ -40,13 +49,7 @@ def own_writes(
     store: Store, target_account_sid: str, service_sid: str, kinds: Iterable[str]
 ) -> list[OwnWrite]:
     """Return the last writes to a Conversation Service and to what belongs to it, of some kinds."""
-    rows = store.rows(
-        "SELECT * FROM own_writes INDEXED BY own_writes_of_service WHERE account_sid = :account "
-        "AND service_sid = :sid AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY kind, target_sid",
-        account=target_account_sid,
-        sid=service_sid,
-        kinds=kinds,
-    )
+    rows = store.rows(WITHIN, account=target_account_sid, sid=service_sid, kinds=kinds)
     return [made(OwnWrite, row) for row in rows]
 
 
@@ -64,13 +67,7 @@ def own_write(store: Store, target_account_sid: str, kind: str, target_sid: str)
 def _to(
     store: Store, target_account_sid: str, targets: Mapping[str, tuple[str, str]]
 ) -> dict[str, OwnWrite | None]:
-    rows = store.rows(
-        "SELECT wanted.key AS step, o.* FROM json_each(:targets) wanted CROSS JOIN own_writes o "
-        "ON o.account_sid = :account AND o.kind = json_extract(wanted.value, '$[0]') "
-        "AND o.target_sid = json_extract(wanted.value, '$[1]')",
-        account=target_account_sid,
-        targets=targets,
-    )
+    rows = store.rows(TO_TARGETS, account=target_account_sid, targets=targets)
     return {**dict.fromkeys(targets), **{row["step"]: made(OwnWrite, row) for row in rows}}
 
 

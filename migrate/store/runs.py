@@ -200,8 +200,7 @@ def older_writes(store: Store, run: Run) -> tuple[int, ...]:
 def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
     """Return the newest run, or the given one, in which the outcome of a create is not known; None if there is none.
 
-    Args:
-        account_sid: the source or target account.
+    The account may be the source or the target.
     """
     found = store.value(UNDECIDED_CREATE, account=account_sid, run=run.id if run else None)
     return get(store, found) if found else None

@@ -1,4 +1,4 @@
-"""Snapshots: items as they were read from Chat, immutable once finished."""
+"""Snapshots: items as they were read from Chat, immutable once finished; a killed export goes on with one till then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from mappings import ChatService
 from migrate.core.clock import now
-from migrate.model.item import Examined, FileExamined, Item, Snapshot
+from migrate.core.jsonable import from_json
+from migrate.model.item import Examined, Item, Snapshot
 from migrate.store.codec import VOLATILE, made
 from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
@@ -31,6 +32,10 @@ ITEMS = """
 SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id AND NOT EXISTS (
     SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid AND o.id > i.id
 ) ORDER BY id LIMIT :limit
+"""
+LACKING = """
+SELECT value AS sid FROM json_each(:sids)
+WHERE NOT EXISTS (SELECT 1 FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = value) ORDER BY 1
 """
 DIGESTS = """
 SELECT kind, sid, api, parent, digest FROM items
@@ -132,6 +137,41 @@ def stored_item(store: Store, snapshot_id: int, kind: str, sid: str, api: str) -
     sql = "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = :sid AND api = :api"
     row = store.row(sql, snapshot=snapshot_id, kind=kind, sid=sid, api=api)
     return made(Item, row) if row else None
+
+
+def find_unfinished(store: Store, account_sid: str, request: Json, since: str) -> int | None:
+    """Return the unfinished snapshot that was begun with this request at or after a moment, or None."""
+    where = "account_sid = :account AND completed_at IS NULL AND examined = :request AND taken_at >= :since"
+    sql = f"SELECT max(id) FROM snapshots WHERE {where}"
+    found: int | None = store.value(sql, account=account_sid, request=to_json(request), since=since)
+    return found
+
+
+def keep_inventory(store: Store, snapshot_id: int, kinds: Iterable[str]) -> None:
+    """Remove all items of an unfinished snapshot but those of some kinds: they are read anew."""
+    with store.writing() as db:
+        where = "snapshot = :id AND kind NOT IN (SELECT value FROM json_each(:kinds))"
+        delete(db, ["items"], where, id=snapshot_id, kinds=kinds)
+
+
+def drop_orphans(store: Store, snapshot_id: int) -> None:
+    """Remove what belongs to services that an unfinished snapshot does not hold."""
+    with store.writing() as db:
+        top = "SELECT sid FROM items WHERE snapshot = :id AND parent IS NULL"
+        delete(db, OWNED, f"snapshot = :id AND parent IS NOT NULL AND parent NOT IN ({top})", id=snapshot_id)
+
+
+def restart(store: Store, snapshot_id: int, kind: str, parent: str) -> None:
+    """Forget what was read of one service's items of a kind."""
+    with store.writing() as db:
+        where = "snapshot = :id AND kind = :kind AND parent = :parent"
+        delete(db, OWNED, where, id=snapshot_id, kind=kind, parent=parent)
+
+
+def lacking(store: Store, snapshot_id: int, kind: str, sids: Iterable[str]) -> list[str]:
+    """Return which of some items of a kind a snapshot does not hold, sorted."""
+    rows = store.rows(LACKING, snapshot=snapshot_id, kind=kind, sids=sids)
+    return [row["sid"] for row in rows]
 
 
 def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
@@ -302,10 +342,4 @@ def _not_examined(views: Sequence[Item], *, has_roles: bool) -> dict[str, str]:
 def _find(store: Store, where: str, **values: Any) -> Snapshot | None:
     where = f"completed_at IS NOT NULL AND {where} ORDER BY id DESC LIMIT 1"
     row = store.row(f"SELECT * FROM snapshots WHERE {where}", **values)
-    return made(Snapshot, row, examined=_examined(json.loads(row["examined"]))) if row else None
-
-
-def _examined(facts: Mapping[str, Any]) -> Examined:
-    files = tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"])
-    lists = {name: tuple(facts.get(name, ())) for name in ("apis", "inventory", "warnings")}
-    return Examined(roles=facts["roles"], files=files, **lists)
+    return made(Snapshot, row, examined=from_json(Examined, json.loads(row["examined"]))) if row else None

@@ -28,8 +28,6 @@ class VerifiedService:
     """What one target held when it was compared with the plan.
 
     Attributes:
-        source_sid: the Chat Service.
-        exists: whether the target was there.
         live: for each field row of the planned service, in its order, the target's value.
         items: kind with many items → how many of them differ.
     """
@@ -59,12 +57,8 @@ def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService])
 def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[str, VerifiedService]:
     """Return what was read last of some targets of a plan, by source SID; those that never were are left out."""
     found = {}
-    for row in store.rows(
-        "SELECT source_sid, found, live FROM verified_services WHERE plan = :plan "
-        "AND source_sid IN (SELECT value FROM json_each(:sids))",
-        plan=number,
-        sids=source_sids,
-    ):
+    where = "plan = :plan AND source_sid IN (SELECT value FROM json_each(:sids))"
+    for row in store.rows(f"SELECT * FROM verified_services WHERE {where}", plan=number, sids=source_sids):
         live, items = json.loads(unpacked(row["live"]))
         found[row["source_sid"]] = VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
     return found
