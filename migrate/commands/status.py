@@ -14,9 +14,9 @@ from migrate.model.plan import Plan
 from migrate.model.state import Run, State
 from migrate.report.advice import advice_for
 from migrate.report.words import count, spoken
-from migrate.store import Store, lock, plans, runs, snapshots, verified
+from migrate.store import Store, lock, plans, runs, snapshots
 from migrate.store.lock import Holder
-from migrate.store.verified import Verification
+from migrate.store.plans import Verification
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
@@ -120,7 +120,7 @@ def status(context: Context, store: Store) -> Status:
         else {},
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
-        verification=verified.last_verification(store, plan) if plan else None,
+        verification=plans.last_verification(store, plan) if plan else None,
     )
 
 

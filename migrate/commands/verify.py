@@ -13,8 +13,8 @@ from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.verify import Verifier
 from migrate.model.plan import Plan, PlannedService
-from migrate.store import Store, plans, runs, verified
-from migrate.store.verified import VerifiedService
+from migrate.store import Store, plans, runs
+from migrate.store.plans import VerifiedService
 
 BATCH = 100
 
@@ -58,7 +58,7 @@ def verify_in(context: Context, store: Store, plan: Plan, concurrency: int | Non
             f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
         )
     differences = asyncio.run(_read_again(context, store, plan, concurrency))
-    verified.note_verified(store, plan, differences)
+    plans.note_verified(store, plan, differences)
     return Verified(plan, differences)
 
 
@@ -81,7 +81,7 @@ async def _read_again(context: Context, store: Store, plan: Plan, concurrency: i
                 differences += differing
                 batch.append(found)
                 if len(batch) == BATCH:
-                    verified.save_verified(store, plan, batch)
+                    plans.save_verified(store, plan, batch)
                     batch = []
-        verified.save_verified(store, plan, batch)
+        plans.save_verified(store, plan, batch)
     return differences

@@ -32,8 +32,8 @@ from migrate.report.model import (
     StepRow,
     Summary,
 )
-from migrate.store import Store, plans, runs, snapshots, verified
-from migrate.store.verified import VerifiedService
+from migrate.store import Store, plans, runs, snapshots
+from migrate.store.plans import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
@@ -158,7 +158,7 @@ def verify_report(store: Store, plan: Plan) -> Report:
 
 
 def _verified(store: Store, plan: Plan, planned: PlannedService) -> VerifiedService:
-    found = verified.verified(store, plan.number, [planned.source_sid]).get(planned.source_sid)
+    found = plans.verified(store, plan.number, [planned.source_sid]).get(planned.source_sid)
     return found or VerifiedService(planned.source_sid, exists=False, live=(None,) * len(planned.rows))
 
 

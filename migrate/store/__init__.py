@@ -5,8 +5,7 @@ files         what the file system says of the place: another file, a network, l
 schema        the tables, the views for people, and how they came to be
 codec         how frozen objects are kept in rows
 snapshots     items as they were read from Chat
-plans         what is to be done, step by step, and what the targets looked like before
-verified      what the targets held when they were compared with a plan
+plans         what is to be done, step by step, what the targets looked like before, and what `verify` saw
 runs          how each run was started, and how far it and each of its steps has come
 frontier      which steps are ready
 journal       what was about to be done and what came of it, committed in groups

@@ -51,11 +51,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     origin = get_origin(hint)
     if origin in (tuple, frozenset):
         return lambda value: origin(json.loads(value))
-    return json.loads if origin is Mapping else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    return json.loads if origin is Mapping else lambda value: value
 
 
 @lru_cache(REASONS_KEPT)
@@ -101,11 +97,6 @@ def unpacked(data: bytes) -> str:
 def image_to_json(image: TargetImage) -> Json:
     """Return a before-image as JSON, without the moment when it was read."""
     return {"sid": image.sid, "exists": image.exists, "payloads": image.payloads}
-
-
-def image_from_json(value: Mapping[str, Json], read_at: str) -> TargetImage:
-    """Return the before-image that `image_to_json` has written."""
-    return TargetImage(value["sid"], value["exists"], value["payloads"], read_at)
 
 
 def settings_of(value: Json) -> Json:

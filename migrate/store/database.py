@@ -100,13 +100,13 @@ class Store:
             yield
             self.check_in_place()
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            _roll_back(connection)
+        except BaseException as error:
+            if connection.in_transaction:  # some errors end it by themselves
+                connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                raise
             self.check_in_place()
             raise write_error(self.path, error) from error
-        except BaseException:
-            _roll_back(connection)
-            raise
 
     def check_in_place(self) -> None:
         """Raise MigrateError if the path names another file, or none, by now."""
@@ -238,12 +238,6 @@ def is_full(path: Path, error: sqlite3.Error) -> bool:
     return "disk I/O error" in str(error) and files.free_bytes(path) < files.SCARCE_BYTES
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    # Some errors end the transaction by themselves.
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
 @contextmanager
 def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) -> Iterator[Store]:
     """Open the database, make or upgrade its tables, and close it at the end.
@@ -342,10 +336,13 @@ def _prepare(store: Store, *, shared: bool) -> None:
             with db.atomic():
                 _check_owner(store.path, db)
             _check_private(store.path, db)
-            if migrations.pending(db):
-                _upgrade(store, db, "delete" if shared else "wal")
-            elif shared:
-                _use_journal(db, "delete")
+            is_old = bool(migrations.pending(db))
+            if is_old or shared:
+                _use_journal(db, "delete" if shared else "wal")
+            if is_old:
+                with store.writing():
+                    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    migrations.apply(db)
         except sqlite3.Error as error:
             raise write_error(store.path, error) from error
 
@@ -376,20 +373,12 @@ def _check_private(path: Path, db: Database) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & OTHERS:
         return
-    if not db.table_names():
-        path.chmod(PRIVATE)
-        return
-    raise SafetyRefusal(
-        f"{path} can be read by others (mode {mode:04o}), and webhook URLs in it may hold secrets; "
-        f"nothing was done. Run `chmod 600 {path}`."
-    )
-
-
-def _upgrade(store: Store, db: Database, journal: str) -> None:
-    _use_journal(db, journal)
-    with store.writing():
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(db)
+    if db.table_names():
+        raise SafetyRefusal(
+            f"{path} can be read by others (mode {mode:04o}), and webhook URLs in it may hold secrets; "
+            f"nothing was done. Run `chmod 600 {path}`."
+        )
+    path.chmod(PRIVATE)
 
 
 def _use_journal(db: Database, mode: str) -> None:

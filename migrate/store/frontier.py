@@ -46,13 +46,7 @@ class _Way:
 
 
 FORWARD = _Way("p.ordinal > :ordinal ORDER BY p.ordinal", -1, "true", "key", "need")
-BACKWARD = _Way(
-    "p.ordinal < :ordinal ORDER BY p.ordinal DESC",
-    1 << 62,
-    WRITTEN,
-    "need",
-    "key",
-)
+BACKWARD = _Way("p.ordinal < :ordinal ORDER BY p.ordinal DESC", 1 << 62, WRITTEN, "need", "key")
 FACTS = """
 SELECT p.ordinal, p.key, p.kind, p.source_sid, coalesce(s.state, 'planned') AS state, s.session, EXISTS (
     SELECT 1 FROM step_needs n LEFT JOIN step_state b ON b.run = :run AND b.key = n.{other}
@@ -69,7 +63,6 @@ SELECT DISTINCT {own} AS key FROM step_needs
 WHERE plan = :plan AND {other} IN (SELECT value FROM json_each(:settled)) AND {own} > :key
 ORDER BY {own} LIMIT :limit
 """
-
 SERVICES = """
 SELECT p.source_sid FROM plan_services p
 WHERE p.plan = :plan AND EXISTS (
@@ -78,7 +71,6 @@ WHERE p.plan = :plan AND EXISTS (
 )
 ORDER BY EXISTS (SELECT 1 FROM step_state s WHERE s.run = :run AND s.source_sid = p.source_sid), p.source_sid
 """
-
 SKIP = f"""
 INSERT INTO journal (run, account_sid, key, state, at, message)
 SELECT :run, :account, p.key, 'skipped', :at, :message

@@ -51,12 +51,7 @@ ON CONFLICT (run, key) DO UPDATE SET
 
 
 class Journal:
-    """The one writer of a run's journal, as an asynchronous context manager.
-
-    Args:
-        run: the run or rollback; it must have a plan. Its newest session is the one that records.
-        lock: what this run holds.
-    """
+    """The one writer of the journal of a run that has a plan, for its newest session, as a context manager."""
 
     def __init__(self, store: Store, run: Run, lock: Lock) -> None:
         self._store = store

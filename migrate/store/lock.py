@@ -38,11 +38,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
-
-    Attributes:
-        alive: whether its process is there; None if that can't be told from here.
-    """
+    """Who holds a lock; whether its process is alive is None if that can't be told from here."""
 
     id: str
     command: str
@@ -135,11 +131,7 @@ def _holder(row: Row) -> Holder:
 
 
 def _watch(
-    store: Store,
-    account_sid: str,
-    stop: StopToken,
-    watching: Callable[[Holder], None] | None,
-    seconds: float,
+    store: Store, account_sid: str, stop: StopToken, watching: Callable[[Holder], None] | None, seconds: float
 ) -> Row | None:
     """Return the row of a holder that is dead, or None if nobody holds the lock; raise LockHeld if one is alive."""
     row = _row(store, account_sid)

@@ -1,4 +1,5 @@
-"""Plans: what is to be done for one snapshot and one state of its targets, immutable once finished."""
+"""Plans: what is to be done for one snapshot and one state of its targets, immutable once finished, and what `verify`
+has seen of them: for each service the target's values beside the rows that were reviewed."""
 
 from __future__ import annotations
 
@@ -6,27 +7,19 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
 from mappings import MAPPING_VERSION, Verdict
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
+from migrate.model.image import TargetImage
 from migrate.model.item import Snapshot
 from migrate.model.plan import ItemCount, Plan, PlannedService
 from migrate.model.rows import FieldRow
 from migrate.model.step import Step
-from migrate.store.codec import (
-    image_from_json,
-    image_to_json,
-    made,
-    packed,
-    rows_from_text,
-    rows_text,
-    settings_of,
-    unpacked,
-)
+from migrate.store.codec import image_to_json, made, packed, rows_from_text, rows_text, settings_of, unpacked
 from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
 Json = Any
@@ -67,6 +60,29 @@ NEEDS = """
 SELECT n.key, n.need FROM json_each(:keys) wanted CROSS JOIN step_needs n ON n.plan = :plan AND n.key = wanted.value
 ORDER BY 1, 2
 """
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many services differed."""
+
+    at: str
+    differences: int
+
+
+@dataclass(frozen=True)
+class VerifiedService:
+    """What one target held when it was compared with the plan.
+
+    Attributes:
+        live: for each field row of the planned service, in its order, the target's value.
+        items: kind with many items → how many of them differ.
+    """
+
+    source_sid: str
+    exists: bool
+    live: tuple[Json, ...]
+    items: Mapping[str, int] = field(default_factory=dict)
 
 
 def begin(
@@ -177,7 +193,7 @@ def latest(store: Store, account_sid: str) -> Plan:
 
 def find_latest(store: Store, account_sid: str | None) -> Plan | None:
     """Return the newest plan of an account, or of any with None; None if there is none."""
-    return _find(store, "account_sid = :account" if account_sid else "true", account=account_sid)
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
@@ -255,17 +271,13 @@ def _finding(service: PlannedService, row: FieldRow) -> Row:
     }
 
 
-_READABLE = json.JSONEncoder(ensure_ascii=False)
-
-
-def _readable(value: Json) -> str:
-    """Return a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
-    return _READABLE.encode(value)
+_readable = json.JSONEncoder(ensure_ascii=False).encode
+"""Returns a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
 
 
 def _planned_service(row: Row) -> PlannedService:
     items = {kind: ItemCount(**count) for kind, count in json.loads(row["items"]).items()}
-    image = image_from_json(json.loads(row["image"]), row["read_at"]) if row["image"] else None
+    image = TargetImage(**json.loads(row["image"]), read_at=row["read_at"]) if row["image"] else None
     return made(PlannedService, row, image=image, rows=rows_from_text(unpacked(row["rows"])), items=items)
 
 
@@ -348,3 +360,48 @@ def _with_needs(store: Store, number: int, rows: Sequence[Row]) -> list[Step]:
     for row in store.rows(NEEDS, plan=number, keys=[row["key"] for row in rows]):
         needs.setdefault(row["key"], []).append(row["need"])
     return [made(Step, row, needs=tuple(needs.get(row["key"], ()))) for row in rows]
+
+
+def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService]) -> None:
+    """Keep what was read of some targets, in one transaction; a later reading replaces it."""
+    facts = {"plan": plan.number, "account_sid": plan.target_account_sid, "at": now()}
+    rows = [
+        {
+            **facts,
+            "source_sid": service.source_sid,
+            "found": service.exists,
+            "live": packed(to_json([service.live, service.items])),
+        }
+        for service in services
+    ]
+    with store.writing() as db:
+        insert(db.conn, "verified_services", rows, unique=("plan", "source_sid"))
+
+
+def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[str, VerifiedService]:
+    """Return what was read last of some targets of a plan, by source SID; those that never were are left out."""
+    found = {}
+    where = "plan = :plan AND source_sid IN (SELECT value FROM json_each(:sids))"
+    for row in store.rows(f"SELECT * FROM verified_services WHERE {where}", plan=number, sids=source_sids):
+        live, items = json.loads(unpacked(row["live"]))
+        found[row["source_sid"]] = VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
+    return found
+
+
+def note_verified(store: Store, plan: Plan, differences: int) -> None:
+    """Note that a plan was compared with its targets, and how many services differed."""
+    row = {
+        "plan": plan.number,
+        "account_sid": plan.target_account_sid,
+        "at": now(),
+        "differences": differences,
+    }
+    with store.writing() as db:
+        insert(db.conn, "verifications", [row])
+
+
+def last_verification(store: Store, plan: Plan) -> Verification | None:
+    """Return the newest comparison of a plan with its targets, or None."""
+    sql = "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1"
+    row = store.row(sql, plan=plan.number)
+    return made(Verification, row) if row else None

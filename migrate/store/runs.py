@@ -165,7 +165,7 @@ def get(store: Store, run_id: int) -> Run:
 
 def find_latest(store: Store, account_sid: str | None) -> Run | None:
     """Return the newest run of an account, or of any with None; None if there is none."""
-    return _find(store, "account_sid = :account" if account_sid else "true", account=account_sid)
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def find_unfinished(store: Store, account_sid: str) -> Run | None:
@@ -198,10 +198,7 @@ def older_writes(store: Store, run: Run) -> tuple[int, ...]:
 
 
 def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
-    """Return the newest run, or the given one, in which the outcome of a create is not known; None if there is none.
-
-    The account may be the source or the target.
-    """
+    """Return the newest run of a source or target account, or the given one, in which a create is not decided."""
     found = store.value(UNDECIDED_CREATE, account=account_sid, run=run.id if run else None)
     return get(store, found) if found else None
 

@@ -20,10 +20,6 @@ OWNED = ("items", "inventory_progress")
 """Tables whose rows belong to one snapshot."""
 ROLES = "roles"
 """The kind whose items the mappings look at together with their service."""
-TOP_SIDS = """
-SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid > :sid
-ORDER BY sid LIMIT :limit
-"""
 VIEWS_OF = """
 SELECT * FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))
 ORDER BY sid, api
@@ -208,7 +204,7 @@ def latest(store: Store, account_sid: str) -> Snapshot:
 
 def find_latest(store: Store, account_sid: str | None) -> Snapshot | None:
     """Return the newest finished snapshot of an account, or of any with None; None if there is none."""
-    return _find(store, "account_sid = :account" if account_sid else "true", account=account_sid)
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
@@ -291,19 +287,21 @@ def _sid_chunks(store: Store, snapshot_id: int, only: frozenset[str]) -> Iterato
         wanted = sorted(only)
         yield from (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
         return
-    for rows in store.batches(TOP_SIDS, after={"sid": ""}, snapshot=snapshot_id):
+    where = "snapshot = :snapshot AND parent IS NULL AND sid > :sid ORDER BY sid LIMIT :limit"
+    for rows in store.batches(
+        f"SELECT DISTINCT sid FROM items WHERE {where}", after={"sid": ""}, snapshot=snapshot_id
+    ):
         yield [row["sid"] for row in rows]
 
 
-Grouped = dict[str, list[Row]]
-
-
-def _rows_of(store: Store, snapshot_id: int, sids: Sequence[str]) -> tuple[Grouped, Grouped]:
+def _rows_of(
+    store: Store, snapshot_id: int, sids: Sequence[str]
+) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
     """Return the rows of some services, by API version, and those of what belongs to them, by SID of the service."""
-    views: Grouped = {sid: [] for sid in sids}
+    views: dict[str, list[Row]] = {sid: [] for sid in sids}
     for row in store.rows(VIEWS_OF, snapshot=snapshot_id, sids=sids):
         views[row["sid"]].append(row)
-    children: Grouped = {sid: [] for sid in sids}
+    children: dict[str, list[Row]] = {sid: [] for sid in sids}
     for row in store.rows(CHILDREN_OF, snapshot=snapshot_id, sids=sids, kind=ROLES):
         children[row["parent"]].append(row)
     return views, children

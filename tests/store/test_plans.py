@@ -11,8 +11,8 @@ from mappings import Reason, Verdict
 from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
 from migrate.model.plan import ItemCount
-from migrate.store import plans, verified
-from migrate.store.verified import VerifiedService
+from migrate.store import plans
+from migrate.store.plans import VerifiedService
 
 FULL = planned(
     1,
@@ -176,16 +176,14 @@ def test_latest_is_of_the_account_that_is_asked_for(store):
 def test_what_verify_has_seen_is_kept_beside_the_rows(store):
     """A later reading replaces an earlier one; the newest comparison is told with its count."""
     plan = make_plan(store, [])
-    assert verified.last_verification(store, plan) is None
+    assert plans.last_verification(store, plan) is None
     seen = VerifiedService(sid(1), True, (None, {"a": 1}))
-    verified.save_verified(
-        store, plan, [VerifiedService(sid(1), False, ()), VerifiedService(sid(2), False, ())]
-    )
-    verified.save_verified(store, plan, [seen])
-    assert verified.verified(store, plan.number, [sid(1), sid(3)]) == {sid(1): seen}
-    verified.note_verified(store, plan, 5)
-    verified.note_verified(store, plan, 0)
-    assert verified.last_verification(store, plan).differences == 0
+    plans.save_verified(store, plan, [VerifiedService(sid(1), False, ()), VerifiedService(sid(2), False, ())])
+    plans.save_verified(store, plan, [seen])
+    assert plans.verified(store, plan.number, [sid(1), sid(3)]) == {sid(1): seen}
+    plans.note_verified(store, plan, 5)
+    plans.note_verified(store, plan, 0)
+    assert plans.last_verification(store, plan).differences == 0
 
 
 def test_findings_are_masked_and_of_what_changes_or_needs_a_person(store):
