@@ -29,7 +29,7 @@ from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InP
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
 from migrate.report.masking import mask_field
-from migrate.store import Store, inventory, plans, snapshots
+from migrate.store import Store, plans, snapshots
 
 Json = Any
 BATCH = 100
@@ -252,7 +252,7 @@ class _Comparison:
                     f"Snapshot {self._snapshot.id} holds no {kind.name}: they were not asked for. "
                     f"Run `chat-migrate export --{kind.name}` first."
                 )
-            unknown = inventory.lacking(self._store, self._snapshot.id, kind.name, kind.asked_for(shaping))
+            unknown = snapshots.lacking(self._store, self._snapshot.id, kind.name, kind.asked_for(shaping))
             if unknown:
                 raise BadInput(
                     f"Snapshot {self._snapshot.id} holds no such {kind.name}: {', '.join(unknown)}."

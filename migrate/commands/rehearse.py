@@ -22,7 +22,7 @@ from migrate.rehearsal.stage import ACCOUNTS, AFTER, BEFORE, Disturbances, Stage
 from migrate.report.assembly import rehearsal_report
 from migrate.report.model import Estimate, Rehearsed, Report
 from migrate.store import Store, open_store, runs
-from migrate.store.copying import copy_database
+from migrate.store.database import copy_database
 
 ASSUMED_LATENCY = 0.1
 """Seconds: what the estimate assumes of a request where no latency is given."""

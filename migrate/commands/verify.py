@@ -14,7 +14,7 @@ from migrate.execute.evidence import prove_account
 from migrate.execute.verify import Verifier
 from migrate.model.plan import Plan, PlannedService
 from migrate.store import Store, plans, runs
-from migrate.store.verified import VerifiedService
+from migrate.store.plans import VerifiedService
 
 BATCH = 100
 

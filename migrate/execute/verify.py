@@ -18,7 +18,7 @@ from migrate.model.rows import FieldRow
 from migrate.model.state import Run, State, StepState
 from migrate.model.step import Step
 from migrate.store import Store, counterparts, own_writes, plans, runs
-from migrate.store.verified import VerifiedService
+from migrate.store.plans import VerifiedService
 
 Json = Any
 CHUNK = 500

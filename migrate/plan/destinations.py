@@ -16,7 +16,7 @@ from migrate.kinds.registry import few_kinds
 from migrate.model.destination import Destination
 from migrate.model.image import TargetImage
 from migrate.plan.target_map import MapLine
-from migrate.store import Store, counterparts, own_writes, refusals
+from migrate.store import Store, counterparts, own_writes
 
 SAME = "same"
 NEW = "new"
@@ -68,7 +68,7 @@ class Destinations(ABC):
             in_place=sid == source_sid and around.account_sid == around.source_account_sid,
             image=await self._read(sid, Knowledge(own, exists, self._items(sid))),
             offline=around.calls is None,
-            refused=refusals.refused(around.store, sid),
+            refused=own_writes.refused(around.store, sid),
             counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid, few_kinds()),
             own_writes={(write.kind, write.target_sid): write for write in own},
         )

@@ -36,7 +36,7 @@ from migrate.report.model import (
     Summary,
 )
 from migrate.store import Store, plans, runs, snapshots
-from migrate.store.verified import VerifiedService
+from migrate.store.plans import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."

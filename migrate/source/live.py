@@ -22,7 +22,7 @@ from migrate.core.together import in_order
 from migrate.kinds.base import Kind
 from migrate.kinds.registry import KINDS
 from migrate.model.item import Examined, Item, Snapshot
-from migrate.store import Store, inventory, snapshots
+from migrate.store import Store, snapshots
 
 Json = Any
 SERVICES_PAGE_SIZE = 100
@@ -85,10 +85,10 @@ class _LiveExport:
         """Go on with the inventory that a killed export of the same request has begun, or begin a snapshot."""
         request = to_json(self._request) if self._request.inventory else None
         since = as_text(datetime.now(timezone.utc) - timedelta(hours=MOST_HOURS))
-        found = inventory.find_unfinished(self._store, self._account_sid, request, since) if request else None
+        found = snapshots.find_unfinished(self._store, self._account_sid, request, since) if request else None
         if found is None:
             return snapshots.begin(self._store, account_sid=self._account_sid, source="live", request=request)
-        inventory.keep_inventory(self._store, found, self._request.inventory)
+        snapshots.keep_inventory(self._store, found, self._request.inventory)
         self._progress.note("Going on with the inventory that was cut off; the services are read again.")
         return found
 
@@ -186,7 +186,7 @@ class _LiveExport:
         """Read what is read on demand only, page by page, services side by side."""
         if not self._request.inventory:
             return
-        inventory.drop_orphans(self._store, self._snapshot_id)
+        snapshots.drop_orphans(self._store, self._snapshot_id)
         stop = self._retrier.stop
         for name in sorted(self._request.inventory):
             kind = KINDS[name]
@@ -202,7 +202,7 @@ class _LiveExport:
             known.next_page is None or await self._goes_on(kind, sid, known.next_page, bar)
         ):
             return
-        inventory.restart(self._store, self._snapshot_id, kind.name, sid)
+        snapshots.restart(self._store, self._snapshot_id, kind.name, sid)
         await self._from_the_start(kind, apis, sid, bar)
 
     async def _from_the_start(self, kind: Kind, apis: tuple[str, ...], sid: str, bar: Bar) -> None:

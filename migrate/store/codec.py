@@ -1,28 +1,57 @@
-"""How field rows are kept: small, quick to read, and equal texts for equal rows."""
+"""How frozen objects and field rows are kept: small, quick to read, and equal texts for equal rows."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from enum import Enum
 from functools import lru_cache
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from mappings import Reason, Verdict
 from migrate.model.image import TargetImage
 from migrate.model.rows import FieldRow
 from migrate.store.database import to_json
-from migrate.store.snapshots import VOLATILE
 
 Json = Any
+Made = TypeVar("Made")
+VOLATILE = frozenset({"date_created", "date_updated", "url", "links"})
+"""Keys that say nothing about settings and change, or are written differently, by themselves."""
 QUICK = 1
 VERDICTS = {verdict.value: verdict for verdict in Verdict}
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are read once only."""
 
-
 VERDICT, REASONS = (FieldRow._fields.index(name) for name in ("verdict", "reasons"))
 """The places in a row of what a text holds otherwise: the verdict by its name, the reasons by their number."""
+
+
+def made(kind: type[Made], row: Mapping[str, Any], **others: Any) -> Made:
+    """Return the frozen object whose fields stand in the columns of their names, but for those that are given."""
+    readers = _readers(cast("Any", kind))
+    found = {name: read(row[name]) for name, read in readers if name not in others and name in row}
+    return kind(**found, **others)
+
+
+@lru_cache
+def _readers(kind: type[Any]) -> list[tuple[str, Callable[[Any], Any]]]:
+    hints = get_type_hints(kind)
+    return [(field.name, _reader(hints[field.name])) for field in fields(kind)]
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    if NoneType in get_args(hint):
+        read = _reader(get_args(hint)[0])
+        return lambda value: None if value is None else read(value)
+    if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return hint
+    origin = get_origin(hint)
+    if origin in (tuple, frozenset):
+        return lambda value: origin(json.loads(value))
+    return json.loads if origin is Mapping else lambda value: value
 
 
 @lru_cache(REASONS_KEPT)
@@ -68,11 +97,6 @@ def unpacked(data: bytes) -> str:
 def image_to_json(image: TargetImage) -> Json:
     """Return a before-image as JSON, without the moment when it was read."""
     return {"sid": image.sid, "exists": image.exists, "payloads": image.payloads}
-
-
-def image_from_json(value: Mapping[str, Json], read_at: str) -> TargetImage:
-    """Return the before-image that `image_to_json` has written."""
-    return TargetImage(value["sid"], value["exists"], value["payloads"], read_at)
 
 
 def settings_of(value: Json) -> Json:

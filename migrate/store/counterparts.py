@@ -2,69 +2,72 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 from migrate.core.clock import now
 from migrate.model.plan import Plan
 from migrate.model.state import CREATED, FOUND, REMOVED, Counterpart, Run
-from migrate.store.database import Store, storable
+from migrate.store.codec import made
+from migrate.store.database import Row, Store, bound, lists
 
-ADD = """
+PAIR = ("kind", "how", "name", "source_sid", "target_sid", "source_service_sid", "target_service_sid")
+ADD = f"""
 INSERT OR REPLACE INTO counterparts (account_sid, kind, how, name, source_sid, target_sid, source_service_sid,
     target_service_sid, run, at)
-SELECT :account, p.kind, CASE coalesce(k.how, :removed) WHEN :removed THEN p.how ELSE k.how END,
+SELECT :account, p.kind, CASE coalesce(k.how, '{REMOVED}') WHEN '{REMOVED}' THEN p.how ELSE k.how END,
     coalesce(nullif(p.name, ''), k.name, ''), p.source_sid, p.target_sid, p.source_service_sid,
     p.target_service_sid, coalesce(k.run, :run), coalesce(k.at, :at)
-FROM (
-    SELECT json_extract(value, '$[0]') AS kind, json_extract(value, '$[1]') AS how,
-        json_extract(value, '$[2]') AS name, json_extract(value, '$[3]') AS source_sid,
-        json_extract(value, '$[4]') AS target_sid, json_extract(value, '$[5]') AS source_service_sid,
-        json_extract(value, '$[6]') AS target_service_sid
-    FROM json_each(:pairs)
-) p
+FROM {lists("pairs", *PAIR)} p
 LEFT JOIN counterparts k
     ON k.account_sid = :account AND k.source_sid = p.source_sid AND k.target_sid = p.target_sid
 """
 """What is known of a pair already (which run has created it, when, its name) stays known."""
-
-REMOVE = """
-UPDATE counterparts SET how = :removed
+REMOVE = f"""
+UPDATE counterparts SET how = '{REMOVED}'
 WHERE +account_sid = :account AND id IN (
     SELECT id FROM counterparts WHERE account_sid = :account AND target_sid = :sid
     UNION ALL SELECT id FROM counterparts WHERE target_service_sid = :sid
 )
 """
 """The pair stays: reports go on to tell what a run had created."""
-
-TARGET_IN_USE = """
+TARGET_IN_USE = f"""
 SELECT coalesce(
-    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source_service),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :source_service AND run = :run AND account_sid = :account
-        AND how != :removed ORDER BY id DESC LIMIT 1)
+    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source),
+    (SELECT target_sid FROM counterparts WHERE source_sid = :source AND run = :run AND account_sid = :account
+        AND how != '{REMOVED}' ORDER BY id DESC LIMIT 1)
 )
 """
-LOOKUP = """
+LOOKUP = f"""
 SELECT source_sid, target_sid FROM counterparts
 WHERE account_sid = :account AND source_sid IN (SELECT value FROM json_each(:sids))
-    AND target_service_sid = :target AND how != :removed
+    AND target_service_sid = :target AND how != '{REMOVED}'
 ORDER BY id
 """
-CREATED_BESIDES = """
+WITHIN = f"""
+SELECT source_sid, target_sid FROM counterparts
+WHERE account_sid = :account AND source_service_sid = :source AND target_service_sid = :target
+    AND how != '{REMOVED}' AND kind IN (SELECT value FROM json_each(:kinds))
+ORDER BY id
+"""
+ITEMS_WITHIN = f"""
+SELECT DISTINCT kind, target_sid FROM counterparts WHERE target_service_sid = :target
+    AND +account_sid = :account AND how != '{REMOVED}' AND kind IN (SELECT value FROM json_each(:kinds))
+"""
+CREATED_AS = f"SELECT target_sid FROM counterparts WHERE account_sid = :account AND how = '{CREATED}'"
+CREATED_BESIDES = f"""
 SELECT c.* FROM plan_steps p
 CROSS JOIN counterparts c ON c.source_sid = p.item_sid
 JOIN runs r ON r.id = c.run
-WHERE p.plan = :plan AND p.action = 'create' AND c.how = :created AND c.account_sid = :account AND c.at >= :since
-    AND r.plan IS NOT :plan
+WHERE p.plan = :plan AND p.action = 'create' AND c.how = '{CREATED}' AND c.account_sid = :account
+    AND c.at >= :since AND r.plan IS NOT :plan
 LIMIT 1
 """
-OF_RUN = """
-SELECT kind, CASE WHEN how = :created AND run != :run THEN :found ELSE how END AS how, name, source_sid, target_sid,
-    source_service_sid, target_service_sid
+OF_RUN = f"""
+SELECT kind, CASE WHEN how = '{CREATED}' AND run != :run THEN '{FOUND}' ELSE how END AS how, name, source_sid,
+    target_sid, source_service_sid, target_service_sid
 FROM counterparts
-WHERE account_sid = :account AND {column} IN (SELECT value FROM json_each(:wanted))
+WHERE account_sid = :account AND {{column}} IN (SELECT value FROM json_each(:wanted))
     AND source_service_sid = :source AND target_service_sid = (
         SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source
         ORDER BY run = :run DESC, id DESC LIMIT 1
@@ -73,33 +76,15 @@ ORDER BY run = :run, id
 """
 
 
-def add(connection: sqlite3.Connection, account_sid: str, run_id: int, pairs: Sequence[Counterpart]) -> None:
+def add(connection: sqlite3.Connection, account_sid: str, run_id: int, pairs: Iterable[Counterpart]) -> None:
     """Add pairs within the caller's transaction; the newest pair of a source is the one that holds."""
-    values = [
-        [
-            pair.kind,
-            pair.how,
-            storable(pair.name),
-            pair.source_sid,
-            pair.target_sid,
-            pair.source_service_sid,
-            pair.target_service_sid,
-        ]
-        for pair in pairs
-    ]
-    parameters = {
-        "account": account_sid,
-        "run": run_id,
-        "at": now(),
-        "removed": REMOVED,
-        "pairs": json.dumps(values),
-    }
-    connection.execute(ADD, parameters)
+    values = [list(bound(vars(pair)).values()) for pair in pairs]
+    connection.execute(ADD, bound({"account": account_sid, "run": run_id, "at": now(), "pairs": values}))
 
 
 def mark_removed(connection: sqlite3.Connection, account_sid: str, sid: str) -> None:
     """Note within the caller's transaction that an item, or a service and with it all its items, was deleted."""
-    connection.execute(REMOVE, {"account": account_sid, "sid": sid, "removed": REMOVED})
+    connection.execute(REMOVE, {"account": account_sid, "sid": sid})
 
 
 def lookup(
@@ -107,104 +92,53 @@ def lookup(
 ) -> dict[str, str]:
     """Return Chat SID → SID of its counterpart in the Conversation Service that a run uses, as far as it is known.
 
-    Args:
-        store: the database.
-        target_account_sid: the account that is written to.
-        run: its plan's target counts; else what the run has created. What another run has created does not.
-        source_service_sid: the Chat Service.
-        sids: Chat SIDs of it and of what belongs to it.
+    What counts is the target in the run's plan, else what the run has created, never what another run has.
     """
-    where = {
-        "account": target_account_sid,
-        "run": run.id,
-        "plan": run.plan,
-        "source_service": source_service_sid,
-        "removed": REMOVED,
-    }
-    target = store.value(TARGET_IN_USE, where)
-    return {
-        row["source_sid"]: row["target_sid"]
-        for row in store.rows(
-            LOOKUP,
-            {
-                "account": target_account_sid,
-                "target": target,
-                "removed": REMOVED,
-                "sids": json.dumps(list(sids)),
-            },
-        )
-    }
+    account, source = target_account_sid, source_service_sid
+    target = store.value(TARGET_IN_USE, account=account, run=run.id, plan=run.plan, source=source)
+    rows = store.rows(LOOKUP, account=account, target=target, sids=sids)
+    return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
 def is_claimed(store: Store, account_sid: str, sids: Iterable[str]) -> set[str]:
     """Return which SIDs of an account stand for a source item, or stood for one that was removed."""
-    return _sids(
-        store,
-        "SELECT target_sid FROM counterparts WHERE account_sid = :account "
-        "AND target_sid IN (SELECT value FROM json_each(:sids))",
-        {"account": account_sid, "sids": json.dumps(list(sids))},
-    )
+    where = "account_sid = :account AND target_sid IN (SELECT value FROM json_each(:sids))"
+    rows = store.rows(f"SELECT target_sid FROM counterparts WHERE {where}", account=account_sid, sids=sids)
+    return {row["target_sid"] for row in rows}
 
 
 def are_sources(store: Store, sids: Iterable[str]) -> set[str]:
     """Return which SIDs are those of items in any snapshot."""
-    return _sids(
-        store,
-        "SELECT DISTINCT sid FROM items WHERE sid IN (SELECT value FROM json_each(:sids))",
-        {"sids": json.dumps(list(sids))},
-    )
+    sql = "SELECT DISTINCT sid FROM items WHERE sid IN (SELECT value FROM json_each(:sids))"
+    return {row["sid"] for row in store.rows(sql, sids=sids)}
 
 
 def latest_created(store: Store, target_account_sid: str, source_sid: str) -> str | None:
     """Return the newest item in an account that a run has created for a source item and that is there, or None."""
-    found = store.value(
-        "SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :sid "
-        "AND how = :created ORDER BY id DESC LIMIT 1",
-        {"account": target_account_sid, "sid": source_sid, "created": CREATED},
-    )
-    return str(found) if found else None
+    sql = f"{CREATED_AS} AND source_sid = :sid ORDER BY id DESC LIMIT 1"
+    found: str | None = store.value(sql, account=target_account_sid, sid=source_sid)
+    return found
 
 
 def is_created(store: Store, account_sid: str, sid: str) -> bool:
     """Whether a run has created an item of an account that no rollback has removed."""
-    where = {"account": account_sid, "sid": sid, "created": CREATED}
-    sql = "SELECT 1 FROM counterparts WHERE account_sid = :account AND target_sid = :sid AND how = :created LIMIT 1"
-    return bool(store.value(sql, where))
+    return store.row(f"{CREATED_AS} AND target_sid = :sid LIMIT 1", account=account_sid, sid=sid) is not None
 
 
 def within(
-    store: Store, account_sid: str, source_service_sid: str, target_service_sid: str, kinds: Iterable[str]
+    store: Store, account_sid: str, source_service_sid: str, target_service_sid: str, kinds: Collection[str]
 ) -> dict[str, str]:
     """Return Chat SID → SID of its counterpart of some kinds in one Conversation Service, as far as it is there."""
-    rows = store.rows(
-        "SELECT source_sid, target_sid FROM counterparts WHERE account_sid = :account "
-        "AND source_service_sid = :source AND target_service_sid = :target AND how != :removed "
-        "AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY id",
-        {
-            "kinds": json.dumps(sorted(kinds)),
-            "account": account_sid,
-            "source": source_service_sid,
-            "target": target_service_sid,
-            "removed": REMOVED,
-        },
-    )
+    places = {"source": source_service_sid, "target": target_service_sid}
+    rows = store.rows(WITHIN, account=account_sid, kinds=kinds, **places)
     return {row["source_sid"]: row["target_sid"] for row in rows}
 
 
 def items_within(
-    store: Store, account_sid: str, target_service_sid: str, kinds: Iterable[str]
+    store: Store, account_sid: str, target_service_sid: str, kinds: Collection[str]
 ) -> tuple[tuple[str, str], ...]:
     """Return kind and SID of what is known to be in one Conversation Service, of some kinds."""
-    rows = store.rows(
-        "SELECT DISTINCT kind, target_sid FROM counterparts WHERE target_service_sid = :target "
-        "AND +account_sid = :account AND how != :removed AND kind IN (SELECT value FROM json_each(:kinds))",
-        {
-            "account": account_sid,
-            "target": target_service_sid,
-            "removed": REMOVED,
-            "kinds": json.dumps(sorted(kinds)),
-        },
-    )
+    rows = store.rows(ITEMS_WITHIN, account=account_sid, target=target_service_sid, kinds=kinds)
     return tuple((row["kind"], row["target_sid"]) for row in rows)
 
 
@@ -224,35 +158,17 @@ def of_items(store: Store, run: Run, source_service_sid: str, sids: Iterable[str
 def _of_run(
     store: Store, run: Run, source_service_sid: str, column: str, wanted: Iterable[str]
 ) -> list[Counterpart]:
-    rows = store.rows(
-        OF_RUN.format(column=column),
-        {
-            "account": run.target_account_sid,
-            "source": source_service_sid,
-            "run": run.id,
-            "created": CREATED,
-            "found": FOUND,
-            "wanted": json.dumps(sorted(wanted)),
-        },
-    )
-    return [Counterpart(**row) for row in rows]
+    facts = {"account": run.target_account_sid, "source": source_service_sid, "run": run.id, "wanted": wanted}
+    return [made(Counterpart, row) for row in store.rows(OF_RUN.format(column=column), **facts)]
 
 
-def created_besides(store: Store, plan: Plan) -> dict[str, Any] | None:
+def created_besides(store: Store, plan: Plan) -> Row | None:
     """Return a pair that a run of another plan has created since, though this plan is to create it; None if none."""
-    where = {"plan": plan.number, "account": plan.target_account_sid, "since": plan.created_at}
-    return store.row(CREATED_BESIDES, {**where, "created": CREATED})
+    account, since = plan.target_account_sid, plan.created_at
+    return store.row(CREATED_BESIDES, plan=plan.number, account=account, since=since)
 
 
-def current(store: Store, account_sid: str | None) -> Iterator[dict[str, Any]]:
+def current(store: Store, account_sid: str | None) -> Iterator[Row]:
     """Yield the pairs that hold now, of one target account or of all: of each source, those of the newest target."""
-    return store.scan(
-        "SELECT * FROM sid_map WHERE coalesce(:account, account_sid) = account_sid AND id > :id "
-        "ORDER BY id LIMIT :limit",
-        {"account": account_sid},
-        after={"id": 0},
-    )
-
-
-def _sids(store: Store, sql: str, parameters: dict[str, Any]) -> set[str]:
-    return {next(iter(row.values())) for row in store.rows(sql, parameters)}
+    sql = "SELECT * FROM sid_map WHERE coalesce(:account, account_sid) = account_sid AND id > :id"
+    return store.scan(f"{sql} ORDER BY id LIMIT :limit", after={"id": 0}, account=account_sid)

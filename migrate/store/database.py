@@ -8,10 +8,11 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
@@ -26,7 +27,9 @@ CHUNK = 200
 UNRELEASED = "0001_snapshots"
 """A migration that only databases from before the first release have."""
 
-Parameters = Mapping[str, Any]
+Found = TypeVar("Found")
+Row = dict[str, Any]
+"""A row: column → value."""
 
 
 def to_json(value: object) -> str:
@@ -44,12 +47,26 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\u0000")
 
 
-class Store:
-    """The database of one or several migrations, and the connection that all but the writers share.
+def bound(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as SQLite takes them: texts storable, and collections as canonical JSON, sets sorted."""
+    return {name: _bound(value) for name, value in values.items()}
 
-    Args:
-        path: the database file; it must have been prepared by `open_store`.
-        database: the open connection.
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, (int, bytes)):
+        return value
+    if isinstance(value, Set):
+        return to_json(sorted(value))
+    return to_json(value if isinstance(value, Mapping) else list(value))
+
+
+class Store:
+    """The database of one or several migrations, prepared by `open_store`, and the connection that all share but
+    the writers.
+
+    What the values of a query may be: see `bound`.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
@@ -83,13 +100,13 @@ class Store:
             yield
             self.check_in_place()
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            _roll_back(connection)
+        except BaseException as error:
+            if connection.in_transaction:  # some errors end it by themselves
+                connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                raise
             self.check_in_place()
             raise write_error(self.path, error) from error
-        except BaseException:
-            _roll_back(connection)
-            raise
 
     def check_in_place(self) -> None:
         """Raise MigrateError if the path names another file, or none, by now."""
@@ -101,48 +118,35 @@ class Store:
                 "`chat-migrate diff` to see how the services stand."
             )
 
-    def connect(self) -> sqlite3.Connection:
-        """Return another connection to this database, usable in any one thread at a time, in autocommit mode."""
-        return connect(self.path)
-
-    def rows(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+    def rows(self, sql: str, **values: Any) -> list[Row]:
         """Return the rows of a query, as dictionaries."""
         with self._mutex:
-            cursor = self._database.conn.execute(sql, parameters or {})
+            cursor = self._database.conn.execute(sql, bound(values))
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def row(self, sql: str, parameters: Parameters | None = None) -> dict[str, Any] | None:
+    def row(self, sql: str, **values: Any) -> Row | None:
         """Return the first row of a query, or None."""
-        found = self.rows(sql, parameters)
-        return found[0] if found else None
+        return next(iter(self.rows(sql, **values)), None)
 
-    def value(self, sql: str, parameters: Parameters | None = None) -> Any:
+    def value(self, sql: str, **values: Any) -> Any:
         """Return the first column of the first row of a query, or None."""
-        with self._mutex:
-            found = self._database.conn.execute(sql, parameters or {}).fetchall()
-        return found[0][0] if found else None
+        return next(iter((self.row(sql, **values) or {}).values()), None)
 
-    def scan(
-        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
-    ) -> Iterator[dict[str, Any]]:
+    def scan(self, sql: str, *, after: Row, chunk: int = CHUNK, **values: Any) -> Iterator[Row]:
         """Yield the rows of a query batch by batch; nothing stays open in between.
 
         Args:
             sql: a query in the order of some columns, for the `:limit` rows that stand behind the values that have
                 the names of these columns: `WHERE id > :id ORDER BY id LIMIT :limit`.
-            parameters: all its other values.
             after: these columns, with what stands before their first values.
-            chunk: rows in a batch.
         """
-        for rows in self.batches(sql, parameters, after=after, chunk=chunk):
+        for rows in self.batches(sql, after=after, chunk=chunk, **values):
             yield from rows
 
-    def batches(
-        self, sql: str, parameters: Parameters, *, after: Parameters, chunk: int = CHUNK
-    ) -> Iterator[list[dict[str, Any]]]:
+    def batches(self, sql: str, *, after: Row, chunk: int = CHUNK, **values: Any) -> Iterator[list[Row]]:
         """Yield what `scan` yields, in lists of at most `chunk` rows."""
-        while rows := self.rows(sql, {**parameters, **after, "limit": chunk}):
+        while rows := self.rows(sql, **values, **after, limit=chunk):
             after = {column: rows[-1][column] for column in after}
             yield rows
             if len(rows) < chunk:
@@ -154,16 +158,53 @@ class Store:
             self._database.close()
 
 
-def insert_all(db: Database, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of one shape, many times faster than with one statement for each shape that rows may have."""
-    if rows:
-        columns = list(rows[0])
-        places = ", ".join(f":{column}" for column in columns)
-        db.conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+def there(found: Found | None, otherwise: str) -> Found:
+    """Return what was found, or raise BadInput with what to say if it is None."""
+    if found is None:
+        raise BadInput(otherwise)
+    return found
+
+
+def insert(
+    connection: sqlite3.Connection,
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    unique: Sequence[str] = (),
+) -> int:
+    """Insert rows of one shape, or update those that are there already by some unique columns.
+
+    Returns:
+        The number of the row, if it was one and is new.
+    """
+    if not rows:
+        return 0
+    columns = list(rows[0])
+    names = ", ".join(f'"{column}"' for column in columns)
+    places = ", ".join(f":{column}" for column in columns)
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in unique)
+    update = f" ON CONFLICT ({', '.join(unique)}) DO UPDATE SET {changes}" if unique else ""
+    connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({places}){update}", map(bound, rows))
+    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+
+def delete(db: Database, tables: Iterable[str], where: str, **values: Any) -> None:
+    """Delete rows of some tables within the caller's transaction."""
+    for table in tables:
+        db.execute(f"DELETE FROM {table} WHERE {where}", bound(values))
+
+
+def lists(parameter: str, *columns: str) -> str:
+    """Return SQL for the rows with these columns that stand as JSON lists in a parameter.
+
+    One statement for many rows waits for Python's interpreter lock once.
+    """
+    places = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns))
+    return f"(SELECT {places} FROM json_each(:{parameter}))"
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection in autocommit mode: a transaction begins and ends where the code says so."""
+    """Return a connection for any one thread at a time, in autocommit mode: transactions are where the code says so."""
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -197,12 +238,6 @@ def is_full(path: Path, error: sqlite3.Error) -> bool:
     return "disk I/O error" in str(error) and files.free_bytes(path) < files.SCARCE_BYTES
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    # Some errors end the transaction by themselves.
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
 @contextmanager
 def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) -> Iterator[Store]:
     """Open the database, make or upgrade its tables, and close it at the end.
@@ -220,9 +255,7 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
     """
     existed = _exists(path)
     if must_exist and not existed:
-        raise BadInput(
-            f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db."
-        )
+        raise _absent(path)
     shared = shared or files.is_on_network(path)
     if shared:
         files.try_locks(path)
@@ -238,6 +271,31 @@ def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) ->
             path.unlink(missing_ok=True)
         raise
     store.close()
+
+
+def copy_database(path: Path, copy: Path) -> None:
+    """Copy a database as it is at one moment without writing to it; another process may work on it meanwhile.
+
+    Raises:
+        BadInput: there is no database, or it cannot be read.
+    """
+    if not path.exists():
+        raise _absent(path)
+    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    # Who only reads leaves SQLite's companions behind; who may write removes them, but would empty a log that is there.
+    mode = "ro" if path.with_name(path.name + "-wal").exists() else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise BadInput(
+            f"{path} cannot be read as a chat-migrate database: {error}. Choose another file with --db."
+        ) from error
+
+
+def _absent(path: Path) -> BadInput:
+    return BadInput(f"There is no database at {path}. Run `chat-migrate export` first, or name it with --db.")
 
 
 def _exists(path: Path) -> bool:
@@ -278,10 +336,13 @@ def _prepare(store: Store, *, shared: bool) -> None:
             with db.atomic():
                 _check_owner(store.path, db)
             _check_private(store.path, db)
-            if migrations.pending(db):
-                _upgrade(store, db, "delete" if shared else "wal")
-            elif shared:
-                _use_journal(db, "delete")
+            is_old = bool(migrations.pending(db))
+            if is_old or shared:
+                _use_journal(db, "delete" if shared else "wal")
+            if is_old:
+                with store.writing():
+                    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    migrations.apply(db)
         except sqlite3.Error as error:
             raise write_error(store.path, error) from error
 
@@ -312,44 +373,25 @@ def _check_private(path: Path, db: Database) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & OTHERS:
         return
-    if not db.table_names():
-        path.chmod(PRIVATE)
-        return
-    raise SafetyRefusal(
-        f"{path} can be read by others (mode {mode:04o}), and webhook URLs in it may hold secrets; "
-        f"nothing was done. Run `chmod 600 {path}`."
-    )
-
-
-def _upgrade(store: Store, db: Database, journal: str) -> None:
-    _use_journal(db, journal)
-    with store.writing():
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(db)
+    if db.table_names():
+        raise SafetyRefusal(
+            f"{path} can be read by others (mode {mode:04o}), and webhook URLs in it may hold secrets; "
+            f"nothing was done. Run `chmod 600 {path}`."
+        )
+    path.chmod(PRIVATE)
 
 
 def _use_journal(db: Database, mode: str) -> None:
     """Switch to a journal mode; SQLite does not wait by itself for the lock that this takes."""
-
-    def switch() -> bool:
+    for _ in range(int(BUSY_TIMEOUT_MS / 20) + 1):
         try:
-            return bool(db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode)
+            if db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode:
+                return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
-            return False
-
-    if not _until(switch, BUSY_TIMEOUT_MS / 1000):
-        raise sqlite3.OperationalError("database is locked")
-
-
-def _until(succeeds: Callable[[], bool], seconds: float) -> bool:
-    waiting = threading.Event()
-    for _ in range(int(seconds / 0.02) + 1):
-        if succeeds():
-            return True
-        waiting.wait(0.02)
-    return False
+        time.sleep(0.02)
+    raise sqlite3.OperationalError("database is locked")
 
 
 def _holds_nothing(store: Store) -> bool:

@@ -9,18 +9,17 @@ A rollback goes the other way: newest first, what was needed after what needed i
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.core.clock import now
 from migrate.model.state import SETTLED, UNDECIDED, Run, State
 from migrate.model.step import Step
-from migrate.store.database import Parameters, Store
-from migrate.store.states import sql_list
-from migrate.store.steps import by_keys
+from migrate.store import plans
+from migrate.store.database import Row, Store
+from migrate.store.runs import WRITTEN, sql_list
 
 LOOK = 500
 """So many rows are looked at with one query."""
@@ -47,13 +46,7 @@ class _Way:
 
 
 FORWARD = _Way("p.ordinal > :ordinal ORDER BY p.ordinal", -1, "true", "key", "need")
-BACKWARD = _Way(
-    "p.ordinal < :ordinal ORDER BY p.ordinal DESC",
-    1 << 62,
-    "EXISTS (SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = {key} AND (o.wrote OR o.undecided))",
-    "need",
-    "key",
-)
+BACKWARD = _Way("p.ordinal < :ordinal ORDER BY p.ordinal DESC", 1 << 62, WRITTEN, "need", "key")
 FACTS = """
 SELECT p.ordinal, p.key, p.kind, p.source_sid, coalesce(s.state, 'planned') AS state, s.session, EXISTS (
     SELECT 1 FROM step_needs n LEFT JOIN step_state b ON b.run = :run AND b.key = n.{other}
@@ -70,7 +63,6 @@ SELECT DISTINCT {own} AS key FROM step_needs
 WHERE plan = :plan AND {other} IN (SELECT value FROM json_each(:settled)) AND {own} > :key
 ORDER BY {own} LIMIT :limit
 """
-
 SERVICES = """
 SELECT p.source_sid FROM plan_services p
 WHERE p.plan = :plan AND EXISTS (
@@ -79,16 +71,13 @@ WHERE p.plan = :plan AND EXISTS (
 )
 ORDER BY EXISTS (SELECT 1 FROM step_state s WHERE s.run = :run AND s.source_sid = p.source_sid), p.source_sid
 """
-
 SKIP = f"""
 INSERT INTO journal (run, account_sid, key, state, at, message)
 SELECT :run, :account, p.key, 'skipped', :at, :message
 FROM plan_steps p LEFT JOIN step_state s ON s.run = :run AND s.key = p.key
 WHERE p.plan = :plan AND p.kind = :kind AND p.id BETWEEN :first AND :upto AND (
     s.state IS NULL OR (s.undecided = 0 AND s.state NOT IN ({sql_list(SETTLED | UNDECIDED)}))
-) AND (:undoes IS NULL OR EXISTS (
-    SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = p.key AND (o.wrote OR o.undecided)
-))
+) AND (:undoes IS NULL OR {WRITTEN.format(key="p.key")})
 ORDER BY p.id
 """
 MARK = """
@@ -120,14 +109,7 @@ class Scope:
 
 
 class Frontier:
-    """What is ready in one session of a run.
-
-    Args:
-        store: the database.
-        run: the run or rollback; it must have a plan.
-        session: the number of this session.
-        scope: which steps are wanted.
-    """
+    """What is ready in one session of a run or rollback that has a plan."""
 
     def __init__(self, store: Store, run: Run, session: int, scope: Scope | None = None) -> None:
         self._store = store
@@ -136,7 +118,6 @@ class Frontier:
         self._where: dict[str, Any] = {"plan": run.plan, "run": run.id, "undoes": run.undoes}
         self._settled = run.settled
         self._way = FORWARD if run.undoes is None else BACKWARD
-        self._facts = _facts_sql(self._way, self._settled)
         self._dependents = DEPENDENTS.format(own=self._way.own, other=self._way.other)
         self._place = self._way.first
         self._is_exhausted = False
@@ -161,7 +142,7 @@ class Frontier:
         while len(keys) < limit and (self._found or self._look()):
             if self._found:
                 keys.append(self._found.popleft())
-        return by_keys(self._store, int(self._where["plan"]), keys)
+        return plans.steps_by_key(self._store, int(self._where["plan"]), keys)
 
     def settled(self, key: str) -> None:
         """Say that a step is settled, and that on disk: what needs it may become ready."""
@@ -187,39 +168,47 @@ class Frontier:
         if self._passing_on is None:
             self._passing_on, self._newly_settled = (self._newly_settled, ""), []
         settled, after = self._passing_on
-        where = {**self._where, "settled": json.dumps(settled), "key": after, "limit": LOOK}
-        keys = [row["key"] for row in self._store.rows(self._dependents, where)]
+        rows = self._store.rows(self._dependents, **self._where, settled=settled, key=after, limit=LOOK)
+        keys = [row["key"] for row in rows]
         self._passing_on = (settled, keys[-1]) if len(keys) == LOOK else None
         if keys:
-            facts = self._rows(OF_KEYS, "p.key = wanted.value ORDER BY p.ordinal", {"keys": json.dumps(keys)})
+            facts = self._rows(OF_KEYS, "p.key = wanted.value ORDER BY p.ordinal", keys=keys)
             self._take(fact for fact in facts if self._was_passed(fact))
 
     def _look_further(self) -> None:
         """Go on through the plan."""
-        facts = self._rows(
-            BEHIND, f"{self._way.behind} LIMIT :limit", {"ordinal": self._place, "limit": LOOK}
-        )
+        facts = self._rows(BEHIND, f"{self._way.behind} LIMIT :limit", ordinal=self._place, limit=LOOK)
         self._is_exhausted = len(facts) < LOOK
         if facts:
             self._place = facts[-1]["ordinal"]
         self._take(facts)
 
-    def _rows(self, steps: str, which: str, parameters: Parameters) -> list[dict[str, Any]]:
-        return self._store.rows(self._facts.format(steps=steps, which=which), {**self._where, **parameters})
+    def _rows(self, steps: str, which: str, **values: Any) -> list[Row]:
+        own, other, counts = self._way.own, self._way.other, self._way.counts
+        sql = FACTS.format(
+            own=own,
+            other=other,
+            counts=counts.format(key="p.key"),
+            other_counts=counts.format(key=f"n.{other}"),
+            settled=sql_list(self._settled),
+            steps=steps,
+            which=which,
+        )
+        return self._store.rows(sql, **self._where, **values)
 
-    def _was_passed(self, fact: Parameters) -> bool:
+    def _was_passed(self, fact: Row) -> bool:
         """Whether the way through the plan has come past a step; it meets all others by itself."""
         here, there = self._place, fact["ordinal"]
         return self._is_exhausted or (there <= here if self._way is FORWARD else there >= here)
 
-    def _take(self, facts: Iterable[Parameters]) -> None:
+    def _take(self, facts: Iterable[Row]) -> None:
         for fact in facts:
             if fact["key"] not in self._taken and self._is_wanted(fact):
                 self._taken.add(fact["key"])
                 self._given_out[fact["kind"]] += 1
                 self._found.append(fact["key"])
 
-    def _is_wanted(self, fact: Parameters) -> bool:
+    def _is_wanted(self, fact: Row) -> bool:
         state = State(fact["state"])
         if fact["is_blocked"] or fact["session"] == self._session or state in self._settled:
             return False
@@ -239,24 +228,12 @@ class Frontier:
             return only
         done = self._settled if self._scope.allow_drift else {*self._settled, State.DRIFTED}
         chosen: list[str] = []
-        for row in self._store.rows(SERVICES.format(done=sql_list(done)), self._where):
+        for row in self._store.rows(SERVICES.format(done=sql_list(done)), **self._where):
             if len(chosen) == limit:
                 break
             if only is None or row["source_sid"] in only:
                 chosen.append(row["source_sid"])
         return frozenset(chosen)
-
-
-def _facts_sql(way: _Way, settled: Collection[State]) -> str:
-    return FACTS.format(
-        own=way.own,
-        other=way.other,
-        counts=way.counts.format(key="p.key"),
-        other_counts=way.counts.format(key=f"n.{way.other}"),
-        settled=sql_list(settled),
-        steps="{steps}",
-        which="{which}",
-    )
 
 
 def skip_all(store: Store, run: Run, kinds: Collection[str], message: str) -> None:
@@ -265,28 +242,18 @@ def skip_all(store: Store, run: Run, kinds: Collection[str], message: str) -> No
     What a request may have changed already stays as it is: it has to be decided first.
 
     Args:
-        store: the database.
-        run: the run.
         kinds: names of kinds that nobody has consented to, or that cannot be undone.
         message: why, for people.
     """
+    facts = {"run": run.id, "plan": run.plan, "account": run.target_account_sid, "undoes": run.undoes}
+    sql = (
+        "SELECT id FROM plan_steps WHERE plan = :plan AND kind = :kind AND id > :id ORDER BY id LIMIT :limit"
+    )
     for kind in sorted(kinds):
-        where = {"run": run.id, "plan": run.plan, "account": run.target_account_sid, "kind": kind}
-        where["undoes"] = run.undoes
-        for upto in _places(store, run, kind):
+        facts |= {"kind": kind, "message": message}
+        for rows in store.batches(sql, after={"id": 0}, chunk=BATCH, plan=run.plan, kind=kind):
+            facts |= {"at": now(), "first": rows[0]["id"], "upto": rows[-1]["id"]}
             with store.writing() as db:
-                last = db.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]
-                facts = {**where, **upto, "message": message, "at": now(), "last": last}
+                facts["last"] = db.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()[0]
                 db.execute(SKIP, facts)
                 db.execute(MARK, facts)
-
-
-def _places(store: Store, run: Run, kind: str) -> Iterator[dict[str, int]]:
-    """Yield the first and last number of the steps of a kind, for some steps at a time."""
-    for rows in store.batches(
-        "SELECT id FROM plan_steps WHERE plan = :plan AND kind = :kind AND id > :id ORDER BY id LIMIT :limit",
-        {"plan": run.plan, "kind": kind},
-        after={"id": 0},
-        chunk=BATCH,
-    ):
-        yield {"first": rows[0]["id"], "upto": rows[-1]["id"]}

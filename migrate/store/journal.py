@@ -12,22 +12,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
-from types import TracebackType
 from typing import Any
 
 from migrate.core.clock import now, ticks
 from migrate.model.state import Entry, Record, Run, State
-from migrate.store import counterparts, own_writes, refusals
-from migrate.store.database import Store, storable
+from migrate.store import counterparts, own_writes
+from migrate.store.database import Store, bound, connect, lists
 from migrate.store.lock import BEAT, Lock, lost
 
 Json = Any
-# One statement for all of a group: each one waits for Python's interpreter lock once.
-APPEND = """
+APPEND = f"""
 INSERT INTO journal (run, account_sid, key, state, at, status, code, request_id, message, seen)
-SELECT :run, :account, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :at, json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]')
-FROM json_each(:entries)
+SELECT :run, :account, key, state, :at, status, code, request_id, message, seen
+FROM {lists("entries", "key", "state", "message", "status", "code", "request_id", "seen")}
 """
 OPEN = "('intent', 'unknown', 'failed')"
 EFFECTS = "('applied', 'verified', 'altered', 'drifted', 'rolled_back')"
@@ -37,13 +34,8 @@ INSERT INTO step_state (run, key, kind, source_sid, state, last, session, attemp
 SELECT :run, r.key, p.kind, p.source_sid, r.state, (SELECT max(id) FROM journal) - :entered + r.upto, :session,
     r.intents, CASE WHEN r.state IN {OPEN} THEN r.intents - r.decided ELSE 0 END,
     r.intents > 0 AND r.state IN {EFFECTS}, r.known, r.overwritten, r.given_up
-FROM (
-    SELECT json_extract(value, '$[0]') AS key, json_extract(value, '$[1]') AS state,
-        json_extract(value, '$[2]') AS upto, json_extract(value, '$[3]') AS intents,
-        json_extract(value, '$[4]') AS decided, json_extract(value, '$[5]') AS known,
-        json_extract(value, '$[6]') AS overwritten, json_extract(value, '$[7]') AS given_up
-    FROM json_each(:records)
-) r CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = r.key
+FROM {lists("records", "key", "state", "upto", "intents", "decided", "known", "overwritten", "given_up")} r
+CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = r.key
 WHERE true
 ON CONFLICT (run, key) DO UPDATE SET
     state = excluded.state,
@@ -59,20 +51,14 @@ ON CONFLICT (run, key) DO UPDATE SET
 
 
 class Journal:
-    """The one writer of a run's journal, as an asynchronous context manager.
-
-    Args:
-        store: the database.
-        run: the run or rollback; it must have a plan. Its newest session is the one that records.
-        lock: what this run holds.
-    """
+    """The one writer of the journal of a run that has a plan, for its newest session, as a context manager."""
 
     def __init__(self, store: Store, run: Run, lock: Lock) -> None:
         self._store = store
         self._nonce = lock.nonce
         self._run = run
-        self._session = store.value("SELECT sessions FROM runs WHERE id = :run", {"run": run.id})
-        self._connection = store.connect()
+        self._session = store.value("SELECT sessions FROM runs WHERE id = :run", run=run.id)
+        self._connection = connect(store.path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting: list[tuple[asyncio.Future[float], Sequence[Record]]] = []
         self._writing: asyncio.Future[float] | None = None
@@ -81,9 +67,7 @@ class Journal:
     async def __aenter__(self) -> Journal:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def record(self, *records: Record) -> float:
@@ -141,7 +125,7 @@ class Journal:
         return ticks()
 
     def _append(self, records: Sequence[Record]) -> None:
-        entries = [_values(record.key, entry) for record in records for entry in record.entries]
+        entries = [_line(record.key, entry) for record in records for entry in record.entries]
         ends = accumulate(len(record.entries) for record in records)
         facts = {
             "run": self._run.id,
@@ -166,7 +150,7 @@ class Journal:
             own_writes.save(self._connection, account, run, writes)
         for record in records:
             if record.own_write is not None and record.given_up:
-                refusals.remember(self._connection, account, record.own_write, record.given_up)
+                own_writes.remember(self._connection, account, record.own_write, record.given_up)
         for sid in [record.removed for record in records if record.removed]:
             counterparts.mark_removed(self._connection, account, sid)
             own_writes.forget(self._connection, account, sid)
@@ -186,16 +170,8 @@ def _change(record: Record, end: int) -> list[Json]:
     ]
 
 
-def _values(key: str, entry: Entry) -> list[Json]:
-    return [
-        key,
-        entry.state.value,
-        entry.status,
-        entry.code,
-        None if entry.request_id is None else storable(entry.request_id),
-        storable(entry.message),
-        _text(entry.seen),
-    ]
+def _line(key: str, entry: Entry) -> list[Json]:
+    return [key, *bound({**vars(entry), "seen": _text(entry.seen)}).values()]
 
 
 def _text(value: Json) -> str | None:

@@ -10,26 +10,21 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from migrate.core.clock import now
 from migrate.core.errors import BadInput, Interrupted, LockHeld, LockLost
 from migrate.core.stop import StopToken
-from migrate.store.database import Store
+from migrate.store.codec import made
+from migrate.store.database import Row, Store, connect, insert
 from migrate.store.processes import Process, is_alive, this_process
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 60.0
 """So long a holder that can't be looked for is watched before its lock is taken over."""
 LOOK_SECONDS = 0.5
-
-TAKE = """
-INSERT INTO lock (account_sid, nonce, id, host, boot, namespace, pid, process_started, command, started_at, beat)
-VALUES (:account_sid, :nonce, :id, :host, :boot, :namespace, :pid, :started, :command, :started_at, 0)
-"""
 BEAT = "UPDATE lock SET beat = beat + 1 WHERE nonce = ?"
 
 
@@ -43,11 +38,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
-
-    Attributes:
-        alive: whether its process is there; None if that can't be told from here.
-    """
+    """Who holds a lock; whether its process is alive is None if that can't be told from here."""
 
     id: str
     command: str
@@ -97,15 +88,11 @@ def held(
         done.set()
         beating.join()
         with store.writing() as db:
-            db.table("lock").delete_where("nonce = ?", [lock.nonce])
+            db.execute("DELETE FROM lock WHERE nonce = ?", [lock.nonce])
 
 
 def renew(store: Store, lock: Lock) -> None:
-    """Show that this process is alive, after it may have been away for long.
-
-    Raises:
-        LockLost: another one has taken the lock over.
-    """
+    """Show that this process is alive, after it may have been away for long; raise LockLost if it is too late."""
     with store.writing() as db:
         if not db.execute(BEAT, [lock.nonce]).rowcount:
             raise lost(store)
@@ -120,11 +107,7 @@ def lost(store: Store) -> LockLost:
 
 
 def unlock(store: Store, lock_id: str) -> None:
-    """End a lock that its holder can't end.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
+    """End a lock that its holder can't end, or raise BadInput if there is none with this id."""
     with store.writing() as db:
         if not db.execute("DELETE FROM lock WHERE id = ?", [lock_id]).rowcount:
             raise BadInput(
@@ -138,25 +121,17 @@ def holder(store: Store, account_sid: str) -> Holder | None:
     return _holder(row) if row else None
 
 
-Row = Mapping[str, Any]
-
-
 def _row(store: Store, account_sid: str) -> Row | None:
-    return store.row("SELECT * FROM lock WHERE account_sid = :account", {"account": account_sid})
+    return store.row("SELECT * FROM lock WHERE account_sid = :account", account=account_sid)
 
 
 def _holder(row: Row) -> Holder:
-    process = Process(row["host"], row["boot"], row["namespace"], row["pid"], row["process_started"])
-    alive = is_alive(process, this_process())
-    return Holder(row["id"], row["command"], row["host"], row["pid"], row["started_at"], alive)
+    process = made(Process, row, started=row["process_started"])
+    return made(Holder, row, alive=is_alive(process, this_process()))
 
 
 def _watch(
-    store: Store,
-    account_sid: str,
-    stop: StopToken,
-    watching: Callable[[Holder], None] | None,
-    seconds: float,
+    store: Store, account_sid: str, stop: StopToken, watching: Callable[[Holder], None] | None, seconds: float
 ) -> Row | None:
     """Return the row of a holder that is dead, or None if nobody holds the lock; raise LockHeld if one is alive."""
     row = _row(store, account_sid)
@@ -189,21 +164,16 @@ def _is_still(store: Store, account_sid: str, row: Row, stop: StopToken, seconds
 
 
 def _take(store: Store, account_sid: str, command: str, lock: Lock, dead: Row | None) -> None:
-    process = this_process()
+    process = vars(this_process())
+    held_by = {**vars(lock), **process, "account_sid": account_sid, "command": command, "started_at": now()}
+    held_by["process_started"] = held_by.pop("started")
     with store.writing() as db:
         if dead is not None:
-            db.execute("DELETE FROM lock WHERE nonce = :nonce AND beat = :beat", dict(dead))
-        row = {
-            **vars(lock),
-            **vars(process),
-            "account_sid": account_sid,
-            "command": command,
-            "started_at": now(),
-        }
+            db.execute("DELETE FROM lock WHERE nonce = :nonce AND beat = :beat", dead)
         present = _row(store, account_sid)
         if present is not None:  # somebody was quicker, or the holder has moved at the last moment
             raise _refusal(store, _holder(present))
-        db.execute(TAKE, row)
+        insert(db.conn, "lock", [{**held_by, "beat": 0}])
 
 
 def _refusal(store: Store, found: Holder) -> LockHeld:
@@ -214,7 +184,7 @@ def _refusal(store: Store, found: Holder) -> LockHeld:
 
 
 def _beat(store: Store, nonce: str, done: threading.Event, stop: StopToken) -> None:
-    with closing(store.connect()) as connection:
+    with closing(connect(store.path)) as connection:
         while not done.wait(BEAT_SECONDS):
             # A disk that is full for a moment is the command's to report; the next beat may succeed.
             with suppress(sqlite3.Error):

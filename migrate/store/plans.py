@@ -1,79 +1,50 @@
-"""Plans: what is to be done for one snapshot and one state of its targets, immutable once finished."""
+"""Plans: what is to be done for one snapshot and one state of its targets, immutable once finished, and what `verify`
+has seen of them: for each service the target's values beside the rows that were reviewed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from mappings import MAPPING_VERSION, Verdict
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
+from migrate.model.image import TargetImage
 from migrate.model.item import Snapshot
 from migrate.model.plan import ItemCount, Plan, PlannedService
 from migrate.model.rows import FieldRow
-from migrate.store.codec import (
-    image_from_json,
-    image_to_json,
-    packed,
-    rows_from_text,
-    rows_text,
-    settings_of,
-    unpacked,
-)
-from migrate.store.database import CHUNK, Store, insert_all, storable, to_json
-from migrate.store.steps import BATCH, add_steps, source_sids_to_change, step, step_count, steps
-from migrate.store.verified import (
-    Verification,
-    VerifiedService,
-    last_verification,
-    note_verified,
-    save_verified,
-    verified,
-)
-
-__all__ = [
-    "BATCH",
-    "Verification",
-    "VerifiedService",
-    "add_service",
-    "add_steps",
-    "begin",
-    "by_number",
-    "find_latest",
-    "finish",
-    "get",
-    "last_verification",
-    "latest",
-    "note_verified",
-    "save_verified",
-    "service",
-    "services",
-    "services_elsewhere",
-    "source_sids_to_change",
-    "step",
-    "step_count",
-    "steps",
-    "steps_by_kind",
-    "verified",
-]
+from migrate.model.step import Step
+from migrate.store.codec import image_to_json, made, packed, rows_from_text, rows_text, settings_of, unpacked
+from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
 Json = Any
+BATCH = 1000
 SHORTEST_PREFIX = 8
+PHASE_BITS = 40
+"""An ordinal is a step's phase and, in its lower bits, a number that grows from step to step."""
+PARTS = ("plan_services", "plan_rows", "findings", "step_needs", "plan_steps")
+"""Tables whose rows belong to one plan."""
 NOTEWORTHY = frozenset({Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY})
 """Verdicts that a person is to look at."""
-HEAD = (
-    "number, id, snapshot_id, account_sid, target_account_sid, target, mapping_version, options, created_at, offline, "
-    "services, services_to_change, services_missing, changes, steps, verdicts"
-)
 SERVICES = """
 SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, r.image,
     r.receivers, r.rows
 FROM plan_services s JOIN plan_rows r ON r.plan = s.plan AND r.source_sid = s.source_sid
 WHERE s.plan = :plan
+"""
+REVIEWED = """
+SELECT s.digest, p.account_sid, p.target_account_sid, p.target, p.options, p.mapping_version, p.offline
+FROM plans p JOIN snapshots s ON s.id = p.snapshot_id WHERE p.number = :plan
+"""
+"""What a plan's id covers besides its services and steps."""
+HEADS = """
+SELECT source_sid, target_sid, digest, verdicts FROM plan_services
+WHERE plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit
 """
 TOTALS = """
 SELECT count(*) AS services, coalesce(sum(missing), 0) AS services_missing, coalesce(sum(changes), 0) AS changes,
@@ -81,6 +52,37 @@ SELECT count(*) AS services, coalesce(sum(missing), 0) AS services_missing, coal
     (SELECT count(DISTINCT source_sid) FROM plan_steps WHERE plan = :plan) AS services_to_change
 FROM plan_services WHERE plan = :plan
 """
+STEPS_BY_KEY = """
+SELECT p.* FROM json_each(:keys) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = wanted.value
+ORDER BY wanted.key
+"""
+NEEDS = """
+SELECT n.key, n.need FROM json_each(:keys) wanted CROSS JOIN step_needs n ON n.plan = :plan AND n.key = wanted.value
+ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many services differed."""
+
+    at: str
+    differences: int
+
+
+@dataclass(frozen=True)
+class VerifiedService:
+    """What one target held when it was compared with the plan.
+
+    Attributes:
+        live: for each field row of the planned service, in its order, the target's value.
+        items: kind with many items → how many of them differ.
+    """
+
+    source_sid: str
+    exists: bool
+    live: tuple[Json, ...]
+    items: Mapping[str, int] = field(default_factory=dict)
 
 
 def begin(
@@ -95,32 +97,25 @@ def begin(
     """Start a plan and return its number; unfinished ones of the account that a killed diff left are removed.
 
     Args:
-        store: the database.
-        snapshot: what it is made from.
-        target: `same`, `new` or `map`.
-        target_account_sid: the account that is to be written to.
-        offline: made without looking at the targets.
+        target, offline: see `Plan`.
         options: every option that shapes its steps, as JSON.
     """
     abandoned = "account_sid = :account AND completed_at IS NULL"
-    where = {"account": snapshot.account_sid}
+    row = {
+        "snapshot_id": snapshot.id,
+        "account_sid": snapshot.account_sid,
+        "target_account_sid": target_account_sid,
+        "target": target,
+        "mapping_version": MAPPING_VERSION,
+        "options": options,
+        "created_at": now(),
+        "offline": offline,
+    }
     with store.writing() as db:
-        for table in ("plan_services", "plan_rows", "findings", "step_needs", "plan_steps"):
-            db.execute(
-                f"DELETE FROM {table} WHERE plan IN (SELECT number FROM plans WHERE {abandoned})", where
-            )
-        db.execute(f"DELETE FROM plans WHERE {abandoned}", where)
-        row = {
-            "snapshot_id": snapshot.id,
-            "account_sid": snapshot.account_sid,
-            "target_account_sid": target_account_sid,
-            "target": target,
-            "mapping_version": MAPPING_VERSION,
-            "options": to_json(options),
-            "created_at": now(),
-            "offline": int(offline),
-        }
-        return int(db.table("plans").insert(row).last_pk or 0)
+        its = f"plan IN (SELECT number FROM plans WHERE {abandoned})"
+        delete(db, PARTS, its, account=snapshot.account_sid)
+        delete(db, ["plans"], abandoned, account=snapshot.account_sid)
+        return insert(db.conn, "plans", [row])
 
 
 def add_service(
@@ -134,63 +129,38 @@ def add_service(
     """Add some services with their before-images and rows, in one transaction.
 
     Args:
-        store: the database.
-        number: of the plan.
         account_sid: the source account.
-        services: what is known of them.
         masked: hides the secrets of a row, for people who look into the database.
     """
+    facts = {"plan": number, "account_sid": account_sid}
     both = [(service, rows_text(service.rows)) for service in services]
-    heads = [_head_row(number, account_sid, *each) for each in both]
-    bulk = [_bulk_row(number, account_sid, *each) for each in both]
+    heads = [{**facts, **_head(service, rows)} for service, rows in both]
+    bulk = [{**facts, **_bulk(service, rows)} for service, rows in both]
     findings = [
-        _finding_row(number, account_sid, service, masked(row))
+        {**facts, **_finding(service, masked(row))}
         for service in services
         for row in service.rows
         if row.change or row.verdict in NOTEWORTHY
     ]
     with store.writing() as db:
         for table, rows in (("plan_services", heads), ("plan_rows", bulk), ("findings", findings)):
-            insert_all(db, table, rows)
+            insert(db.conn, table, rows)
 
 
 def finish(store: Store, number: int) -> Plan:
     """Seal the plan, give it its id and return it."""
-    totals = store.row(TOTALS, {"plan": number}) or {}
+    totals = store.row(TOTALS, plan=number) or {}
     verdicts: Counter[str] = Counter()
-    digest = hashlib.sha256(to_json(_facts(store, number)).encode())
-    for row in store.scan(
-        "SELECT source_sid, target_sid, digest, verdicts FROM plan_services "
-        "WHERE plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit",
-        {"plan": number},
-        after={"source_sid": ""},
-        chunk=BATCH,
-    ):
+    digest = hashlib.sha256(to_json(list((store.row(REVIEWED, plan=number) or {}).values())).encode())
+    for row in store.scan(HEADS, after={"source_sid": ""}, chunk=BATCH, plan=number):
         verdicts.update(json.loads(row["verdicts"]))
         digest.update(f"{row['source_sid']} {row['target_sid']} {row['digest']}\n".encode())
     for each in steps(store, number):
         digest.update(to_json(vars(each)).encode())
-    changes = {
-        **totals,
-        "verdicts": to_json(verdicts),
-        "id": digest.hexdigest(),
-        "completed_at": now(),
-    }
+    sealed = {"verdicts": to_json(verdicts), "id": digest.hexdigest(), "completed_at": now()}
     with store.writing() as db:
-        db.table("plans").update(number, changes)
+        db.table("plans").update(number, {**totals, **sealed})
     return by_number(store, number)
-
-
-def _facts(store: Store, number: int) -> list[Json]:
-    """Return what a plan's id covers besides its services and steps."""
-    row = store.row(
-        "SELECT s.digest, p.account_sid, p.target_account_sid, p.target, p.options, p.mapping_version, p.offline "
-        "FROM plans p JOIN snapshots s ON s.id = p.snapshot_id WHERE p.number = :number",
-        {"number": number},
-    )
-    if row is None:
-        raise AssertionError(f"plan number {number} was begun and is gone")
-    return list(row.values())
 
 
 def get(store: Store, account_sid: str | None, plan_id: str) -> Plan:
@@ -200,8 +170,8 @@ def get(store: Store, account_sid: str | None, plan_id: str) -> Plan:
         BadInput: there is none, or the beginning fits several.
     """
     where = "completed_at IS NOT NULL AND id GLOB :prefix AND coalesce(:account, account_sid) = account_sid"
-    matching = {"prefix": plan_id + "*", "account": account_sid}
-    ids = store.rows(f"SELECT id, max(number) AS number FROM plans WHERE {where} GROUP BY id", matching)
+    sql = f"SELECT id, max(number) AS number FROM plans WHERE {where} GROUP BY id"
+    ids = store.rows(sql, prefix=plan_id + "*", account=account_sid)
     if not ids or len(plan_id) < SHORTEST_PREFIX or not plan_id.isalnum():
         raise BadInput(f"There is no plan {plan_id!r} in {store.path}. `chat-migrate history` lists them.")
     if len(ids) > 1:
@@ -210,176 +180,228 @@ def get(store: Store, account_sid: str | None, plan_id: str) -> Plan:
 
 
 def by_number(store: Store, number: int) -> Plan:
-    """Return the plan that a run executes.
-
-    Raises:
-        BadInput: there is none with this number.
-    """
-    found = _find(store, "number = :number", {"number": number})
-    if found is None:
-        raise BadInput(f"There is no plan number {number} in {store.path}.")
-    return found
+    """Return a plan, or raise BadInput if there is none with this number."""
+    found = _find(store, "number = :number", number=number)
+    return there(found, f"There is no plan number {number} in {store.path}.")
 
 
 def latest(store: Store, account_sid: str) -> Plan:
-    """Return the newest plan of an account.
-
-    Raises:
-        BadInput: there is none.
-    """
-    found = find_latest(store, account_sid)
-    if found is None:
-        raise BadInput(f"There is no plan for {account_sid} in {store.path}. Run `chat-migrate diff` first.")
-    return found
+    """Return the newest plan of an account, or raise BadInput if there is none."""
+    otherwise = f"There is no plan for {account_sid} in {store.path}. Run `chat-migrate diff` first."
+    return there(find_latest(store, account_sid), otherwise)
 
 
 def find_latest(store: Store, account_sid: str | None) -> Plan | None:
     """Return the newest plan of an account, or of any with None; None if there is none."""
-    if account_sid is None:
-        return _find(store, "1", {})
-    return _find(store, "account_sid = :account", {"account": account_sid})
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
     """Yield the services of a plan that go to a service with another SID, which is known; likewise."""
-    for row in store.scan(
-        f"{SERVICES} AND s.target_sid != s.source_sid AND s.source_sid > :source_sid "
-        "ORDER BY s.source_sid LIMIT :limit",
-        {"plan": number},
-        after={"source_sid": ""},
-    ):
-        yield _planned_service(row)
+    return _scan_services(store, number, "AND s.target_sid != s.source_sid")
 
 
 def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -> Iterator[PlannedService]:
-    """Yield the services of a plan in the order of their source SIDs, read a few at a time.
+    """Yield the services of a plan, or only some of them, in the order of their source SIDs, read a few at a time.
 
-    Args:
-        store: the database.
-        number: of the plan.
-        only: the source SIDs of those that are wanted; all if it is empty. What is not there is left out.
+    What is wanted and not there is left out.
     """
     wanted = sorted(only)
+    if not wanted:
+        yield from _scan_services(store, number)
+    sql = f"{SERVICES} AND s.source_sid IN (SELECT value FROM json_each(:sids)) ORDER BY s.source_sid"
     for start in range(0, len(wanted), CHUNK):
-        sids = json.dumps(wanted[start : start + CHUNK])
-        for row in store.rows(
-            f"{SERVICES} AND s.source_sid IN (SELECT value FROM json_each(:sids)) ORDER BY s.source_sid",
-            {"plan": number, "sids": sids},
-        ):
+        for row in store.rows(sql, plan=number, sids=wanted[start : start + CHUNK]):
             yield _planned_service(row)
-    if wanted:
-        return
-    for row in store.scan(
-        f"{SERVICES} AND s.source_sid > :source_sid ORDER BY s.source_sid LIMIT :limit",
-        {"plan": number},
-        after={"source_sid": ""},
-    ):
-        yield _planned_service(row)
+
+
+def _scan_services(store: Store, number: int, which: str = "") -> Iterator[PlannedService]:
+    sql = f"{SERVICES} {which} AND s.source_sid > :source_sid ORDER BY s.source_sid LIMIT :limit"
+    return map(_planned_service, store.scan(sql, after={"source_sid": ""}, plan=number))
 
 
 def service(store: Store, number: int, sid: str) -> PlannedService:
-    """Return one service of a plan, by its source SID.
-
-    Raises:
-        BadInput: it is not in there.
-    """
+    """Return one service of a plan, by its source SID, or raise BadInput if it is not in there."""
     found = next(services(store, number, only=frozenset({sid})), None)
-    if found is None:
-        raise BadInput(f"Service {sid} is not in plan number {number} of {store.path}.")
-    return found
+    return there(found, f"Service {sid} is not in plan number {number} of {store.path}.")
 
 
-def _head_row(number: int, account_sid: str, service: PlannedService, rows: str) -> dict[str, Any]:
+def _head(service: PlannedService, rows: str) -> Row:
     image = settings_of(image_to_json(service.image)) if service.image else None
-    refused = sorted(service.refused)
     items = {kind: asdict(count) for kind, count in service.items.items()}
-    reviewed = to_json([image, refused, service.counterparts, items, service.receivers])
+    reviewed = to_json([image, sorted(service.refused), service.counterparts, items, service.receivers])
     return {
-        "plan": number,
         "source_sid": service.source_sid,
-        "account_sid": account_sid,
         "target_sid": service.target_sid,
-        "friendly_name": storable(service.friendly_name),
+        "friendly_name": service.friendly_name,
         "read_at": service.image.read_at if service.image else None,
-        "missing": int(service.is_missing),
+        "missing": service.is_missing,
         "changes": sum(row.change for row in service.rows),
-        "verdicts": to_json(Counter(row.verdict.value for row in service.rows)),
-        "refused": to_json(refused),
-        "counterparts": to_json(service.counterparts),
-        "items": to_json(items),
+        "verdicts": Counter(row.verdict.value for row in service.rows),
+        "refused": service.refused,
+        "counterparts": service.counterparts,
+        "items": items,
         "digest": hashlib.sha256(f"{reviewed}{rows}".encode()).hexdigest(),
     }
 
 
-def _bulk_row(number: int, account_sid: str, service: PlannedService, rows: str) -> dict[str, Any]:
+def _bulk(service: PlannedService, rows: str) -> Row:
     return {
-        "plan": number,
         "source_sid": service.source_sid,
-        "account_sid": account_sid,
         "image": json.dumps(image_to_json(service.image)) if service.image else None,
-        "receivers": to_json(service.receivers) if service.receivers is not None else None,
+        "receivers": service.receivers,
         "rows": packed(rows),
     }
 
 
-def _finding_row(number: int, account_sid: str, service: PlannedService, row: FieldRow) -> dict[str, Any]:
+def _finding(service: PlannedService, row: FieldRow) -> Row:
     return {
-        "plan": number,
-        "account_sid": account_sid,
         "source_sid": service.source_sid,
-        "friendly_name": storable(service.friendly_name),
-        "source": storable(row.source),
+        "friendly_name": service.friendly_name,
+        "source": row.source,
         "value": _readable(row.value),
         "resource": row.resource,
         "target": row.target,
         "before": _readable(row.before),
         "after": _readable(row.after),
-        "change": int(row.change),
+        "change": row.change,
         "verdict": row.verdict.value,
-        "reason": storable(row.reason),
+        "reason": row.reason,
         "cause": ", ".join(reason.id for reason in row.reasons),
     }
 
 
-def _readable(value: Json) -> str:
-    """Return a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
-    return storable(_READABLE.encode(value))
+_readable = json.JSONEncoder(ensure_ascii=False).encode
+"""Returns a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
 
 
-_READABLE = json.JSONEncoder(ensure_ascii=False)
+def _planned_service(row: Row) -> PlannedService:
+    items = {kind: ItemCount(**count) for kind, count in json.loads(row["items"]).items()}
+    image = TargetImage(**json.loads(row["image"]), read_at=row["read_at"]) if row["image"] else None
+    return made(PlannedService, row, image=image, rows=rows_from_text(unpacked(row["rows"])), items=items)
 
 
-def _planned_service(row: Mapping[str, Any]) -> PlannedService:
-    image, receivers = row["image"], row["receivers"]
-    items = json.loads(row["items"])
-    return PlannedService(
-        source_sid=row["source_sid"],
-        target_sid=row["target_sid"],
-        friendly_name=row["friendly_name"],
-        image=image_from_json(json.loads(image), row["read_at"]) if image else None,
-        counterparts=json.loads(row["counterparts"]),
-        refused=frozenset(json.loads(row["refused"])),
-        rows=rows_from_text(unpacked(row["rows"])),
-        receivers=json.loads(receivers) if receivers is not None else None,
-        items={kind: ItemCount(**count) for kind, count in items.items()},
-    )
-
-
-def _find(store: Store, where: str, parameters: dict[str, Any]) -> Plan | None:
-    row = store.row(
-        f"SELECT {HEAD} FROM plans WHERE completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1",
-        parameters,
-    )
-    if row is None:
-        return None
-    facts = {name: json.loads(row[name]) for name in ("options", "verdicts")}
-    return Plan(**{**row, **facts, "offline": bool(row["offline"])})
+def _find(store: Store, where: str, **values: Any) -> Plan | None:
+    where = f"completed_at IS NOT NULL AND {where} ORDER BY number DESC LIMIT 1"
+    row = store.row(f"SELECT * FROM plans WHERE {where}", **values)
+    return made(Plan, row) if row else None
 
 
 def steps_by_kind(store: Store, plan: Plan) -> dict[str, int]:
     """Return how many steps of each kind a plan has."""
-    rows = store.rows(
-        "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind ORDER BY kind",
-        {"plan": plan.number},
-    )
-    return {row["kind"]: row["steps"] for row in rows}
+    sql = "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind ORDER BY kind"
+    return {row["kind"]: row["steps"] for row in store.rows(sql, plan=plan.number)}
+
+
+def add_steps(store: Store, number: int, account_sid: str, steps: Iterable[tuple[int, Step]]) -> None:
+    """Add steps with their phases; those of a phase come in the order in which they were added.
+
+    They are committed a thousand at a time, so that they need not all be there at once.
+    """
+    stream = iter(steps)
+    while batch := list(islice(stream, BATCH)):
+        with store.writing() as db:
+            last = db.execute("SELECT coalesce(max(id), 0) FROM plan_steps").fetchone()[0]
+            rows, needs = [], []
+            for count, (phase, step) in enumerate(batch, last + 1):
+                row = {"plan": number, "account_sid": account_sid, **vars(step), "phase": phase}
+                row["ordinal"] = (phase << PHASE_BITS) + count
+                needs += [
+                    {"plan": number, "key": step.key, "need": each}
+                    for each in dict.fromkeys(row.pop("needs"))
+                ]
+                rows.append(row)
+            insert(db.conn, "plan_steps", rows)
+            insert(db.conn, "step_needs", needs)
+
+
+def steps(
+    store: Store,
+    number: int,
+    source_sid: str | None = None,
+    *,
+    kinds: Collection[str] | None = None,
+    newest_first: bool = False,
+) -> Iterator[Step]:
+    """Yield the steps of a plan, or of one of its services or of some kinds, in order, read a few at a time."""
+    where = "plan = :plan"
+    if source_sid is not None:
+        where += " AND source_sid = :source_sid"
+    if kinds is not None:
+        where += " AND kind IN (SELECT value FROM json_each(:kinds))"
+    behind = "< :ordinal ORDER BY ordinal DESC" if newest_first else "> :ordinal ORDER BY ordinal"
+    sql = f"SELECT * FROM plan_steps WHERE {where} AND ordinal {behind} LIMIT :limit"
+    after = {"ordinal": 1 << 62 if newest_first else -1}
+    for rows in store.batches(sql, after=after, plan=number, source_sid=source_sid, kinds=kinds):
+        yield from _with_needs(store, number, rows)
+
+
+def step(store: Store, number: int, key: str) -> Step:
+    """Return one step of a plan, or raise BadInput if there is none with this key."""
+    found = next(iter(steps_by_key(store, number, [key])), None)
+    return there(found, f"There is no step {key} in plan number {number} of {store.path}.")
+
+
+def source_sids_to_change(store: Store, number: int) -> Iterator[str]:
+    """Yield the source SIDs of the services that have steps, in order."""
+    where = "plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit"
+    sql = f"SELECT DISTINCT source_sid FROM plan_steps WHERE {where}"
+    rows = store.scan(sql, after={"source_sid": ""}, chunk=BATCH, plan=number)
+    return (row["source_sid"] for row in rows)
+
+
+def steps_by_key(store: Store, number: int, keys: Sequence[str]) -> list[Step]:
+    """Return some steps of a plan, in the order of their keys as given."""
+    return _with_needs(store, number, store.rows(STEPS_BY_KEY, plan=number, keys=keys))
+
+
+def _with_needs(store: Store, number: int, rows: Sequence[Row]) -> list[Step]:
+    needs: dict[str, list[str]] = {}
+    for row in store.rows(NEEDS, plan=number, keys=[row["key"] for row in rows]):
+        needs.setdefault(row["key"], []).append(row["need"])
+    return [made(Step, row, needs=tuple(needs.get(row["key"], ()))) for row in rows]
+
+
+def save_verified(store: Store, plan: Plan, services: Sequence[VerifiedService]) -> None:
+    """Keep what was read of some targets, in one transaction; a later reading replaces it."""
+    facts = {"plan": plan.number, "account_sid": plan.target_account_sid, "at": now()}
+    rows = [
+        {
+            **facts,
+            "source_sid": service.source_sid,
+            "found": service.exists,
+            "live": packed(to_json([service.live, service.items])),
+        }
+        for service in services
+    ]
+    with store.writing() as db:
+        insert(db.conn, "verified_services", rows, unique=("plan", "source_sid"))
+
+
+def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[str, VerifiedService]:
+    """Return what was read last of some targets of a plan, by source SID; those that never were are left out."""
+    found = {}
+    where = "plan = :plan AND source_sid IN (SELECT value FROM json_each(:sids))"
+    for row in store.rows(f"SELECT * FROM verified_services WHERE {where}", plan=number, sids=source_sids):
+        live, items = json.loads(unpacked(row["live"]))
+        found[row["source_sid"]] = VerifiedService(row["source_sid"], bool(row["found"]), tuple(live), items)
+    return found
+
+
+def note_verified(store: Store, plan: Plan, differences: int) -> None:
+    """Note that a plan was compared with its targets, and how many services differed."""
+    row = {
+        "plan": plan.number,
+        "account_sid": plan.target_account_sid,
+        "at": now(),
+        "differences": differences,
+    }
+    with store.writing() as db:
+        insert(db.conn, "verifications", [row])
+
+
+def last_verification(store: Store, plan: Plan) -> Verification | None:
+    """Return the newest comparison of a plan with its targets, or None."""
+    sql = "SELECT at, differences FROM verifications WHERE plan = :plan ORDER BY id DESC LIMIT 1"
+    row = store.row(sql, plan=plan.number)
+    return made(Verification, row) if row else None

@@ -18,10 +18,8 @@ class Process:
     """One process, told from all others as far as the system allows; "" stands for what it doesn't tell.
 
     Attributes:
-        host: the host's name.
         boot: the machine's id and the id of its boot, `machine/boot`.
         namespace: in which process ids are counted.
-        pid: its id in there.
         started: when it started, in the kernel's ticks since the boot.
     """
 

@@ -1,66 +1,20 @@
-"""Runs: how each one was started, how far it has come, and which one is meant."""
+"""Runs: how each one was started, how far it and each of its steps has come, and which one is meant."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from migrate.core.clock import now
-from migrate.core.errors import BadInput
 from migrate.model.plan import Plan
-from migrate.model.state import Counterpart, Leftover, Run, StepState
+from migrate.model.state import Counterpart, Entry, Leftover, Run, State, StepState
 from migrate.model.step import Step
-from migrate.store import counterparts
-from migrate.store.database import Store, to_json
-from migrate.store.states import (
-    counts,
-    counts_by_kind,
-    has_other_outcomes,
-    history_of,
-    item_counts,
-    services_done,
-    skip_reasons,
-    state,
-    states,
-    states_by_key,
-    troubles,
-)
-from migrate.store.steps import step
-
-__all__ = [
-    "Happened",
-    "counts",
-    "counts_by_kind",
-    "find_latest",
-    "find_latest_of",
-    "find_latest_to_undo",
-    "find_rollback_of",
-    "find_unfinished",
-    "finish",
-    "get",
-    "has_other_outcomes",
-    "history",
-    "history_of",
-    "item_counts",
-    "known_pairs",
-    "leftovers",
-    "lost_creates",
-    "new_session",
-    "note_leftovers",
-    "older_writes",
-    "services_done",
-    "set_phase",
-    "skip_reasons",
-    "start",
-    "state",
-    "states",
-    "states_by_key",
-    "troubles",
-    "undecided_create",
-]
+from migrate.store import counterparts, plans
+from migrate.store.codec import made
+from migrate.store.database import Row, Store, insert, there
 
 Json = Any
 BATCH = 1000
@@ -70,10 +24,46 @@ JOIN step_state s ON s.run = r.id AND s.undecided > 0
 JOIN plan_steps p ON p.plan = r.plan AND p.key = s.key AND p.action = 'create'
 WHERE r.undoes IS NULL AND :account IN (r.target_account_sid, r.account_sid) AND coalesce(:run, r.id) = r.id
 """
+STATES = """
+SELECT s.key, s.last, s.session, s.attempts, s.undecided, s.wrote OR s.undecided AS wrote, s.known, s.overwritten,
+    coalesce(s.given_up, '[]') AS given_up, j.state, j.message, j.status, j.code, j.request_id, j.seen
+FROM step_state s JOIN journal j ON j.id = s.last
+WHERE s.run = :run
+"""
+WRITTEN = (
+    "EXISTS (SELECT 1 FROM step_state o WHERE o.run = :undoes AND o.key = {key} AND (o.wrote OR o.undecided))"
+)
+"""Whether the run that a rollback undoes may have written the step with a key."""
+ABOUT = f"FROM plan_steps p WHERE p.plan = :plan AND (:undoes IS NULL OR {WRITTEN.format(key='p.key')})"
+"""The steps that a run is about: a rollback is about those of which the other run has written something."""
+DONE = f"""
+SELECT count(*) FROM (SELECT p.source_sid, count(*) AS steps {ABOUT} GROUP BY p.source_sid) p
+WHERE p.steps = (
+    SELECT count(*) FROM step_state s
+    WHERE s.run = :run AND s.source_sid = p.source_sid AND s.state IN ({{settled}})
+)
+"""
 TO_UNDO = """
 undoes IS NULL AND account_sid = :account
 AND EXISTS (SELECT 1 FROM step_state s WHERE s.run = runs.id AND (s.wrote OR s.undecided))
 AND id NOT IN (SELECT undoes FROM runs WHERE undoes IS NOT NULL AND finished_at IS NOT NULL)
+"""
+
+HISTORY = """
+SELECT 'snapshot' AS what, CAST(id AS TEXT) AS id, account_sid, taken_at AS at, source AS detail,
+    CASE WHEN completed_at IS NULL THEN 'unfinished' ELSE 'finished' END AS state,
+    CASE WHEN completed_at IS NULL THEN '{}' ELSE json_object('services', services) END AS counts, NULL AS undoes
+FROM snapshots WHERE coalesce(:account, account_sid) = account_sid
+UNION ALL
+SELECT 'plan', coalesce(id, ''), account_sid, created_at, target,
+    CASE WHEN completed_at IS NULL THEN 'unfinished' ELSE 'finished' END,
+    CASE WHEN completed_at IS NULL THEN '{}' ELSE json_object('services', services, 'services_to_change',
+        services_to_change, 'changes', changes, 'steps', steps) END, NULL
+FROM plans WHERE coalesce(:account, account_sid) = account_sid
+UNION ALL
+SELECT 'run', CAST(id AS TEXT), account_sid, started_at, command,
+    CASE WHEN finished_at IS NULL THEN phase ELSE 'finished' END, '{}', undoes
+FROM runs WHERE coalesce(:account, account_sid) = account_sid
 """
 
 
@@ -84,12 +74,10 @@ class Happened:
     Attributes:
         what: `snapshot`, `plan` or `run`.
         id: what other commands call it.
-        account_sid: the source account.
         at: when it was begun, ISO 8601, UTC.
         detail: `live` or `file` for a snapshot, the target for a plan, the command for a run.
         state: `finished`, or what it stopped at: `unfinished`, or the phase of a run.
         counts: how many things of each sort it holds: services, steps, steps by state.
-        undoes: the run that a rollback undoes, or None.
     """
 
     what: str
@@ -116,13 +104,9 @@ def start(  # noqa: PLR0913 - a run is all of this
     """Begin a run, or the rollback of one.
 
     Args:
-        store: the database.
-        account_sid: the source account.
-        target_account_sid: the account that is written to.
         command: `run`, `apply` or `rollback`.
-        phase: what it does first: see `Run`.
+        phase, options: see `Run`.
         plan: what it executes; None while a `run` has none.
-        options: the options, guards and consents it was started with, as JSON.
         undoes: the run that it rolls back.
     """
     row = {
@@ -131,13 +115,13 @@ def start(  # noqa: PLR0913 - a run is all of this
         "command": command,
         "phase": phase,
         "plan": plan.number if plan else None,
-        "options": to_json(options),
+        "options": options,
         "sessions": 0,
         "started_at": now(),
         "undoes": undoes.id if undoes else None,
     }
     with store.writing() as db:
-        run_id = int(db.table("runs").insert(row).last_pk or 0)
+        run_id = insert(db.conn, "runs", [row])
     return get(store, run_id)
 
 
@@ -145,13 +129,10 @@ def set_phase(
     store: Store, run: Run, phase: str, *, plan: Plan | None = None, snapshot: int | None = None
 ) -> Run:
     """Note how far a run has come, with the plan or snapshot that it has from now on; return it as it is now."""
-    changes: dict[str, Any] = {"phase": phase}
-    if plan is not None:
-        changes["plan"] = plan.number
-    if snapshot is not None:
-        changes["snapshot"] = snapshot
+    known = {"plan": plan.number if plan else None, "snapshot": snapshot}
+    changes = {name: value for name, value in known.items() if value is not None}
     with store.writing() as db:
-        db.table("runs").update(run.id, changes)
+        db.table("runs").update(run.id, {"phase": phase, **changes})
     return get(store, run.id)
 
 
@@ -159,7 +140,7 @@ def new_session(store: Store, run: Run) -> int:
     """Count one more start of a run, the first or a resume, and return its number."""
     with store.writing() as db:
         db.execute("UPDATE runs SET sessions = sessions + 1 WHERE id = ?", [run.id])
-        return int(db.execute("SELECT sessions FROM runs WHERE id = ?", [run.id]).fetchone()[0])
+        return int(store.value("SELECT sessions FROM runs WHERE id = :run", run=run.id))
 
 
 def finish(store: Store, run: Run) -> None:
@@ -177,22 +158,14 @@ def known_pairs(store: Store, run: Run, pairs: Iterable[Counterpart]) -> None:
 
 
 def get(store: Store, run_id: int) -> Run:
-    """Return a run.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
-    found = _find(store, "id = :id", {"id": run_id})
-    if found is None:
-        raise BadInput(f"There is no run {run_id} in {store.path}. `chat-migrate history` lists the runs.")
-    return found
+    """Return a run, or raise BadInput if there is none with this id."""
+    found = _find(store, "id = :id", id=run_id)
+    return there(found, f"There is no run {run_id} in {store.path}. `chat-migrate history` lists the runs.")
 
 
 def find_latest(store: Store, account_sid: str | None) -> Run | None:
     """Return the newest run of an account, or of any with None; None if there is none."""
-    if account_sid is None:
-        return _find(store, "1", {})
-    return _find(store, "account_sid = :account", {"account": account_sid})
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def find_unfinished(store: Store, account_sid: str) -> Run | None:
@@ -205,38 +178,29 @@ def find_unfinished(store: Store, account_sid: str) -> Run | None:
 
 def find_latest_of(store: Store, plan: Plan) -> Run | None:
     """Return the newest run that executes a plan, or None."""
-    return _find(store, "plan = :plan AND undoes IS NULL", {"plan": plan.number})
+    return _find(store, "plan = :plan AND undoes IS NULL", plan=plan.number)
 
 
 def find_rollback_of(store: Store, run: Run) -> Run | None:
     """Return the newest rollback of a run, or None."""
-    return _find(store, "undoes = :run", {"run": run.id})
+    return _find(store, "undoes = :run", run=run.id)
 
 
 def find_latest_to_undo(store: Store, account_sid: str) -> Run | None:
     """Return the newest run of an account that may have written and that no finished rollback has undone, or None."""
-    return _find(store, TO_UNDO, {"account": account_sid})
+    return _find(store, TO_UNDO, account=account_sid)
 
 
 def older_writes(store: Store, run: Run) -> tuple[int, ...]:
     """Return the earlier runs of the same account that may have written and that no rollback has undone."""
-    rows = store.rows(
-        f"SELECT id FROM runs WHERE {TO_UNDO} AND id < :run ORDER BY id DESC",
-        {"account": run.account_sid, "run": run.id},
-    )
-    return tuple(row["id"] for row in rows)
+    sql = f"SELECT id FROM runs WHERE {TO_UNDO} AND id < :run ORDER BY id DESC"
+    return tuple(row["id"] for row in store.rows(sql, account=run.account_sid, run=run.id))
 
 
 def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> Run | None:
-    """Return the newest run, or the given one, in which the outcome of a create is not known; None if there is none.
-
-    Args:
-        store: the database.
-        account_sid: the source or target account.
-        run: the only run to look at, or None for all.
-    """
-    found = store.value(UNDECIDED_CREATE, {"account": account_sid, "run": run.id if run else None})
-    return get(store, int(found)) if found else None
+    """Return the newest run of a source or target account, or the given one, in which a create is not decided."""
+    found = store.value(UNDECIDED_CREATE, account=account_sid, run=run.id if run else None)
+    return get(store, found) if found else None
 
 
 def lost_creates(store: Store, run: Run) -> Iterator[tuple[Step, StepState]]:
@@ -244,95 +208,135 @@ def lost_creates(store: Store, run: Run) -> Iterator[tuple[Step, StepState]]:
     rows = store.rows(
         "SELECT s.key FROM step_state s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
         "WHERE s.run = :run AND p.action = 'create' AND (s.attempts > 1 OR s.undecided > 0)",
-        {"run": run.id, "plan": run.plan},
+        run=run.id,
+        plan=run.plan,
     )
     for row in rows:
         found = state(store, run, row["key"])
         if found is not None:
-            yield step(store, run.plan or 0, row["key"]), found
+            yield plans.step(store, run.plan or 0, row["key"]), found
 
 
 def note_leftovers(store: Store, run: Run, leftovers: Iterable[Leftover]) -> None:
     """Note what a run has found that stands for nothing, in the place of what an earlier session has noted."""
-    rows = [
-        {
-            "run": run.id,
-            "account_sid": run.target_account_sid,
-            "kind": found.kind,
-            "sid": found.sid,
-            "service_sid": found.service_sid,
-            "values": to_json(found.values),
-        }
-        for found in leftovers
-    ]
+    facts = {"run": run.id, "account_sid": run.target_account_sid}
+    rows = [{**facts, **vars(found)} for found in leftovers]
     with store.writing() as db:
         db.execute("DELETE FROM leftovers WHERE run = ?", [run.id])
-        db.table("leftovers").insert_all(rows)
+        insert(db.conn, "leftovers", rows)
 
 
 def leftovers(store: Store, run: Run) -> list[Leftover]:
     """Return what the last session of a run has found that stands for nothing."""
-    rows = store.rows(
-        'SELECT kind, sid, service_sid, "values" FROM leftovers WHERE run = :run ORDER BY sid',
-        {"run": run.id},
-    )
-    return [Leftover(**{**row, "values": json.loads(row["values"])}) for row in rows]
+    rows = store.rows("SELECT * FROM leftovers WHERE run = :run ORDER BY sid", run=run.id)
+    return [made(Leftover, row) for row in rows]
 
 
 def history(store: Store, account_sid: str | None) -> list[Happened]:
     """Return the snapshots, plans and runs of an account, or of all with None, oldest first."""
-    mine = "WHERE coalesce(:account, account_sid) = account_sid"
-    where = {"account": account_sid}
-    found = [_of_snapshot(row) for row in store.rows(f"SELECT * FROM snapshots {mine} ORDER BY id", where)]
-    found += [_of_plan(row) for row in store.rows(f"SELECT * FROM plans {mine} ORDER BY number", where)]
-    found += [
-        _of_run(store, _run(row)) for row in store.rows(f"SELECT {RUN} FROM runs {mine} ORDER BY id", where)
-    ]
-    return sorted(found, key=lambda each: each.at)
+    found = [made(Happened, row) for row in store.rows(HISTORY, account=account_sid)]
+    return sorted((_counted(store, each) for each in found), key=lambda each: each.at)
 
 
-def _of_snapshot(row: Mapping[str, Any]) -> Happened:
-    counted = {"services": row["services"]} if row["completed_at"] else {}
-    done = "finished" if row["completed_at"] else "unfinished"
-    return Happened(
-        "snapshot", str(row["id"]), row["account_sid"], row["taken_at"], row["source"], done, counted
+def _counted(store: Store, found: Happened) -> Happened:
+    """Return one line of the history, with the steps of its run by state."""
+    run = get(store, int(found.id)) if found.what == "run" else None
+    return replace(found, counts=counts(store, run)) if run and run.plan else found
+
+
+def _find(store: Store, where: str, **values: Any) -> Run | None:
+    row = store.row(f"SELECT * FROM runs WHERE {where} ORDER BY id DESC LIMIT 1", **values)
+    return made(Run, row) if row else None
+
+
+def sql_list(states: Collection[State]) -> str:
+    """Return states as SQL has them in brackets behind IN."""
+    return ", ".join(sorted(f"'{state.value}'" for state in states))
+
+
+def state(store: Store, run: Run, key: str) -> StepState | None:
+    """Return where a step stands, or None if nothing was done about it yet."""
+    row = store.row(f"{STATES} AND s.key = :key", run=run.id, key=key)
+    return _state(row) if row else None
+
+
+def states(
+    store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None
+) -> dict[str, StepState]:
+    """Return where the steps of one service, or those of some kinds, stand; those never begun are left out."""
+    some = "" if kinds is None else " AND s.kind IN (SELECT value FROM json_each(:kinds))"
+    rows = store.rows(f"{STATES} AND s.source_sid = :sid{some}", run=run.id, sid=source_sid, kinds=kinds)
+    return {row["key"]: _state(row) for row in rows}
+
+
+def item_counts(store: Store, run: Run | None, kind: str, source_sid: str, steps: int) -> dict[State, int]:
+    """Return how many of a service's steps of one kind are in each state, `steps` in all."""
+    sql = "SELECT state, count(*) AS steps FROM step_state WHERE run = :run AND source_sid = :sid AND kind = :kind"
+    rows = store.rows(f"{sql} GROUP BY state", run=run.id if run else None, sid=source_sid, kind=kind)
+    found = {State(row["state"]): row["steps"] for row in rows}
+    planned = steps - sum(found.values())
+    return {State.PLANNED: planned, **found} if planned else found
+
+
+def skip_reasons(store: Store, run: Run, kind: str, source_sid: str) -> dict[str, int]:
+    """Return why a service's steps of one kind were skipped, and how many for each reason."""
+    sql = (
+        "SELECT j.message, count(*) AS steps FROM step_state s JOIN journal j ON j.id = s.last "
+        "WHERE s.run = :run AND s.source_sid = :sid AND s.state = 'skipped' AND s.kind = :kind "
+        "GROUP BY j.message ORDER BY 1"
     )
+    rows = store.rows(sql, run=run.id, sid=source_sid, kind=kind)
+    return {row["message"]: row["steps"] for row in rows}
 
 
-def _of_plan(row: Mapping[str, Any]) -> Happened:
-    done = row["completed_at"] is not None
-    names = ("services", "services_to_change", "changes", "steps")
-    return Happened(
-        what="plan",
-        id=row["id"] or "",
-        account_sid=row["account_sid"],
-        at=row["created_at"],
-        detail=row["target"],
-        state="finished" if done else "unfinished",
-        counts={name: row[name] for name in names} if done else {},
-    )
+def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, StepState]:
+    """Return where some steps stand, by key; those about which nothing was done are left out."""
+    rows = store.rows(f"{STATES} AND s.key IN (SELECT value FROM json_each(:keys))", run=run.id, keys=keys)
+    return {row["key"]: _state(row) for row in rows}
 
 
-def _of_run(store: Store, run: Run) -> Happened:
-    return Happened(
-        what="run",
-        id=str(run.id),
-        account_sid=run.account_sid,
-        at=run.started_at,
-        detail=run.command,
-        state="finished" if run.finished_at else run.phase,
-        counts=counts(store, run) if run.plan else {},
-        undoes=run.undoes,
-    )
+def counts(store: Store, run: Run) -> dict[str, int]:
+    """Return how many steps of the run's plan it is about are in each state; those not begun are planned."""
+    total: Counter[str] = Counter()
+    for by_state in counts_by_kind(store, run).values():
+        total.update(by_state)
+    return dict(sorted(total.items()))
 
 
-RUN = "id, account_sid, target_account_sid, command, phase, plan, options, started_at, finished_at, undoes, snapshot"
+def counts_by_kind(store: Store, run: Run) -> dict[str, dict[str, int]]:
+    """Return kind → how many steps of it are in each state."""
+    found: dict[str, dict[str, int]] = {}
+    sql = "SELECT kind, state, count(*) AS steps FROM step_state WHERE run = :run GROUP BY kind, state"
+    for row in store.rows(sql, run=run.id):
+        found.setdefault(row["kind"], {})[row["state"]] = row["steps"]
+    sql = f"SELECT p.kind, count(*) AS steps {ABOUT} GROUP BY p.kind"
+    for row in store.rows(sql, plan=run.plan, undoes=run.undoes):
+        by_state = found.setdefault(row["kind"], {})
+        if planned := row["steps"] - sum(by_state.values()):
+            by_state[State.PLANNED.value] = planned + by_state.get(State.PLANNED.value, 0)
+    return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
 
 
-def _run(row: Mapping[str, Any]) -> Run:
-    return Run(**{**row, "options": json.loads(row["options"])})
+def services_done(store: Store, run: Run) -> tuple[int, int]:
+    """Return of how many services all steps are settled, and how many services have steps."""
+    where = {"plan": run.plan, "run": run.id, "undoes": run.undoes}
+    done = store.value(DONE.format(settled=sql_list(run.settled)), **where)
+    total = store.value(f"SELECT count(DISTINCT p.source_sid) {ABOUT}", **where)
+    return int(done), int(total)
 
 
-def _find(store: Store, where: str, parameters: dict[str, Any]) -> Run | None:
-    row = store.row(f"SELECT {RUN} FROM runs WHERE {where} ORDER BY id DESC LIMIT 1", parameters)
-    return _run(row) if row else None
+def has_other_outcomes(store: Store, run: Run) -> bool:
+    """Whether a write went without values that Twilio refuses, or Twilio holds others than were sent."""
+    sql = "SELECT 1 FROM step_state WHERE run = :run AND (state = :altered OR coalesce(given_up, '[]') != '[]') LIMIT 1"
+    return store.row(sql, run=run.id, altered=State.ALTERED) is not None
+
+
+def troubles(store: Store, run: Run, limit: int | None = None) -> Iterator[tuple[str, StepState]]:
+    """Yield the steps that something was done about and that are not settled, newest first: key and state."""
+    sql = f"{STATES} AND s.state NOT IN ({sql_list(run.settled)}) AND s.last < :last"
+    rows = store.scan(f"{sql} ORDER BY s.last DESC LIMIT :limit", after={"last": 1 << 62}, run=run.id)
+    return ((row["key"], _state(row)) for row in islice(rows, limit))
+
+
+def _state(row: Row) -> StepState:
+    return made(StepState, row, last=made(Entry, row))

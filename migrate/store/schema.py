@@ -209,24 +209,19 @@ VIEWS = {
 }
 """What people look at with sqlite-utils, Datasette or sqlite3; `sids` prints `sid_map`, the rest reads tables only."""
 
-FROZEN = {
-    "items": ("snapshots", "id", "snapshot"),
-    "plan_services": ("plans", "number", "plan"),
-    "plan_rows": ("plans", "number", "plan"),
-    "findings": ("plans", "number", "plan"),
-    "plan_steps": ("plans", "number", "plan"),
-    "step_needs": ("plans", "number", "plan"),
-}
+OF_A_PLAN = ("plan_services", "plan_rows", "findings", "plan_steps", "step_needs")
+FROZEN = {"items": ("snapshots", "id", "snapshot"), **dict.fromkeys(OF_A_PLAN, ("plans", "number", "plan"))}
 """Tables whose rows are frozen with the snapshot or plan that they belong to: its table, key, and their reference."""
 
 
 @migrations(name="0001")
 def _first(db: Database) -> None:
-    for script in (SNAPSHOTS, PLANS, RUNS):
-        for statement in script.split(";"):
-            db.execute(statement)
-    for table, owner in FROZEN.items():
-        _freeze(db, table, *owner)
+    for statement in ";".join((SNAPSHOTS, PLANS, RUNS)).split(";"):
+        db.execute(statement)
+    for table, (owner, key, reference) in FROZEN.items():
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+            finished = f"(SELECT completed_at FROM {owner} WHERE {key} = {row}.{reference}) IS NOT NULL"
+            _forbid(db, table, event, finished, f"{owner} are immutable once finished")
     for table in ("snapshots", "plans"):
         for event in ("UPDATE", "DELETE"):
             _forbid(db, table, event, "OLD.completed_at IS NOT NULL", f"{table} are immutable once finished")
@@ -234,13 +229,6 @@ def _first(db: Database) -> None:
         _forbid(db, "journal", event, "1", "the journal is append-only")
     for name, select in VIEWS.items():
         db.create_view(name, select)
-
-
-def _freeze(db: Database, table: str, owner: str, owner_key: str, reference: str) -> None:
-    """Let nobody change the rows of a finished snapshot or plan."""
-    for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
-        finished = f"(SELECT completed_at FROM {owner} WHERE {owner_key} = {row}.{reference}) IS NOT NULL"
-        _forbid(db, table, event, finished, f"{owner} are immutable once finished")
 
 
 def _forbid(db: Database, table: str, event: str, condition: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Snapshots: items as they were read from Chat, immutable once finished."""
+"""Snapshots: items as they were read from Chat, immutable once finished; a killed export goes on with one till then."""
 
 from __future__ import annotations
 
@@ -10,35 +10,32 @@ from typing import Any
 
 from mappings import ChatService
 from migrate.core.clock import now
-from migrate.core.errors import BadInput
-from migrate.model.item import Examined, FileExamined, Item, Snapshot
-from migrate.store.database import CHUNK, Store, storable, to_json
+from migrate.core.jsonable import from_json
+from migrate.model.item import Examined, Item, Snapshot
+from migrate.store.codec import VOLATILE, made
+from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
 
 Json = Any
+OWNED = ("items", "inventory_progress")
+"""Tables whose rows belong to one snapshot."""
 ROLES = "roles"
 """The kind whose items the mappings look at together with their service."""
-VOLATILE = frozenset({"date_created", "date_updated", "url", "links"})
-"""Keys that say nothing about settings and change, or are written differently, by themselves."""
-
-ADD_ITEM = """
-INSERT INTO items (snapshot, kind, sid, api, parent, account_sid, name, origin, shape, not_held, digest, payload)
-VALUES (:snapshot, :kind, :sid, :api, :parent, :account_sid, :name, :origin, :shape, :not_held, :digest, :payload)
-ON CONFLICT (snapshot, kind, sid, api) DO UPDATE SET parent = excluded.parent, name = excluded.name,
-    origin = excluded.origin, shape = excluded.shape,
-    not_held = excluded.not_held, digest = excluded.digest, payload = excluded.payload
-"""
-SAVE_PROGRESS = """
-INSERT INTO inventory_progress (snapshot, kind, parent, account_sid, next_page)
-VALUES (:snapshot, :kind, :parent, :account_sid, :next_page)
-ON CONFLICT (snapshot, kind, parent) DO UPDATE SET next_page = excluded.next_page
-"""
-TOP_SIDS = """
-SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid > :sid
-ORDER BY sid LIMIT :limit
-"""
 VIEWS_OF = """
 SELECT * FROM items WHERE snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))
 ORDER BY sid, api
+"""
+ITEMS = """
+SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id AND NOT EXISTS (
+    SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid AND o.id > i.id
+) ORDER BY id LIMIT :limit
+"""
+LACKING = """
+SELECT value AS sid FROM json_each(:sids)
+WHERE NOT EXISTS (SELECT 1 FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = value) ORDER BY 1
+"""
+DIGESTS = """
+SELECT kind, sid, api, parent, digest FROM items
+WHERE snapshot = :snapshot AND (kind, sid, api) > (:kind, :sid, :api) ORDER BY kind, sid, api LIMIT :limit
 """
 CHILDREN_OF = """
 SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind
@@ -51,7 +48,6 @@ class InventoryProgress:
     """How far an inventory that comes page by page has come.
 
     Attributes:
-        kind: the name of the kind of its items.
         parent: the service that is looked at.
         next_page: the address of the page to read next; None if there is no more.
     """
@@ -67,8 +63,6 @@ def begin(store: Store, *, account_sid: str, source: str, request: Json = None) 
     What a killed export of the account left is removed, unless an unfinished run will go on with it.
 
     Args:
-        store: the database.
-        account_sid: whose services it holds.
         source: `live` or `file`.
         request: what is asked for, so that `find_unfinished` finds it; None if nobody will go on with it.
     """
@@ -76,18 +70,13 @@ def begin(store: Store, *, account_sid: str, source: str, request: Json = None) 
         "account_sid = :account AND completed_at IS NULL "
         "AND id NOT IN (SELECT snapshot FROM runs WHERE finished_at IS NULL AND snapshot IS NOT NULL)"
     )
-    where = {"account": account_sid}
+    # Until it is finished, `examined` says what is to be examined.
+    examined = None if request is None else to_json(request)
+    row = {"account_sid": account_sid, "source": source, "taken_at": now(), "examined": examined}
     with store.writing() as db:
-        for table in ("items", "inventory_progress"):
-            db.execute(
-                f"DELETE FROM {table} WHERE snapshot IN (SELECT id FROM snapshots WHERE {abandoned})", where
-            )
-        db.execute(f"DELETE FROM snapshots WHERE {abandoned}", where)
-        row = {"account_sid": account_sid, "source": source, "taken_at": now()}
-        if request is not None:
-            # Until it is finished, this says what is to be examined.
-            row["examined"] = to_json(request)
-        return int(db.table("snapshots").insert(row).last_pk or 0)
+        delete(db, OWNED, f"snapshot IN (SELECT id FROM snapshots WHERE {abandoned})", account=account_sid)
+        delete(db, ["snapshots"], abandoned, account=account_sid)
+        return insert(db.conn, "snapshots", [row])
 
 
 def add_items(
@@ -105,22 +94,17 @@ def add_items(
     """
     rows = [_item_row(snapshot_id, account_sid, item) for item in items]
     with store.writing() as db:
-        db.conn.executemany(ADD_ITEM, rows)
+        insert(db.conn, "items", rows, unique=("snapshot", "kind", "sid", "api"))
         if progress is not None:
-            db.execute(SAVE_PROGRESS, _progress_row(snapshot_id, account_sid, progress))
-
-
-def save_progress(store: Store, snapshot_id: int, account_sid: str, progress: InventoryProgress) -> None:
-    """Note how far an inventory has come, where no items come with it."""
-    add_items(store, snapshot_id, account_sid, (), progress=progress)
+            row = {"snapshot": snapshot_id, "account_sid": account_sid, **vars(progress)}
+            insert(db.conn, "inventory_progress", [row], unique=("snapshot", "kind", "parent"))
 
 
 def discard(store: Store, snapshot_id: int) -> None:
     """Remove an unfinished snapshot, with all that it holds."""
     with store.writing() as db:
-        for table in ("items", "inventory_progress"):
-            db.execute(f"DELETE FROM {table} WHERE snapshot = ?", [snapshot_id])
-        db.execute("DELETE FROM snapshots WHERE id = ?", [snapshot_id])
+        delete(db, OWNED, "snapshot = :id", id=snapshot_id)
+        delete(db, ["snapshots"], "id = :id", id=snapshot_id)
 
 
 def set_owner(store: Store, snapshot_id: int, account_sid: str) -> None:
@@ -132,43 +116,68 @@ def set_owner(store: Store, snapshot_id: int, account_sid: str) -> None:
 
 def unfinished_sids(store: Store, snapshot_id: int, wanted: Sequence[str]) -> list[str]:
     """Return which of some services a snapshot holds, finished or not."""
-    rows = store.rows(
-        "SELECT DISTINCT sid FROM items WHERE snapshot = :snapshot AND parent IS NULL "
-        "AND sid IN (SELECT value FROM json_each(:sids))",
-        {"snapshot": snapshot_id, "sids": json.dumps(list(wanted))},
-    )
+    where = "snapshot = :snapshot AND parent IS NULL AND sid IN (SELECT value FROM json_each(:sids))"
+    rows = store.rows(f"SELECT DISTINCT sid FROM items WHERE {where}", snapshot=snapshot_id, sids=wanted)
     return [row["sid"] for row in rows]
 
 
 def find_progress(store: Store, snapshot_id: int, kind: str, parent: str) -> InventoryProgress | None:
     """Return how far an inventory has come, or None if it has not begun."""
-    row = store.row(
-        "SELECT kind, parent, next_page FROM inventory_progress "
-        "WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent",
-        {"snapshot": snapshot_id, "kind": kind, "parent": parent},
-    )
-    return InventoryProgress(**row) if row else None
+    sql = "SELECT * FROM inventory_progress WHERE snapshot = :snapshot AND kind = :kind AND parent = :parent"
+    row = store.row(sql, snapshot=snapshot_id, kind=kind, parent=parent)
+    return made(InventoryProgress, row) if row else None
 
 
 def stored_item(store: Store, snapshot_id: int, kind: str, sid: str, api: str) -> Item | None:
     """Return one item of a snapshot, finished or not, or None."""
-    row = store.row(
-        "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = :sid AND api = :api",
-        {"snapshot": snapshot_id, "kind": kind, "sid": sid, "api": api},
-    )
-    return _item(row) if row else None
+    sql = "SELECT * FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = :sid AND api = :api"
+    row = store.row(sql, snapshot=snapshot_id, kind=kind, sid=sid, api=api)
+    return made(Item, row) if row else None
+
+
+def find_unfinished(store: Store, account_sid: str, request: Json, since: str) -> int | None:
+    """Return the unfinished snapshot that was begun with this request at or after a moment, or None."""
+    where = "account_sid = :account AND completed_at IS NULL AND examined = :request AND taken_at >= :since"
+    sql = f"SELECT max(id) FROM snapshots WHERE {where}"
+    found: int | None = store.value(sql, account=account_sid, request=to_json(request), since=since)
+    return found
+
+
+def keep_inventory(store: Store, snapshot_id: int, kinds: Iterable[str]) -> None:
+    """Remove all items of an unfinished snapshot but those of some kinds: they are read anew."""
+    with store.writing() as db:
+        where = "snapshot = :id AND kind NOT IN (SELECT value FROM json_each(:kinds))"
+        delete(db, ["items"], where, id=snapshot_id, kinds=kinds)
+
+
+def drop_orphans(store: Store, snapshot_id: int) -> None:
+    """Remove what belongs to services that an unfinished snapshot does not hold."""
+    with store.writing() as db:
+        top = "SELECT sid FROM items WHERE snapshot = :id AND parent IS NULL"
+        delete(db, OWNED, f"snapshot = :id AND parent IS NOT NULL AND parent NOT IN ({top})", id=snapshot_id)
+
+
+def restart(store: Store, snapshot_id: int, kind: str, parent: str) -> None:
+    """Forget what was read of one service's items of a kind."""
+    with store.writing() as db:
+        where = "snapshot = :id AND kind = :kind AND parent = :parent"
+        delete(db, OWNED, where, id=snapshot_id, kind=kind, parent=parent)
+
+
+def lacking(store: Store, snapshot_id: int, kind: str, sids: Iterable[str]) -> list[str]:
+    """Return which of some items of a kind a snapshot does not hold, sorted."""
+    rows = store.rows(LACKING, snapshot=snapshot_id, kind=kind, sids=sids)
+    return [row["sid"] for row in rows]
 
 
 def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
     """Seal the snapshot and return it."""
     digest = hashlib.sha256()
-    for item in _digests(store, snapshot_id):
-        digest.update(to_json(item).encode())
+    for row in store.scan(DIGESTS, after={"kind": "", "sid": "", "api": ""}, snapshot=snapshot_id):
+        digest.update(to_json(list(row.values())).encode())
+    top = "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :id AND parent IS NULL"
     changes = {
-        "services": store.value(
-            "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :snapshot AND parent IS NULL",
-            {"snapshot": snapshot_id},
-        ),
+        "services": store.value(top, id=snapshot_id),
         "digest": digest.hexdigest(),
         "examined": to_json(asdict(examined)),
         "completed_at": now(),
@@ -179,39 +188,23 @@ def finish(store: Store, snapshot_id: int, examined: Examined) -> Snapshot:
 
 
 def get(store: Store, snapshot_id: int) -> Snapshot:
-    """Return a finished snapshot.
-
-    Raises:
-        BadInput: there is none with this id.
-    """
-    found = _find(store, "id = :id", {"id": snapshot_id})
-    if found is None:
-        raise BadInput(
-            f"There is no snapshot {snapshot_id} in {store.path}. `chat-migrate history` lists them; "
-            "`chat-migrate export` makes a new one."
-        )
-    return found
+    """Return a finished snapshot, or raise BadInput if there is none with this id."""
+    return there(
+        _find(store, "id = :id", id=snapshot_id),
+        f"There is no snapshot {snapshot_id} in {store.path}. `chat-migrate history` lists them; "
+        "`chat-migrate export` makes a new one.",
+    )
 
 
 def latest(store: Store, account_sid: str) -> Snapshot:
-    """Return the newest finished snapshot of an account.
-
-    Raises:
-        BadInput: there is none.
-    """
-    found = find_latest(store, account_sid)
-    if found is None:
-        raise BadInput(
-            f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export` first."
-        )
-    return found
+    """Return the newest finished snapshot of an account, or raise BadInput if there is none."""
+    otherwise = f"There is no snapshot of {account_sid} in {store.path}. Run `chat-migrate export` first."
+    return there(find_latest(store, account_sid), otherwise)
 
 
 def find_latest(store: Store, account_sid: str | None) -> Snapshot | None:
     """Return the newest finished snapshot of an account, or of any with None; None if there is none."""
-    if account_sid is None:
-        return _find(store, "1", {})
-    return _find(store, "account_sid = :account", {"account": account_sid})
+    return _find(store, "true" if account_sid is None else "account_sid = :account", account=account_sid)
 
 
 def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
@@ -221,27 +214,18 @@ def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
 
 
 def services(store: Store, snapshot_id: int, *, only: frozenset[str] = frozenset()) -> Iterator[ChatService]:
-    """Yield the services of a snapshot in the order of their SIDs, read a few at a time.
+    """Yield the services of a snapshot, or only some of them, in the order of their SIDs, read a few at a time.
 
-    Args:
-        store: the database.
-        snapshot_id: of the snapshot.
-        only: the SIDs of those that are wanted; all if it is empty. What is not there is left out.
+    What is wanted and not there is left out.
     """
     for sids in _sid_chunks(store, snapshot_id, only):
         yield from _assembled(store, snapshot_id, sids)
 
 
 def service(store: Store, snapshot_id: int, sid: str) -> ChatService:
-    """Return one service of a snapshot.
-
-    Raises:
-        BadInput: it is not in there.
-    """
+    """Return one service of a snapshot, or raise BadInput if it is not in there."""
     found = next(_assembled(store, snapshot_id, [sid]), None)
-    if found is None:
-        raise BadInput(f"Service {sid} is not in snapshot {snapshot_id} of {store.path}.")
-    return found
+    return there(found, f"Service {sid} is not in snapshot {snapshot_id} of {store.path}.")
 
 
 def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iterator[Item]:
@@ -249,37 +233,20 @@ def items(store: Store, snapshot_id: int, kind: str, parent: str | None) -> Iter
 
     One that several API versions have shown comes once, as it was read last.
     """
-    rows = store.scan(
-        "SELECT * FROM items i WHERE snapshot = :snapshot AND kind = :kind AND parent IS :parent AND id > :id "
-        "AND NOT EXISTS (SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid "
-        "AND o.id > i.id) ORDER BY id LIMIT :limit",
-        {"snapshot": snapshot_id, "kind": kind, "parent": parent},
-        after={"id": 0},
-    )
-    return (_item(row) for row in rows)
+    rows = store.scan(ITEMS, after={"id": 0}, snapshot=snapshot_id, kind=kind, parent=parent)
+    return (made(Item, row) for row in rows)
 
 
 def has_items(store: Store, snapshot_id: int, kind: str, api: str) -> bool:
     """Whether a snapshot holds anything of a kind that one API version has shown."""
-    where = {"snapshot": snapshot_id, "kind": kind, "api": api}
     sql = "SELECT 1 FROM items WHERE snapshot = :snapshot AND kind = :kind AND api = :api LIMIT 1"
-    return bool(store.value(sql, where))
+    return store.row(sql, snapshot=snapshot_id, kind=kind, api=api) is not None
 
 
 def accounts(store: Store) -> list[str]:
     """Return the accounts that have a finished snapshot, sorted."""
     rows = store.rows("SELECT DISTINCT account_sid FROM snapshots WHERE completed_at IS NOT NULL ORDER BY 1")
     return [row["account_sid"] for row in rows]
-
-
-def item_count(store: Store, snapshot_id: int, kind: str) -> int:
-    """Return how many items of a kind a snapshot holds, however many API versions showed one."""
-    return int(
-        store.value(
-            "SELECT count(DISTINCT sid) FROM items WHERE snapshot = :snapshot AND kind = :kind",
-            {"snapshot": snapshot_id, "kind": kind},
-        )
-    )
 
 
 def service_digests(store: Store, snapshot_id: int) -> Iterator[tuple[str, str]]:
@@ -303,39 +270,16 @@ def _sha256(value: Json) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
-def _item_row(snapshot_id: int, account_sid: str, item: Item) -> dict[str, Any]:
+def _item_row(snapshot_id: int, account_sid: str, item: Item) -> Row:
     name = item.payload.get("friendly_name")
     return {
+        **vars(item),
         "snapshot": snapshot_id,
-        "kind": item.kind,
-        "sid": item.sid,
-        "api": item.api,
-        "parent": item.parent,
         "account_sid": account_sid,
-        "name": storable(name) if isinstance(name, str) else "",
-        "origin": storable(item.origin),
-        "shape": item.shape,
-        "not_held": to_json(sorted(item.not_held)),
+        "name": name if isinstance(name, str) else "",
         "digest": settings_digest(item.payload),
         "payload": json.dumps(item.payload),
     }
-
-
-def _progress_row(snapshot_id: int, account_sid: str, progress: InventoryProgress) -> dict[str, Any]:
-    return {"snapshot": snapshot_id, "account_sid": account_sid, **vars(progress)}
-
-
-def _item(row: Mapping[str, Any]) -> Item:
-    return Item(
-        kind=row["kind"],
-        sid=row["sid"],
-        parent=row["parent"],
-        payload=json.loads(row["payload"]),
-        api=row["api"],
-        origin=row["origin"],
-        shape=row["shape"],
-        not_held=frozenset(json.loads(row["not_held"])),
-    )
 
 
 def _sid_chunks(store: Store, snapshot_id: int, only: frozenset[str]) -> Iterator[list[str]]:
@@ -343,21 +287,22 @@ def _sid_chunks(store: Store, snapshot_id: int, only: frozenset[str]) -> Iterato
         wanted = sorted(only)
         yield from (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
         return
-    for rows in store.batches(TOP_SIDS, {"snapshot": snapshot_id}, after={"sid": ""}):
+    where = "snapshot = :snapshot AND parent IS NULL AND sid > :sid ORDER BY sid LIMIT :limit"
+    for rows in store.batches(
+        f"SELECT DISTINCT sid FROM items WHERE {where}", after={"sid": ""}, snapshot=snapshot_id
+    ):
         yield [row["sid"] for row in rows]
 
 
-Grouped = dict[str, list[dict[str, Any]]]
-
-
-def _rows_of(store: Store, snapshot_id: int, sids: Sequence[str]) -> tuple[Grouped, Grouped]:
+def _rows_of(
+    store: Store, snapshot_id: int, sids: Sequence[str]
+) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
     """Return the rows of some services, by API version, and those of what belongs to them, by SID of the service."""
-    where = {"snapshot": snapshot_id, "sids": json.dumps(sids)}
-    views: Grouped = {sid: [] for sid in sids}
-    for row in store.rows(VIEWS_OF, where):
+    views: dict[str, list[Row]] = {sid: [] for sid in sids}
+    for row in store.rows(VIEWS_OF, snapshot=snapshot_id, sids=sids):
         views[row["sid"]].append(row)
-    children: Grouped = {sid: [] for sid in sids}
-    for row in store.rows(CHILDREN_OF, {**where, "kind": ROLES}):
+    children: dict[str, list[Row]] = {sid: [] for sid in sids}
+    for row in store.rows(CHILDREN_OF, snapshot=snapshot_id, sids=sids, kind=ROLES):
         children[row["parent"]].append(row)
     return views, children
 
@@ -366,7 +311,7 @@ def _assembled(store: Store, snapshot_id: int, sids: Sequence[str]) -> Iterator[
     views, children = _rows_of(store, snapshot_id, sids)
     for sid in sids:
         if views[sid]:
-            yield _chat_service(sid, [_item(row) for row in views[sid]], children[sid])
+            yield _chat_service(sid, [made(Item, row) for row in views[sid]], children[sid])
 
 
 def _chat_service(sid: str, views: Sequence[Item], roles: Sequence[Mapping[str, Any]]) -> ChatService:
@@ -392,27 +337,7 @@ def _not_examined(views: Sequence[Item], *, has_roles: bool) -> dict[str, str]:
     return found if has_roles else {**found, ROLES: "no file holds them"}
 
 
-def _digests(store: Store, snapshot_id: int) -> Iterator[list[str]]:
-    """Yield what tells a snapshot's items apart and what they hold, in the order of kind, SID and API version."""
-    rows = store.scan(
-        "SELECT kind, sid, api, parent, digest FROM items "
-        "WHERE snapshot = :snapshot AND (kind, sid, api) > (:kind, :sid, :api) ORDER BY kind, sid, api LIMIT :limit",
-        {"snapshot": snapshot_id},
-        after={"kind": "", "sid": "", "api": ""},
-    )
-    return (list(row.values()) for row in rows)
-
-
-def _find(store: Store, where: str, parameters: dict[str, Any]) -> Snapshot | None:
-    row = store.row(
-        "SELECT id, account_sid, source, taken_at, services, digest, examined FROM snapshots "
-        f"WHERE completed_at IS NOT NULL AND {where} ORDER BY id DESC LIMIT 1",
-        parameters,
-    )
-    return Snapshot(**{**row, "examined": _examined(json.loads(row["examined"]))}) if row else None
-
-
-def _examined(facts: Mapping[str, Any]) -> Examined:
-    files = tuple(FileExamined(each["path"], tuple(each["shapes"])) for each in facts["files"])
-    lists = {name: tuple(facts.get(name, ())) for name in ("apis", "inventory", "warnings")}
-    return Examined(roles=facts["roles"], files=files, **lists)
+def _find(store: Store, where: str, **values: Any) -> Snapshot | None:
+    where = f"completed_at IS NOT NULL AND {where} ORDER BY id DESC LIMIT 1"
+    row = store.row(f"SELECT * FROM snapshots WHERE {where}", **values)
+    return made(Snapshot, row, examined=from_json(Examined, json.loads(row["examined"]))) if row else None

@@ -75,9 +75,7 @@ def take(tmp_path):
         wanted = ExportRequest(**request)
         with open_store(tmp_path / "test.db") as store:
             snapshot = asyncio.run(export(store, variables, retries, wanted, concurrency, progress))
-            rows = store.rows(
-                "SELECT * FROM items WHERE snapshot = :id AND kind = 'service'", {"id": snapshot.id}
-            )
+            rows = store.rows("SELECT * FROM items WHERE snapshot = :id AND kind = 'service'", id=snapshot.id)
             services = list(snapshots.services(store, snapshot.id))
             return Taken(snapshot, services, progress.notes, rows)
 

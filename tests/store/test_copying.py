@@ -9,7 +9,7 @@ import pytest
 
 from migrate.core.errors import BadInput
 from migrate.store import open_store
-from migrate.store.copying import copy_database
+from migrate.store.database import copy_database
 
 
 @pytest.mark.parametrize("in_use", [False, True])

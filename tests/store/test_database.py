@@ -203,7 +203,7 @@ def test_a_new_database_whose_tables_cannot_be_made_goes(path, monkeypatch):
     def fail(*_):
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(database, "_upgrade", fail)
+    monkeypatch.setattr(database.migrations, "apply", fail)
     with pytest.raises(MigrateError, match="disk I/O error"), open_store(path):
         pass
     assert not path.exists()

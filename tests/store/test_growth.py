@@ -6,7 +6,7 @@ import pytest
 from stored import ACCOUNT, make_plan, make_run, sid, step
 
 from migrate.model.state import Counterpart, OwnWrite
-from migrate.store import counterparts, own_writes, plans, refusals, runs
+from migrate.store import counterparts, own_writes, plans, runs
 
 KINDS = ("services", "thing")
 LOOKUPS = {
@@ -14,7 +14,7 @@ LOOKUPS = {
     "counterparts": lambda store, _: counterparts.within(store, ACCOUNT, sid(1), sid(1), KINDS),
     "known items": lambda store, _: counterparts.items_within(store, ACCOUNT, sid(1), KINDS),
     "pairs of a run": lambda store, run: counterparts.of_run(store, run, sid(1), KINDS),
-    "refusals": lambda store, _: refusals.refused(store, sid(1)),
+    "refusals": lambda store, _: own_writes.refused(store, sid(1)),
     "states": lambda store, run: runs.states(store, run, sid(1), KINDS),
     "steps": lambda store, run: list(plans.steps(store, run.plan, sid(1), kinds=set(KINDS))),
 }
@@ -30,7 +30,7 @@ def filled(store, write, services):
             pair = Counterpart("thing", "found", "", sid(number), sid(number), sid(number), sid(number))
             own_writes.save(db.conn, ACCOUNT, run.id, [own])
             counterparts.add(db.conn, ACCOUNT, run.id, [pair])
-            refusals.remember(db.conn, ACCOUNT, own, ("a",))
+            own_writes.remember(db.conn, ACCOUNT, own, ("a",))
     return run
 
 

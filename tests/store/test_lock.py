@@ -36,15 +36,20 @@ def put(store, **changes):
     """Leave a lock behind, as another process would."""
     process = replace(HERE, **changes)
     facts = {
-        **vars(process),
+        "host": process.host,
+        "boot": process.boot,
+        "namespace": process.namespace,
+        "pid": process.pid,
+        "process_started": process.started,
         "account_sid": ACCOUNT,
         "nonce": "theirs",
         "id": "cafe",
         "command": "apply",
         "started_at": "2026-11-20T21:00:00.000Z",
+        "beat": 0,
     }
     with store.writing() as db:
-        db.execute(lock.TAKE, facts)
+        db.table("lock").insert(facts)
 
 
 def take(store, stop, **options):

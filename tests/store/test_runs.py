@@ -12,7 +12,7 @@ from mappings import Resource
 from migrate.core.errors import BadInput
 from migrate.model.state import Counterpart, Entry, Leftover, OwnWrite, State
 from migrate.model.step import Action
-from migrate.store import counterparts, plans, refusals, runs
+from migrate.store import counterparts, own_writes, plans, runs
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def test_what_another_plan_has_created_since_is_found(store, plan):
 def refuse(store, service, *values, kind="webhooks"):
     """Remember that Twilio has refused values for a service."""
     with store.writing() as db:
-        refusals.remember(db.conn, ACCOUNT, OwnWrite(kind, service, service, {}, {}, {}), values)
+        own_writes.remember(db.conn, ACCOUNT, OwnWrite(kind, service, service, {}, {}, {}), values)
 
 
 def test_refusals_are_remembered_once_each(store):
@@ -308,21 +308,18 @@ def test_refusals_are_remembered_once_each(store):
     refuse(store, "IS1", "a")
     refuse(store, "IS2", "a")
     refuse(store, "IS2")
-    assert refusals.refused(store, "IS1") == frozenset({"a", "b"})
-    assert refusals.refused(store, "IS3") == frozenset()
-    assert refusals.refused_many(store, ["IS1", "IS2", "IS3"]) == {
-        "IS1": frozenset({"a", "b"}),
-        "IS2": frozenset({"a"}),
-    }
+    assert own_writes.refused(store, "IS1") == frozenset({"a", "b"})
+    assert own_writes.refused(store, "IS3") == frozenset()
+    assert own_writes.refused(store, "IS2") == frozenset({"a"})
     assert store.value("SELECT count(*) FROM refusals") == 3
 
 
 def test_no_kind_is_named():
-    """Only the kind that mappings look at with its service is known by name; `plans.service` is a function."""
+    """Only the kind that mappings look at with its service is known by name."""
     words = {}
     for path in Path(plans.__file__).parent.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         found = [kind.value for kind in Resource if f'"{kind.value}"' in text or f"'{kind.value}'" in text]
         if found:
             words[path.name] = found
-    assert words == {"plans.py": ["service"], "snapshots.py": ["roles"]}
+    assert words == {"snapshots.py": ["roles"]}
