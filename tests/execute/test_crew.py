@@ -33,7 +33,7 @@ class Steps:
 def most_at_once(steps, limit, *, parked):
     """The most steps of so many that are begun and not ended, where Twilio lets `limit` requests in."""
     work = SimpleNamespace(
-        store=SimpleNamespace(rows=lambda _sql, _parameters: []),
+        store=SimpleNamespace(rows=lambda _sql, **_values: []),
         run=SimpleNamespace(id=1, target_account_sid="AC1", settled=SETTLED),
         writer=SimpleNamespace(pace=SimpleNamespace(limit=limit)),
         settle=SimpleNamespace(stop=StopToken()),
