@@ -200,13 +200,11 @@ class Update(Attempt):
         if comparison is Comparison.DONE:
             return await self._already(live)
         if comparison is Comparison.UNTOUCHED:
-            self.undecided = False
             return None
         if not self.work.bounds.allow_drift:
             message = DRIFTED_OR_ALTERED if self.undecided else DRIFTED
             return await self.record(Entry(State.DRIFTED, message, seen=live), counterpart=self._counterpart)
         # A rollback restores what was really there, not what the plan expected.
-        self.undecided = False
         self._before = live
         self.step = replace(self.step, before=live)
         return None

@@ -50,7 +50,10 @@ class Verifier:
     settle: Settle
 
     async def service(self, planned: PlannedService) -> tuple[VerifiedService, int]:
-        """Read one target; return what it holds and how many fields and items differ from the plan."""
+        """Read one target; return what it holds and how many fields and items differ from the plan.
+
+        A target that is not there is one difference.
+        """
         known = learnt(self.store, self.run, planned)
         target_sid = known.get(planned.source_sid)
         image = await self._image(planned, target_sid)

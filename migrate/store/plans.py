@@ -64,7 +64,7 @@ ORDER BY 1, 2
 
 @dataclass(frozen=True)
 class Verification:
-    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many services differed."""
+    """One comparison of a plan with its targets: when (ISO 8601, UTC), and how many differences there were."""
 
     at: str
     differences: int
@@ -389,7 +389,7 @@ def verified(store: Store, number: int, source_sids: Iterable[str]) -> Mapping[s
 
 
 def note_verified(store: Store, plan: Plan, differences: int) -> None:
-    """Note that a plan was compared with its targets, and how many services differed."""
+    """Note that a plan was compared with its targets, and how many differences there were."""
     row = {
         "plan": plan.number,
         "account_sid": plan.target_account_sid,

@@ -109,7 +109,7 @@ def test_channels_need_an_inventory(public, tmp_path):
 
 
 def test_an_inventory_asks_for_both_types_with_the_largest_pages(tmp_path):
-    """Channels are listed through v1, a thousand a page, both types asked for; attributes are kept as their size."""
+    """Channels are listed through v1, a thousand a page, both types asked for."""
     with Simulator(services=1, channels=2_500) as simulator:
         driver = drive(tmp_path, simulator)
         driver.export(inventory=INVENTORY)
@@ -118,6 +118,22 @@ def test_an_inventory_asks_for_both_types_with_the_largest_pages(tmp_path):
         for request in pages:
             assert [value for name, value in request.query if name == "Type"] == ["public", "private"]
             assert ("PageSize", "1000") in request.query
+
+
+def test_an_inventory_keeps_of_attributes_their_size(tmp_path):
+    """Attributes are not kept, only how many bytes they take; where Twilio shows none, they take none."""
+    with Simulator(services=1, channels=3) as simulator:
+        channels = only_service(simulator).channels
+        for sid, attributes in zip(list(channels), ('{"a": "é"}', "{}", None), strict=True):
+            channels.change(sid, attributes=attributes)
+        driver = drive(tmp_path, simulator)
+        driver.export(inventory=INVENTORY)
+        kept = [
+            json.loads(row["payload"])
+            for row in driver.rows("SELECT payload FROM items WHERE kind = 'channels'")
+        ]
+        assert sorted(channel["attributes_size"] for channel in kept) == [0, 2, 11]
+        assert not [channel for channel in kept if "attributes" in channel]
 
 
 def test_the_counts_are_those_of_the_account(tmp_path):
@@ -306,6 +322,20 @@ def test_two_refusals_in_a_row_are_not_the_end_of_chat(public, tmp_path):
     report = driver.apply(**CONSENT, concurrency=1)
     assert report.code == 4
     assert types(public) == {"private": 38, "public": 2}
+
+
+def test_refusals_of_which_nobody_can_tell_the_cause_are_not_the_end_of_chat(public, tmp_path):
+    """Three channels that are refused, and that Chat can't show for a moment, have failed; the others are converted."""
+    driver = drive(tmp_path, public)
+    settled(driver)
+    driver.diff(**ASKED)
+    for sid in list(only_service(public).channels)[:3]:
+        public.inject(
+            Fault("410", "POST", sid, times=None), Fault("500_before", "GET", sid, nth=2, times=None)
+        )
+    report = driver.apply(**CONSENT, concurrency=1)
+    assert report.code == 4
+    assert types(public) == {"private": 37, "public": 3}
 
 
 def test_verify_counts_what_is_still_public(public, tmp_path):

@@ -258,7 +258,7 @@ def test_after_the_setting_is_corrected(simulator, failing, tmp_path):
 
 
 def test_refused_credentials_stop_the_run(simulator, driver):
-    """A token that is withdrawn ends the run at once; when it is good again, resume does the rest."""
+    """A token that is withdrawn ends the run at once, and that is recorded; when it is good, resume does the rest."""
     good = simulator.auth_token
 
     def withdraw(world):
@@ -269,6 +269,8 @@ def test_refused_credentials_stop_the_run(simulator, driver):
         driver.apply(concurrency=1)
     assert [request.status for request in posts(simulator)[:3]] == [200, 200, 401]
     assert len(posts(simulator)) <= 2 + 2 * 3, "two more tries, of what was under way"
+    failed = driver.rows("SELECT DISTINCT status FROM journal WHERE state = 'failed'")
+    assert [row["status"] for row in failed] == [401]
     simulator.world.first.auth_token = good
     assert code_of(driver.resume()) == 0
 

@@ -138,6 +138,7 @@ def test_created_services_are_named_and_kept(two, elsewhere, tmp_path, tool):
     assert set(other_account(two).services) == created
     assert not [request for request in two.requests if request.method == "DELETE"]
     assert re.search("The run created it; `--delete-created` removes it +12 +12", result.err)
+    assert "It belongs to a Service that the run created" not in result.err
     assert {service["target_sid"] for service in result.json["services"]} == created
 
 
@@ -476,6 +477,15 @@ def test_a_removal_of_which_no_answer_tells_is_not_called_failed(two, elsewhere)
     (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
     assert state["state"] == "unknown"
     assert len(other_account(two).services) == 1
+
+
+def test_a_removal_that_is_refused_has_failed(two, elsewhere):
+    """A DELETE that Twilio refuses had no effect, and nothing about it is unknown."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    two.inject(Fault("400", method="DELETE", times=None))
+    assert code_of(elsewhere.rollback(delete_created=True)) == 4
+    (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
+    assert state["state"] == "failed"
 
 
 def test_what_somebody_has_set_since_is_drifted(simulator, tmp_path):

@@ -12,6 +12,7 @@ from migrate.core.errors import SafetyRefusal
 from migrate.execute.work import Bounds
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.forms import bad_request
+from migrate.source.live import ExportRequest
 
 
 def second(simulator):
@@ -401,6 +402,19 @@ def test_a_born_role_gets_exactly_its_permissions(simulator, driver):
     driver.run(target="new")
     target = named(simulator, "Lindqvist", second(simulator))
     assert target.role_named("channel user").permissions == ["leaveChannel"]
+
+
+def test_a_born_role_is_looked_for_once(simulator, driver):
+    """Each of the four roles that come with a service costs one list, also where a write has to be sent again."""
+    source = named(simulator, "Lindqvist")
+    source.role_named("channel user").permissions = ["leaveChannel"]
+    simulator.inject(Fault("500_before", method="POST", path="/Roles/RL"))
+    driver.run(target="new", export=ExportRequest(services=(source.sid,)))
+    made = named(simulator, "Lindqvist", second(simulator))
+    assert made.role_named("channel user").permissions == ["leaveChannel"]
+    assert [request.status for request in posts(simulator) if "/Roles/RL" in request.path] == [500, 200]
+    read = [request.path for request in simulator.requests if request.method == "GET"]
+    assert read.count(f"/v1/Services/{made.sid}/Roles") == 4
 
 
 # -- what is lost -------------------------------------------------------------------------------------------

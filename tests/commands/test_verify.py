@@ -115,6 +115,12 @@ def test_a_service_that_is_gone(simulator, driver):
     assert {sid for sid, _ in changed(driver.verify())} == {service.sid}
 
 
+def test_a_service_that_is_gone_is_one_difference(simulator, driver):
+    """However many fields should be there, a target that was deleted is counted once."""
+    simulator.world.delete_service(named(simulator, "Kestrel").sid)
+    assert verify(driver.context, VerifyOptions()).differences == 1
+
+
 def test_a_service_that_never_was_there(simulator, tmp_path):
     """A service that Conversations lacked when the plan was made was no part of it, and is no mismatch."""
     driver = drive(tmp_path, simulator)

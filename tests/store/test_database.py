@@ -57,7 +57,7 @@ def test_it_is_marked_as_ours_and_written_through(path):
             for name in ("application_id", "journal_mode", "synchronous", "foreign_keys")
         }
     assert values == {
-        "application_id": APPLICATION_ID,
+        "application_id": 0x43684D67,
         "journal_mode": "wal",
         "synchronous": 2,
         "foreign_keys": 1,

@@ -175,7 +175,8 @@ def test_a_rollback_goes_backwards_through_what_was_written(store, write):
 def test_what_nobody_consented_to_is_skipped_but_not_what_may_have_been_sent(store, write, monkeypatch):
     """All open steps of a kind become skipped, over several batches; settled and undecided ones stay as they are."""
     monkeypatch.setattr(frontier, "BATCH", 2)
-    steps = [(0, step(f"channel {number}", kind="channels")) for number in range(6)] + [(0, step("other"))]
+    channels = [(0, step(f"channel {number}", kind="channels")) for number in range(6)]
+    steps = [(0, step("other", service=2)), *channels]
     run = make_run(store, make_plan(store, steps))
     write(
         run,
@@ -191,4 +192,6 @@ def test_what_nobody_consented_to_is_skipped_but_not_what_may_have_been_sent(sto
     assert runs.state(store, run, "channel 0").last.message == "Not opted in."
     entries = store.rows("SELECT state FROM journal WHERE key = 'channel 3' ORDER BY id")
     assert [entry["state"] for entry in entries] == ["failed", "skipped"]
-    assert keys(Frontier(store, run, 2).ready(10)) == ["channel 2", "other"]
+    assert keys(Frontier(store, run, 2).ready(10)) == ["other", "channel 2"]
+    states = store.rows("SELECT DISTINCT kind, source_sid FROM step_state")
+    assert states == [{"kind": "channels", "source_sid": sid(1)}]

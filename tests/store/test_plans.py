@@ -83,14 +83,22 @@ def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):
         offline=False,
         options={},
     )
-    later = [step("z", ["b", "a"]), step("y", service=2), step("x")]
+    later = [step("z", ["b", "a"]), step("y", service=2), step("x"), step("v")]
     plans.add_steps(store, number, ACCOUNT, ((1, each) for each in later))
-    plans.add_steps(store, number, ACCOUNT, [(0, step("b")), (1, step("w"))])
-    assert [each.key for each in plans.steps(store, number)] == ["b", "z", "y", "x", "w"]
+    plans.add_steps(store, number, ACCOUNT, [(1, step("w")), (0, step("b"))])
+    assert [each.key for each in plans.steps(store, number)] == ["b", "z", "y", "x", "v", "w"]
     assert [each.key for each in plans.steps(store, number, sid(2))] == ["y"]
     assert plans.step(store, number, "z") == step("z", ["a", "b"])
     with pytest.raises(BadInput, match="no step nowhere"):
         plans.step(store, number, "nowhere")
+
+
+def test_a_step_needs_what_its_own_plan_says(store):
+    """Of two plans with steps of the same keys, each has its own needs, every one of them once."""
+    old = make_plan(store, [(0, step("a")), (1, step("b")), (2, step("c", ["a"]))])
+    new = make_plan(store, [(0, step("a")), (1, step("b", ["a"])), (2, step("c", ["b"]))])
+    assert [each.needs for each in plans.steps(store, old.number)] == [(), (), ("a",)]
+    assert [each.needs for each in plans.steps(store, new.number)] == [(), ("a",), ("b",)]
 
 
 STEP = step("a")

@@ -61,6 +61,14 @@ def test_steps_show_where_the_newest_run_left_them(store, write):
     ]
 
 
+def test_steps_are_those_of_the_latest_plan_and_of_plans_that_were_executed(store):
+    """A plan that was replaced before anything was done for it is not shown; the newest plan comes first."""
+    make_run(store, make_plan(store, [(0, step("done"))]))
+    make_plan(store, [(0, step("replaced"))])
+    make_plan(store, [(0, step("next"))])
+    assert see(store, "steps", "key") == [("next",), ("done",)]
+
+
 def test_what_happened_is_told_newest_first_with_names(store, write):
     """Every line of the journal stands there once, with the service's name; a rollback says what it undoes."""
     plan = make_plan(store, [(0, step("a"))])
