@@ -140,6 +140,10 @@ class Kind(ABC):
         """Return the pages of a service's items in Chat, from the place on that an earlier page has named."""
         raise NotImplementedError(f"{self.name} has no inventory: {calls}, {api}, {service_sid}, {where}")
 
+    def kept(self, payload: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return what a snapshot keeps of an item; again of that, the same."""
+        return payload
+
     def inventory_apis(self, answering: Sequence[str]) -> tuple[str, ...]:
         """Return the Chat API versions to read the inventory through, the best one first."""
         return tuple(reversed(answering))

@@ -70,7 +70,8 @@ class Channels(Kind):
         async with aclosing(walk(calls, listing)) as found:
             async for page, following in found:
                 items = [
-                    Item(self.name, one["sid"], service_sid, _kept(one), api, f"GET {path}") for one in page
+                    Item(self.name, one["sid"], service_sid, self.kept(one), api, f"GET {path}")
+                    for one in page
                 ]
                 yield SourcePage(items, following)
 
@@ -78,6 +79,13 @@ class Channels(Kind):
         self, calls: Calls, api: str, service_sid: str, where: str | None
     ) -> AsyncIterator[SourcePage]:
         return self._inventory_pages(calls, api, service_sid, where)
+
+    def kept(self, payload: Mapping[str, Json]) -> dict[str, Json]:
+        """See `Kind.kept`. Of the attributes, how many bytes they take."""
+        attributes, size = payload.get("attributes"), payload.get("attributes_size", 0)
+        if isinstance(attributes, str):
+            size = len(attributes.encode("utf-8", "surrogatepass"))
+        return {**{name: payload.get(name) for name in KEPT}, "attributes_size": size}
 
     def is_planned(self, options: Mapping[str, Json]) -> bool:
         return self.name in options
@@ -228,12 +236,6 @@ class _Tally:
         for _ in self._counted():
             pass
         return ItemCount(self._found, self._to_change, dict(self._facts))
-
-
-def _kept(channel: Mapping[str, Json]) -> dict[str, Json]:
-    attributes = channel.get("attributes")
-    size = len(attributes.encode("utf-8", "surrogatepass")) if isinstance(attributes, str) else 0
-    return {**{name: channel.get(name) for name in KEPT}, "attributes_size": size}
 
 
 async def _channel(calls: Calls, step: ReadyStep) -> Mapping[str, Json]:

@@ -9,6 +9,7 @@ from typing import Any
 from migrate.core.errors import BadInput
 from migrate.core.masking import mask_secrets
 from migrate.core.progress import Progress
+from migrate.kinds.registry import kind_of
 from migrate.model.item import Examined, FileExamined, Item, Snapshot
 from migrate.source.live import ExportRequest
 from migrate.source.saved import Disagreement, Origin, SavedFiles, SavedItem, merge
@@ -125,7 +126,7 @@ class _FileExport:
                 kind=KINDS[item.kind],
                 sid=item.sid,
                 parent=None if item.kind == "service" else item.service_sid,
-                payload=item.payload,
+                payload=kind_of(KINDS[item.kind]).kept(item.payload),
                 api=item.api,
                 origin=str(item.origin),
                 shape=item.origin.shape,

@@ -430,3 +430,5 @@ def test_saved_files_hold_channels_too(tmp_path):
         saved = replace(live, db=tmp_path / "saved.db")
         saved.export(tuple(files), inventory=INVENTORY)
         assert about(saved.diff(**ASKED), service.sid).items == wanted
+        kept = "SELECT sid, payload FROM items WHERE kind = 'channels' ORDER BY sid"
+        assert list(map(tuple, saved.rows(kept))) == list(map(tuple, live.rows(kept)))
