@@ -122,14 +122,14 @@ def preview_rollback(context: Context, options: RollbackOptions) -> tuple[Run, d
     """Return the run that would be undone, and what would become of each of its steps; it writes nothing.
 
     Raises:
-        SafetyRefusal: the credentials are for another account.
+        SafetyRefusal: as `rollback`.
     """
     with context.opened() as store:
         account_sid = context.account(store)
         undone = find_run(store, account_sid, options.run_id)
         if undone is None:
             return None
-        _check_account(context, undone)
+        _check(context, store, undone)
         return undone, asyncio.run(_preview(context, store, undone, options))
 
 

@@ -383,7 +383,7 @@ def test_the_plan_of_an_undone_run_is_stale(simulator, tmp_path):
 
 
 def test_a_run_with_an_undecided_create_must_be_resumed_first(tmp_path):
-    """While nobody knows whether a service was made, its run cannot be rolled back: it would be forgotten."""
+    """While nobody knows whether a service was made, its run cannot be rolled back, nor a dry run say how."""
     with Simulator(services=1, seed=7, accounts=2) as simulator:
         driver = drive(tmp_path, simulator, other_account(simulator).sid)
         simulator.inject(Fault("reset_after", method="POST", path="/Services$"))
@@ -391,8 +391,9 @@ def test_a_run_with_an_undecided_create_must_be_resumed_first(tmp_path):
         simulator.inject(Fault("500_before", **listing, nth=2, times=6))
         assert code_of(driver.run(target="new")) == 4
         since = len(simulator.requests)
-        with pytest.raises(SafetyRefusal, match="resume"):
-            driver.rollback(delete_created=True)
+        for roll_back in (driver.rollback, driver.preview):
+            with pytest.raises(SafetyRefusal, match="resume"):
+                roll_back(delete_created=True)
         assert posts(simulator, since) == []
         assert code_of(driver.resume()) == 0
         assert code_of(driver.rollback(delete_created=True)) == 0
