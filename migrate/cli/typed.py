@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from migrate.commands.run import RunOptions
 
 Made = TypeVar("Made")
-ALLOCATIONS = 20_000
-"""Objects between two searches for unreachable cycles: rows are made by the million, and next to none form a cycle."""
 
 
 class Typed:
@@ -109,6 +107,5 @@ class Typed:
         )
         # What was imported stays to the end: there is no use in looking through it again and again.
         gc.freeze()
-        gc.set_threshold(ALLOCATIONS)
         with gentle(made.stop, progress.note):
             yield made
