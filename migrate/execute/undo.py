@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import islice
 
 from mappings.reasons import Cause, Reason
 from migrate.kinds.registry import few_kinds, kind_of
@@ -14,8 +13,6 @@ from migrate.model.state import CREATED, REMOVED, Run, State, StepState
 from migrate.model.step import Action, Comparison, ReadyStep, Step
 from migrate.store import Store, counterparts, plans, runs
 
-CHUNK = 500
-"""So many steps are looked up at once."""
 NOTHING_WRITTEN = Cause("nothing_written", "The run wrote nothing here", "The run has written nothing here.")
 GOES_WITH_SERVICE = Cause(
     "goes_with_service",
@@ -159,12 +156,10 @@ class Undoer:
 def undos(
     store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None, *, delete_created: bool
 ) -> Iterator[Undo]:
-    """Yield how each step of one service, or those of some kinds, is undone, newest first."""
+    """Return how each step of one service, or those of some kinds, is undone, newest first."""
     undoing = Undoer(store, run, source_sid, delete_created=delete_created)
     steps = plans.steps(store, plan_of(run), source_sid, kinds=kinds, newest_first=True)
-    while batch := list(islice(steps, CHUNK)):
-        states = runs.states_by_key(store, run, [step.key for step in batch])
-        yield from (undoing.of(step, states.get(step.key)) for step in batch)
+    return (undoing.of(step, state) for step, state in runs.with_states(store, run, steps))
 
 
 def plan_of(run: Run) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from migrate.api.messages import Calls
@@ -21,8 +20,6 @@ from migrate.store import Store, counterparts, own_writes, plans, runs
 from migrate.store.plans import VerifiedService
 
 Json = Any
-CHUNK = 500
-"""So many steps are looked up at once."""
 
 
 def after_run(row: FieldRow, state: StepState | None) -> FieldRow:
@@ -91,14 +88,9 @@ class Verifier:
     def _steps(self, source_sid: str, kind: str) -> Iterator[Step]:
         """Yield the steps of a kind with many items, without those that the run was not to take, or could not."""
         steps = plans.steps(self.store, self.plan.number, source_sid, kinds={kind})
-        while batch := list(islice(steps, CHUNK)):
-            states = (
-                runs.states_by_key(self.store, self.run, [each.key for each in batch]) if self.run else {}
-            )
-            for each in batch:
-                state = states.get(each.key)
-                if state is None or state.last.state is not State.SKIPPED:
-                    yield each
+        for step, state in runs.with_states(self.store, self.run, steps):
+            if state is None or state.last.state is not State.SKIPPED:
+                yield step
 
 
 def learnt(store: Store, run: Run | None, planned: PlannedService) -> Mapping[str, str]:

@@ -23,7 +23,6 @@ from migrate.report.model import (
     LEAVE,
     AlteredValue,
     ItemsReport,
-    Made,
     PlanInfo,
     Rehearsed,
     Report,
@@ -40,8 +39,6 @@ from migrate.store.plans import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
 CUT_OFF = "The run ended before the outcome was recorded."
-CHUNK = 500
-"""So many steps are looked up at once."""
 FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
 """States that nobody has to look at."""
 Entries = Callable[[Collection[str]], Mapping[str, Entry]]
@@ -143,11 +140,6 @@ def _filled_in(row: FieldRow, planned: PlannedService, known: Mapping[str, str])
     return row if after is row.after else row._replace(after=after)
 
 
-def _in_chunks(things: Iterator[Made]) -> Iterator[list[Made]]:
-    while chunk := list(islice(things, CHUNK)):
-        yield chunk
-
-
 @dataclass(frozen=True)
 class _Teller:
     """Tells of one service at a time, with the SIDs that the run has learnt."""
@@ -209,13 +201,9 @@ class _Teller:
     def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
         """Yield the steps of a service's kinds with many items."""
         found = plans.steps(self.store, self.plan.number, source_sid, kinds=KINDS.keys() - few_kinds())
-        for steps in _in_chunks(found):
-            keys = [step.key for step in steps]
-            states = runs.states_by_key(self.store, self.run, keys) if self.run else {}
-            for step in steps:
-                state = states.get(step.key)
-                if not troubles_only or (state is not None and state.last.state not in FINE):
-                    yield step_row(step, state)
+        for step, state in runs.with_states(self.store, self.run, found):
+            if not troubles_only or (state is not None and state.last.state not in FINE):
+                yield step_row(step, state)
 
     def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
         for name, counted in planned.items.items():
@@ -247,7 +235,8 @@ class _Undoing(_Teller):
 
     def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
         """Yield how the steps of a service's kinds with many items are undone."""
-        for undoing in _in_chunks(self.undos(source_sid, KINDS.keys() - few_kinds())):
+        undos = self.undos(source_sid, KINDS.keys() - few_kinds())
+        while undoing := list(islice(undos, runs.BATCH)):
             known = self.entries([undo.step.key for undo in undoing])
             rows = (_undo_row(undo, known) for undo in undoing)
             yield from (row for row in rows if not troubles_only or row.state not in FINE)

@@ -295,6 +295,16 @@ def states_by_key(store: Store, run: Run, keys: Collection[str]) -> dict[str, St
     return {row["key"]: _state(row) for row in rows}
 
 
+def with_states(
+    store: Store, run: Run | None, steps: Iterable[Step]
+) -> Iterator[tuple[Step, StepState | None]]:
+    """Yield steps with where they stand in a run, a batch at a time; None where nothing was done, or without a run."""
+    stream = iter(steps)
+    while batch := list(islice(stream, BATCH)):
+        found = states_by_key(store, run, [each.key for each in batch]) if run else {}
+        yield from ((each, found.get(each.key)) for each in batch)
+
+
 def counts(store: Store, run: Run) -> dict[str, int]:
     """Return how many steps of the run's plan it is about are in each state; those not begun are planned."""
     total: Counter[str] = Counter()
