@@ -144,7 +144,7 @@ async def _preview(context: Context, store: Store, undone: Run, options: Rollbac
 
         every = all_undos(store, undone, delete_created=options.delete_created)
         found = ((undo.how, undo.ready) for undo in every if undo.ready is not None)
-        return dict([pair async for pair in in_order(look, found, context.stop)])
+        return dict([pair async for pair in in_order(look, found, context.stop, calls.ahead)])
 
 
 def all_undos(store: Store, undone: Run, *, delete_created: bool) -> Iterator[Undo]:

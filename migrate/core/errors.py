@@ -129,6 +129,10 @@ class NoAnswer(str, Enum):
     """The answer is larger than anything that Twilio sends."""
 
 
+GONE_STATUSES = frozenset({403, 404, 410})
+"""How an API that is not there any more may refuse."""
+
+
 def answer_facts(status: int | None, code: int | None, request_id: str | None) -> str:
     """Return what is known of Twilio's answer, ` (HTTP 400, error 50077, request RQ…)`; "" if nothing is."""
     facts = [f"HTTP {status}"] if status is not None else []

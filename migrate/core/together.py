@@ -13,15 +13,12 @@ from migrate.core.stop import StopToken
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 256
-"""How many things are under way where nobody says how many requests are."""
-
 
 async def in_order(
     work: Callable[[Item], Awaitable[Result]],
     items: Iterable[Item] | AsyncIterable[Item],
     stop: StopToken,
-    ahead: Callable[[], int] = lambda: AHEAD,
+    ahead: Callable[[], int],
 ) -> AsyncIterator[Result]:
     """Yield the results of `work` in the order of the items, a bounded number of which are under way.
 

@@ -138,7 +138,7 @@ class Kind(ABC):
         self, calls: Calls, api: str, service_sid: str, where: str | None
     ) -> AsyncIterator[SourcePage]:
         """Return the pages of a service's items in Chat, from the place on that an earlier page has named."""
-        raise NotImplementedError(f"{self.name} has no inventory: {calls}, {api}, {service_sid}, {where}")
+        raise NotImplementedError(f"{self.name} has no inventory")
 
     def kept(self, payload: Mapping[str, Json]) -> Mapping[str, Json]:
         """Return what a snapshot keeps of an item; again of that, the same."""
@@ -246,7 +246,7 @@ class Kind(ABC):
 
     def title(self, step: ReadyStep) -> str:
         """Return the name of what a step creates or finds, for people."""
-        raise NotImplementedError(f"{self.name} creates nothing: {step.key}")
+        raise NotImplementedError(f"{self.name} creates nothing")
 
     def without(self, step: ReadyStep, given_up: frozenset[str]) -> ReadyStep:
         """Return a step without optional values that Twilio refuses."""

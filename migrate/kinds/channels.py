@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from mappings import Outcome
 from migrate.api.messages import Calls, Request, Surface
 from migrate.api.pages import Listing, pages, walk
-from migrate.core.errors import CallFailed, Failure
+from migrate.core.errors import GONE_STATUSES, CallFailed, Failure
 from migrate.kinds.base import Kind, Planning, Refusal, Share, SourcePage
 from migrate.kinds.settings import row_of
 from migrate.model.item import Item
@@ -28,7 +28,6 @@ SOURCE_PAGE_SIZES = {"v1": 1000, "v2": 100}
 """Twilio's maxima for Chat (Twilio's OpenAPI documents, ListChannel)."""
 CONVERSATIONS_PAGE_SIZE = 100
 """Twilio's maximum (Twilio's OpenAPI documents, ListServiceConversation)."""
-GONE_STATUSES = frozenset({403, 404, 410})
 KEPT = (
     "sid",
     "account_sid",
@@ -62,7 +61,7 @@ class Channels(Kind):
         """See `Kind.inventory_apis`: a page of v1 holds ten times as many."""
         return tuple(sorted(answering))
 
-    async def _inventory_pages(
+    async def read_inventory(
         self, calls: Calls, api: str, service_sid: str, where: str | None
     ) -> AsyncIterator[SourcePage]:
         path = f"/{api}/Services/{service_sid}/Channels"
@@ -74,11 +73,6 @@ class Channels(Kind):
                     for one in page
                 ]
                 yield SourcePage(items, following)
-
-    def read_inventory(
-        self, calls: Calls, api: str, service_sid: str, where: str | None
-    ) -> AsyncIterator[SourcePage]:
-        return self._inventory_pages(calls, api, service_sid, where)
 
     def kept(self, payload: Mapping[str, Json]) -> dict[str, Json]:
         """See `Kind.kept`. Of the attributes, how many bytes they take."""
@@ -261,12 +255,8 @@ async def _has_service(calls: Calls, service_sid: str) -> bool:
 async def _listed(calls: Calls, listing: Listing) -> frozenset[bytes]:
     found: set[bytes] = set()
     async for page in pages(calls, listing):
-        found.update(_numbers(page))
+        found.update(_number(one["sid"]) for one in page)
     return frozenset(found)
-
-
-def _numbers(page: Iterable[Mapping[str, Json]]) -> Iterator[bytes]:
-    return (_number(one["sid"]) for one in page)
 
 
 def _number(sid: str) -> bytes:

@@ -48,14 +48,11 @@ class Roles(Kind):
     named = True
     not_clearable = frozenset({"permissions"})
 
-    async def _source_pages(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]]:
+    async def read_source(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]]:
         path = f"/{api}/Services/{service_sid}/Roles"
         listing = Listing(Surface.CHAT, path, "roles", SOURCE_PAGE_SIZES[api])
         async for page in pages(calls, listing):
             yield [Item(self.name, role["sid"], service_sid, role, api, f"GET {path}") for role in page]
-
-    def read_source(self, calls: Calls, api: str, service_sid: str) -> AsyncIterator[list[Item]]:
-        return self._source_pages(calls, api, service_sid)
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
         if planning.destination.is_missing:

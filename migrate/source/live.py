@@ -15,24 +15,22 @@ from migrate.api.pages import Listing, pages
 from migrate.api.patient import Patient
 from migrate.api.retry import Retrier
 from migrate.core.clock import as_text
-from migrate.core.errors import BadInput, CallFailed, ChatUnavailable, Trouble
+from migrate.core.errors import GONE_STATUSES, BadInput, CallFailed, ChatUnavailable, Trouble
 from migrate.core.jsonable import to_json
 from migrate.core.progress import Bar, Progress
 from migrate.core.together import in_order
 from migrate.kinds.base import Kind
-from migrate.kinds.registry import KINDS
+from migrate.kinds.registry import KINDS, SERVICE
 from migrate.model.item import Examined, Item, Snapshot
 from migrate.store import Store, snapshots
 
 Json = Any
 SERVICES_PAGE_SIZE = 100
 """Twilio's maximum for Chat Services, v1 and v2 (Twilio's OpenAPI documents, ListService)."""
-GONE_STATUSES = frozenset({403, 404, 410})
 PLACE_LOST = frozenset({400, *GONE_STATUSES})
 """Statuses with which the place of a page that was named long ago may be refused."""
 MOST_HOURS = 24
 """An inventory that was cut off longer ago is read anew."""
-SERVICE_KIND = "service"
 BATCH = 500
 """So many items, of however many services, are stored with one commit."""
 
@@ -136,7 +134,7 @@ class _LiveExport:
         failure = error.failure
         is_gone = failure.trouble is Trouble.REFUSED and failure.status in GONE_STATUSES
         # Half a list is no list: what it lacks would be taken for settings that do not exist.
-        if not is_gone or snapshots.has_items(self._store, self._snapshot_id, SERVICE_KIND, api):
+        if not is_gone or snapshots.has_items(self._store, self._snapshot_id, SERVICE, api):
             raise error
         gone[api] = error
 
@@ -145,7 +143,7 @@ class _LiveExport:
         chosen = self._request.services
         async for page in pages(self._calls, listing):
             items = [
-                Item(SERVICE_KIND, service["sid"], None, service, api, f"GET {listing.path}")
+                Item(SERVICE, service["sid"], None, service, api, f"GET {listing.path}")
                 for service in page
                 if not chosen or service["sid"] in chosen
             ]
@@ -174,9 +172,7 @@ class _LiveExport:
                 if len(self._waiting) >= BATCH:
                     self._store_waiting()
         except CallFailed as error:
-            if error.failure.status != 404:
-                raise
-            self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+            self._warn_if_deleted(kind, sid, error)
 
     def _store_waiting(self) -> None:
         snapshots.add_items(self._store, self._snapshot_id, self._account_sid, self._waiting)
@@ -193,7 +189,8 @@ class _LiveExport:
             apis = kind.inventory_apis(answering)
             with self._progress.bar(f"Reading {name}", unit="page") as bar:
                 read = partial(self._inventory_of, kind, apis, bar)
-                async for _ in in_order(read, snapshots.service_sids(self._store, self._snapshot_id), stop):
+                sids = snapshots.service_sids(self._store, self._snapshot_id)
+                async for _ in in_order(read, sids, stop, self._calls.ahead):
                     pass
 
     async def _inventory_of(self, kind: Kind, apis: tuple[str, ...], bar: Bar, sid: str) -> None:
@@ -216,9 +213,7 @@ class _LiveExport:
         try:
             await self._follow(kind, last, sid, None, bar)
         except CallFailed as error:
-            if error.failure.status != 404:
-                raise
-            self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
+            self._warn_if_deleted(kind, sid, error)
 
     async def _goes_on(self, kind: Kind, sid: str, where: str, bar: Bar) -> bool:
         """Read on from a page that an earlier process was told of; return whether Twilio still knows the place."""
@@ -237,6 +232,11 @@ class _LiveExport:
                 self._store, self._snapshot_id, self._account_sid, page.items, progress=progress
             )
             bar.advance()
+
+    def _warn_if_deleted(self, kind: Kind, sid: str, error: CallFailed) -> None:
+        if error.failure.status != 404:
+            raise error
+        self._warn(f"{sid} was deleted during the export; its {kind.name} were not examined. {error}")
 
     def _warn(self, sentence: str) -> None:
         self._warnings.append(sentence)
