@@ -15,7 +15,7 @@ from migrate.api.gateway import Reader
 from migrate.api.patient import Patient
 from migrate.commands.context import Context
 from migrate.core.clock import ticks
-from migrate.core.config import is_sid
+from migrate.core.config import check_services
 from migrate.core.errors import BadInput, SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
@@ -78,11 +78,7 @@ class DiffOptions:
                 raise BadInput(
                     f"--{name} goes with --target same only: it changes what the account itself holds."
                 )
-        for sid in self.services:
-            if not is_sid("IS", sid):
-                raise BadInput(
-                    f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected."
-                )
+        check_services(self.services)
         return read_target_map(self.target_map) if self.target_map else {}
 
     def shaping(self) -> dict[str, Json]:

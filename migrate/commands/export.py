@@ -50,9 +50,7 @@ def check_options(context: Context, options: ExportOptions) -> None:
     Raises:
         BadInput: a malformed SID, or no credentials for a live export.
     """
-    for sid in options.request.services:
-        if not is_sid("IS", sid):
-            raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
+    config.check_services(options.request.services)
     account_sid = context.environ.get("TWILIO_ACCOUNT_SID")
     if not options.files:
         config.source_credentials(context.environ)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from migrate.api.patient import Patient
 from migrate.commands.apply import find_plan
 from migrate.commands.context import Context
-from migrate.core.errors import SafetyRefusal
 from migrate.core.together import in_order
 from migrate.execute.evidence import prove_account
+from migrate.execute.guards import check_account
 from migrate.execute.verify import Verifier
 from migrate.model.plan import Plan, PlannedService
 from migrate.store import Store, plans, runs
@@ -52,11 +52,7 @@ def verify(context: Context, options: VerifyOptions) -> Verified:
 
 def verify_in(context: Context, store: Store, plan: Plan, concurrency: int | None) -> Verified:
     """Verify a plan in an open, locked database; see `verify`."""
-    account_sid = context.target_account()
-    if account_sid != plan.target_account_sid:
-        raise SafetyRefusal(
-            f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
-        )
+    check_account(plan, context.target_account())
     differences = asyncio.run(_read_again(context, store, plan, concurrency))
     plans.note_verified(store, plan, differences)
     return Verified(plan, differences)

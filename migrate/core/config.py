@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,6 +24,17 @@ def tidy_sid(text: str) -> str:
     """Return a SID that was pasted in any case as Twilio writes it; other text as it is."""
     is_like_one = re.fullmatch(f"[a-zA-Z]{{2}}{SID_DIGITS}", text)
     return text[:2].upper() + text[2:].lower() if is_like_one else text
+
+
+def check_services(sids: Iterable[str]) -> None:
+    """Refuse what was given to --service and has not the shape of a Service SID.
+
+    Raises:
+        BadInput: the first of them.
+    """
+    for sid in sids:
+        if not is_sid("IS", sid):
+            raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
 
 
 @dataclass(frozen=True)

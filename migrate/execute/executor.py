@@ -16,7 +16,7 @@ from migrate.execute.work import Work
 from migrate.kinds.registry import kind_of
 from migrate.model.state import FRESH, Entry, Record, State, StepState
 from migrate.model.step import ReadyStep, Step
-from migrate.store import counterparts, own_writes, runs
+from migrate.store import own_writes, runs
 from migrate.store.frontier import Frontier
 
 AHEAD = 4
@@ -143,9 +143,8 @@ class Execution:
 
     async def _take(self, step: Step, state: StepState) -> State:
         """Take one step as far as it goes and return the state that was recorded last."""
-        known = self._counterparts(step)
         try:
-            ready = step.resolved(known)
+            ready = step.resolved(self._work.counterparts(step.source_sid, step.refers_to))
         except KeyError as missing:
             message = f"It needs the counterpart of {missing.args[0]}, which is not known."
             await self._work.journal.record(Record(step.key, (Entry(State.FAILED, message),)))
@@ -167,21 +166,7 @@ class Execution:
             return await attempt.to_end()
         async with self._first_create:
             state = await attempt.to_end()
-            made = counterparts.lookup(
-                self._work.store,
-                self._work.run.target_account_sid,
-                self._work.run,
-                step.source_sid,
-                [step.source_sid],
-            )
+            made = self._work.counterparts(step.source_sid, [step.source_sid])
             if not self._work.writer.account_proved and step.source_sid in made:
                 await prove_by_creation(self._work, made[step.source_sid])
             return state
-
-    def _counterparts(self, step: Step) -> dict[str, str]:
-        if not step.refers_to:
-            return {}
-        work = self._work
-        return counterparts.lookup(
-            work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
-        )

@@ -11,10 +11,10 @@ from migrate.core.settle import Settle
 from migrate.core.together import in_order
 from migrate.execute.comparing import changed_since
 from migrate.kinds.reading import Knowledge, read_image
-from migrate.kinds.registry import few_kinds, planned_kinds
+from migrate.kinds.registry import planned_kinds
 from migrate.model.plan import Plan, PlannedService
 from migrate.model.state import Run
-from migrate.store import Store, counterparts, own_writes, plans, runs, snapshots
+from migrate.store import Store, counterparts, plans, runs, snapshots
 
 AGAIN = "Run `chat-migrate diff` again and review the new plan."
 SHOWN = 5
@@ -47,6 +47,15 @@ def check_plan(plan: Plan, account_sid: str) -> None:
         raise SafetyRefusal(
             f"Plan {plan.id[:12]} was made offline, without reading the targets, so it cannot be applied. {AGAIN}"
         )
+    check_account(plan, account_sid)
+
+
+def check_account(plan: Plan, account_sid: str) -> None:
+    """Refuse a plan for another account than the credentials'.
+
+    Raises:
+        SafetyRefusal: it is.
+    """
     if plan.target_account_sid != account_sid:
         raise SafetyRefusal(
             f"Plan {plan.id[:12]} is for account {plan.target_account_sid}, but the credentials are for {account_sid}."
@@ -141,8 +150,8 @@ async def check_targets(
     async def look(planned: PlannedService) -> list[str]:
         if planned.image is None or planned.target_sid is None or not any(row.step for row in planned.rows):
             return []
-        own = tuple(own_writes.own_writes(store, plan.target_account_sid, planned.target_sid, few_kinds()))
-        image = await read_image(calls, kinds, planned.target_sid, Knowledge(own, exists=True), settle)
+        known = Knowledge.of(store, plan.target_account_sid, planned.target_sid, exists=True)
+        image = await read_image(calls, kinds, planned.target_sid, known, settle)
         if not image.exists:
             return [planned.target_sid]
         changed = changed_since(planned, image, same_account=same_account)

@@ -10,7 +10,7 @@ from migrate.execute.creates import candidates
 from migrate.execute.work import Work
 from migrate.kinds.base import Found
 from migrate.model.state import Leftover
-from migrate.store import counterparts, runs
+from migrate.store import runs
 
 
 async def look_for_leftovers(work: Work) -> tuple[Leftover, ...]:
@@ -21,11 +21,8 @@ async def look_for_leftovers(work: Work) -> tuple[Leftover, ...]:
     """
     found: dict[str, Leftover] = {}
     for step, state in runs.lost_creates(work.store, work.run):
-        known = counterparts.lookup(
-            work.store, work.run.target_account_sid, work.run, step.source_sid, step.refers_to
-        )
         try:
-            ready = step.resolved(known)
+            ready = step.resolved(work.counterparts(step.source_sid, step.refers_to))
         except KeyError:
             continue
         look = partial(candidates, work, ready, frozenset(state.known or ()))

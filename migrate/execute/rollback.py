@@ -17,7 +17,7 @@ from migrate.execute.executor import Crew, Told
 from migrate.execute.undo import Undoer, Undoes
 from migrate.execute.work import Work
 from migrate.kinds.reading import Knowledge, read_image
-from migrate.kinds.registry import few_kinds, kind_of, planned_kinds
+from migrate.kinds.registry import kind_of, planned_kinds
 from migrate.model.image import TargetImage
 from migrate.model.state import Entry, OwnWrite, Record, Run, State, StepState
 from migrate.model.step import Comparison, ReadyStep, Step, agree
@@ -170,13 +170,13 @@ class Remove(Attempt):
 async def is_untouched(work: Work, service_sid: str) -> bool:
     """Whether a service that the run has made holds what the run gave it, and nothing else."""
     account_sid = work.run.target_account_sid
-    own = tuple(own_writes.own_writes(work.store, account_sid, service_sid, few_kinds()))
+    known = Knowledge.of(work.store, account_sid, service_sid, exists=True)
     kinds = planned_kinds(work.plan.options)
-    image = await read_image(work.writer, kinds, service_sid, Knowledge(own, exists=True), work.settle)
+    image = await read_image(work.writer, kinds, service_sid, known, work.settle)
     if not image.exists:
         return False
-    return all(_is_as_written(write, image) for write in own) and not any(
-        kind.is_touched(image.payloads[kind.name], _known(own, kind.name))
+    return all(_is_as_written(write, image) for write in known.own_writes) and not any(
+        kind.is_touched(image.payloads[kind.name], _known(known.own_writes, kind.name))
         for kind in kinds
         if kind.name in image.payloads
     )

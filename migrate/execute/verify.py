@@ -16,7 +16,7 @@ from migrate.model.plan import Plan, PlannedService
 from migrate.model.rows import FieldRow
 from migrate.model.state import Run, State, StepState
 from migrate.model.step import Step
-from migrate.store import Store, counterparts, own_writes, plans, runs
+from migrate.store import Store, counterparts, plans, runs
 from migrate.store.plans import VerifiedService
 
 Json = Any
@@ -69,9 +69,9 @@ class Verifier:
     async def _image(self, planned: PlannedService, target_sid: str | None) -> TargetImage | None:
         if target_sid is None:
             return None
-        own = tuple(own_writes.own_writes(self.store, self.plan.target_account_sid, target_sid, few_kinds()))
         was_there = planned.image is not None and planned.image.exists
-        known = Knowledge(own, exists=was_there or target_sid != planned.source_sid)
+        is_known = was_there or target_sid != planned.source_sid
+        known = Knowledge.of(self.store, self.plan.target_account_sid, target_sid, exists=is_known)
         return await read_image(self.calls, planned_kinds(self.plan.options), target_sid, known, self.settle)
 
     async def _items(self, planned: PlannedService, target_sid: str) -> dict[str, int]:

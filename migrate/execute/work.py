@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from migrate.api.gateway import Writer
@@ -14,7 +14,7 @@ from migrate.kinds.registry import KINDS
 from migrate.model.plan import Plan
 from migrate.model.state import OwnWrite, Run
 from migrate.model.step import ReadyStep
-from migrate.store import Store, own_writes
+from migrate.store import Store, counterparts, own_writes
 from migrate.store.journal import Journal
 
 FRESH_SECONDS = 60.0
@@ -88,6 +88,12 @@ class Work:
         """Whether this command has read the target of a service moments ago."""
         moment = self.read_at.get(source_sid)
         return moment is not None and ticks() - moment < FRESH_SECONDS
+
+    def counterparts(self, source_sid: str, sids: Collection[str]) -> dict[str, str]:
+        """Return Chat SID → SID of its counterpart in the target that this run uses, as far as it is known."""
+        if not sids:
+            return {}
+        return counterparts.lookup(self.store, self.run.target_account_sid, self.run, source_sid, sids)
 
     def last_write(self, step: ReadyStep) -> OwnWrite | None:
         """Return the last write of this database to what a step sets; the first answer was read ahead."""

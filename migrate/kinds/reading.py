@@ -11,9 +11,11 @@ from migrate.core.clock import now
 from migrate.core.errors import CallFailed
 from migrate.core.settle import Settle
 from migrate.kinds.base import Kind
+from migrate.kinds.registry import few_kinds
 from migrate.model.image import TargetImage
 from migrate.model.state import OwnWrite
 from migrate.model.step import lookup
+from migrate.store import Store, own_writes
 
 Json = Any
 
@@ -31,6 +33,20 @@ class Knowledge:
     own_writes: tuple[OwnWrite, ...] = ()
     exists: bool = False
     items: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        account_sid: str,
+        service_sid: str,
+        *,
+        exists: bool,
+        items: tuple[tuple[str, str], ...] = (),
+    ) -> Knowledge:
+        """Return what is known of a service in the account that is written to, kinds with many items aside."""
+        own = own_writes.own_writes(store, account_sid, service_sid, few_kinds())
+        return cls(tuple(own), exists, items)
 
 
 async def read_image(

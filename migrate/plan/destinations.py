@@ -61,16 +61,16 @@ class Destinations(ABC):
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
         around = self._around
-        own = tuple(own_writes.own_writes(around.store, around.account_sid, sid, few_kinds()))
+        known = Knowledge.of(around.store, around.account_sid, sid, exists=exists, items=self._items(sid))
         return Destination(
             account_sid=around.account_sid,
             sid=sid,
             in_place=sid == source_sid and around.account_sid == around.source_account_sid,
-            image=await self._read(sid, Knowledge(own, exists, self._items(sid))),
+            image=await self._read(sid, known),
             offline=around.calls is None,
             refused=own_writes.refused(around.store, sid),
             counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid, few_kinds()),
-            own_writes={(write.kind, write.target_sid): write for write in own},
+            own_writes={(write.kind, write.target_sid): write for write in known.own_writes},
         )
 
     def _items(self, sid: str) -> tuple[tuple[str, str], ...]:
