@@ -126,13 +126,13 @@ class Reader:
         endpoints: where it is.
         concurrency: at most this many requests at once; None: as many as Twilio accepts.
         pace: what an earlier client of the same account has learnt, instead of `concurrency`.
+        proved: credentials for which an answer has named the account already; this client adds its own.
         stop: once it is set, a request that has waited for its turn is not sent; None: every request is, as it must
             be where one call reads back what it has written.
 
     Attributes:
         account_sid: the account.
         pace: the gate that its requests pass.
-        account_proved: whether an answer has named the account; none has ever named another.
     """
 
     _methods = READ_ONLY
@@ -144,11 +144,13 @@ class Reader:
         *,
         concurrency: int | None = None,
         pace: Pace | None = None,
+        proved: set[Credentials] | None = None,
         stop: StopToken | None = None,
     ) -> None:
         self.account_sid = credentials.account_sid
         self.pace = pace or Pace(concurrency)
-        self.account_proved = False
+        self._credentials = credentials
+        self._proved = set() if proved is None else proved
         self._routes = Routes(endpoints)
         self._transport = _Transport(credentials, endpoints, self.pace, self._methods, stop)
         self._client = Client(
@@ -165,6 +167,11 @@ class Reader:
         # What `Client.request_async` works out anew for each request.
         self._headers = {method: self._client.get_headers(method, {}) for method in self._methods}
         self._bases = {surface: self._client.get_hostname(surface.official) for surface in Surface}
+
+    @property
+    def account_proved(self) -> bool:
+        """Whether an answer has named the account; none has ever named another."""
+        return self._credentials in self._proved
 
     async def __aenter__(self: Self) -> Self:
         return self
@@ -252,14 +259,16 @@ class Reader:
 
     def _compare_account(self, payload: Mapping[str, Json]) -> None:
         """Refuse an answer that names another account; one that names none is silence (DOMAIN: null in practice)."""
-        for found in _accounts_in(payload):
-            if found == self.account_sid or found.lower() == self.account_sid.lower():
-                self.account_proved = True
-                continue
-            raise SafetyRefusal(
-                f"The credentials are another account's: Twilio answers for {found}, not for {self.account_sid}. "
-                "Check TWILIO_ACCOUNT_SID and the auth token or API key (TWILIO_TARGET_* for another target account)."
-            )
+        named = set(_accounts_in(payload))
+        for found in named:
+            if found.lower() != self.account_sid.lower():
+                raise SafetyRefusal(
+                    f"The credentials are another account's: Twilio answers for {found}, not for {self.account_sid}. "
+                    "Check TWILIO_ACCOUNT_SID and the auth token or API key (TWILIO_TARGET_* for another target "
+                    "account)."
+                )
+        if named:
+            self._proved.add(self._credentials)
 
 
 class Writer(Reader):

@@ -53,6 +53,7 @@ class Gate:
         self._until_trial = 0
         self._trial_every = TRIAL_EVERY
         self._epoch = 0
+        self._first: deque[asyncio.Future[tuple[int, int]]] = deque()
         self._waiting: deque[asyncio.Future[tuple[int, int]]] = deque()
         self.busy = 0
 
@@ -61,10 +62,10 @@ class Gate:
         """The number of requests allowed at once, at this moment."""
         return int(self._limit)
 
-    async def enter(self) -> tuple[int, int]:
+    async def enter(self, *, ahead_of_others: bool = False) -> tuple[int, int]:
         """Wait for a place, and take it; return what `accepted` or `refused` asks for: epoch and number inside."""
-        if self._waiting or self.busy >= int(self._limit):
-            return await self._wait()
+        if self._first or self._waiting or self.busy >= int(self._limit):
+            return await self._wait(ahead_of_others=ahead_of_others)
         self.busy += 1
         return self._epoch, self.busy
 
@@ -118,9 +119,9 @@ class Gate:
         self._probing = False
         self._confirmed = 0
 
-    async def _wait(self) -> tuple[int, int]:
+    async def _wait(self, *, ahead_of_others: bool) -> tuple[int, int]:
         place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        (self._first if ahead_of_others else self._waiting).append(place)
         try:
             return await place
         except asyncio.CancelledError:
@@ -129,8 +130,8 @@ class Gate:
             raise
 
     def _admit(self) -> None:
-        while self._waiting and self.busy < int(self._limit):
-            place = self._waiting.popleft()
+        while (waiting := self._first or self._waiting) and self.busy < int(self._limit):
+            place = waiting.popleft()
             if not place.done():
                 self.busy += 1
                 place.set_result((self._epoch, self.busy))
@@ -167,7 +168,9 @@ class Slot:
     async def __aenter__(self) -> Slot:
         try:
             for gate in self._pace.gates(self._service_sid):
-                self._held.append((gate, *await gate.enter()))
+                # What is asked of the account, such as its list of services, tells what else there is to do.
+                is_first = self._service_sid is None
+                self._held.append((gate, *await gate.enter(ahead_of_others=is_first)))
         except BaseException:
             self._leave()
             raise
@@ -223,7 +226,7 @@ class Pace:
         return self.limit + MORE_TASKS
 
     def slot(self, service_sid: str | None = None, sort: Hashable = None) -> Slot:
-        """Return a place for one request to a service, or to the account.
+        """Return a place for one request to a service, or to the account, which goes before all that wait.
 
         Args:
             service_sid: the service.

@@ -35,6 +35,7 @@ class Context:
         account_sid: the source account, where it is not the credentials'.
         settle_seconds: the settle time; None: as the environment says.
         paces: account SID → what was learnt of its limits; phases of one command share it.
+        proved: credentials for which an answer of the target has named their account; likewise.
         shared: whether the database is on a network file system.
     """
 
@@ -46,6 +47,7 @@ class Context:
     settle_seconds: float | None = None
     patience: Patience = field(default_factory=Patience)
     paces: dict[str, Pace] = field(default_factory=dict)
+    proved: set[Credentials] = field(default_factory=set)
     shared: bool = False
 
     def retrier(self, concurrency: int | None = None) -> Retrier:
@@ -66,20 +68,26 @@ class Context:
         """Return a client of the source account that cannot write."""
         from migrate.api.gateway import Reader
 
-        return self._client(Reader, config.source_credentials(self.environ), concurrency, self.stop)
+        return self._client(
+            Reader, config.source_credentials(self.environ), concurrency, stop=self.stop, proved=set()
+        )
 
     def target_reader(self, concurrency: int | None = None) -> Reader:
         """Return a client of the target account that cannot write."""
         from migrate.api.gateway import Reader
 
-        return self._client(Reader, config.target_credentials(self.environ), concurrency, self.stop)
+        return self._client(
+            Reader, config.target_credentials(self.environ), concurrency, stop=self.stop, proved=self.proved
+        )
 
     def target_writer(self, concurrency: int | None = None, *, deletes: bool = False) -> Writer:
         """Return a client of the target account, one that can delete only if `deletes`."""
         from migrate.api.gateway import Remover, Writer
 
         made = Remover if deletes else Writer
-        return self._client(made, config.target_credentials(self.environ), concurrency)
+        return self._client(
+            made, config.target_credentials(self.environ), concurrency, stop=None, proved=self.proved
+        )
 
     def target_account(self) -> str:
         """Return the account that the credentials write to.
@@ -94,11 +102,13 @@ class Context:
         made: type[Client],
         credentials: Credentials,
         concurrency: int | None,
-        stop: StopToken | None = None,
+        *,
+        stop: StopToken | None,
+        proved: set[Credentials],
     ) -> Client:
         pace = self.paces.get(credentials.account_sid) or Pace(concurrency)
         self.paces[credentials.account_sid] = pace
-        return made(credentials, config.endpoints(self.environ), pace=pace, stop=stop)
+        return made(credentials, config.endpoints(self.environ), pace=pace, proved=proved, stop=stop)
 
     def account(self, store: Store) -> str:
         """Return the source account: the one that was named, else the credentials', else the database's only one.

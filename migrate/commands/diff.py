@@ -23,16 +23,19 @@ from migrate.execute.guards import check_undecided
 from migrate.kinds.registry import kind_of, planned_kinds
 from migrate.model.destination import Destination
 from migrate.model.item import Snapshot
-from migrate.model.plan import Plan, PlannedService
-from migrate.model.step import Step
+from migrate.model.plan import Plan
 from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InPlace, Mapped, Surroundings
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
 from migrate.report.masking import mask_field
-from migrate.store import Store, plans, snapshots
+from migrate.store import Store, snapshots
+from migrate.store.drafts import Draft
 
 Json = Any
-BATCH = 100
+AHEAD = 100
+"""So many services are looked at together where nothing is read."""
+PAUSE = 200
+"""Between so many steps of one service, others get their turn."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,6 @@ class _Comparison:
         self._lines = options.lines()
         self._read_at: dict[str, float] = {}
         self._left_out = 0
-        self._steps: list[tuple[int, Step]] = []
 
     async def run(self) -> Compared:
         self._check_sources()
@@ -144,7 +146,6 @@ class _Comparison:
             return await self._compare(None)
         async with self._context.target_reader(self._options.concurrency) as reader:
             check_accounts(self._context, self._snapshot, self._options.target, reader.account_sid)
-            await prove_account(reader, self._context.retrier(self._options.concurrency))
             return await self._compare(reader)
 
     async def _compare(self, reader: Reader | None) -> Compared:
@@ -152,47 +153,35 @@ class _Comparison:
         if self._options.target == NEW:
             check_undecided(self._store, account_sid)
         shaping = self._options.shaping()
-        number = plans.begin(
+        draft = Draft(
             self._store,
-            snapshot=self._snapshot,
+            self._snapshot,
             target=self._options.target,
             target_account_sid=account_sid,
             offline=reader is None,
             options=shaping,
         )
-        batch: list[PlannedService] = []
         async for service, destination in self._destinations(reader, account_sid):
             if destination is None:
                 self._left_out += 1
                 continue
-            batch.append(await self._plan(number, service, destination, shaping))
-            if len(batch) == BATCH:
-                self._add(number, batch)
-                batch = []
-        self._add(number, batch)
+            await self._plan(draft, service, destination, shaping)
+        if reader is not None:
+            await prove_account(reader, self._context.retrier(self._options.concurrency))
         self._tell_of_left_out()
-        return Compared(plans.finish(self._store, number), self._read_at)
-
-    def _add(self, number: int, batch: list[PlannedService]) -> None:
-        self._flush(number)
-        plans.add_service(self._store, number, self._snapshot.account_sid, batch, masked=mask_field)
+        return Compared(draft.finish(), self._read_at)
 
     async def _plan(
-        self, number: int, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
-    ) -> PlannedService:
+        self, draft: Draft, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
+    ) -> None:
         items = partial(snapshots.items, self._store, self._snapshot.id, parent=service.sid)
         planned = plan_service(service, destination, shaping, lambda kind: items(kind=kind))
-        for step in planned.steps:
-            self._steps.append(step)
-            if len(self._steps) == plans.BATCH:
-                self._flush(number)
+        for number, (phase, step) in enumerate(planned.steps, 1):
+            draft.add_step(phase, step)
+            if not number % PAUSE:
                 # A service may have a million steps: others' requests under way must not time out meanwhile.
                 await asyncio.sleep(0)
-        return planned.told()
-
-    def _flush(self, number: int) -> None:
-        plans.add_steps(self._store, number, self._snapshot.account_sid, self._steps)
-        self._steps = []
+        draft.add(planned.told(), masked=mask_field)
 
     async def _destinations(
         self, reader: Reader | None, account_sid: str
@@ -212,7 +201,7 @@ class _Comparison:
             else nullcontext()
         )
         with bar as shown:
-            ahead = reader.pace.ahead if reader else lambda: BATCH
+            ahead = reader.pace.ahead if reader else lambda: AHEAD
             async for pair in in_order(look, services, context.stop, ahead):
                 if shown is not None:
                     shown.advance()

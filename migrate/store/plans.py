@@ -3,54 +3,27 @@ has seen of them: for each service the target's values beside the rows that were
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from mappings import MAPPING_VERSION, Verdict
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
-from migrate.model.item import Snapshot
 from migrate.model.plan import ItemCount, Plan, PlannedService
-from migrate.model.rows import FieldRow
 from migrate.model.step import Step
-from migrate.store.codec import image_to_json, made, packed, rows_from_text, rows_text, settings_of, unpacked
-from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
+from migrate.store.codec import made, packed, rows_from_text, unpacked
+from migrate.store.database import CHUNK, Row, Store, insert, there, to_json
 
 Json = Any
 BATCH = 1000
 SHORTEST_PREFIX = 8
-PHASE_BITS = 40
-"""An ordinal is a step's phase and, in its lower bits, a number that grows from step to step."""
-PARTS = ("plan_services", "plan_rows", "findings", "step_needs", "plan_steps")
-"""Tables whose rows belong to one plan."""
-NOTEWORTHY = frozenset({Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY})
-"""Verdicts that a person is to look at."""
 SERVICES = """
 SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, r.image,
     r.receivers, r.rows
 FROM plan_services s JOIN plan_rows r ON r.plan = s.plan AND r.source_sid = s.source_sid
 WHERE s.plan = :plan
-"""
-REVIEWED = """
-SELECT s.digest, p.account_sid, p.target_account_sid, p.target, p.options, p.mapping_version, p.offline
-FROM plans p JOIN snapshots s ON s.id = p.snapshot_id WHERE p.number = :plan
-"""
-"""What a plan's id covers besides its services and steps."""
-HEADS = """
-SELECT source_sid, target_sid, digest, verdicts FROM plan_services
-WHERE plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit
-"""
-TOTALS = """
-SELECT count(*) AS services, coalesce(sum(missing), 0) AS services_missing, coalesce(sum(changes), 0) AS changes,
-    (SELECT count(*) FROM plan_steps WHERE plan = :plan) AS steps,
-    (SELECT count(DISTINCT source_sid) FROM plan_steps WHERE plan = :plan) AS services_to_change
-FROM plan_services WHERE plan = :plan
 """
 STEPS_BY_KEY = """
 SELECT p.* FROM json_each(:keys) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = wanted.value
@@ -83,84 +56,6 @@ class VerifiedService:
     exists: bool
     live: tuple[Json, ...]
     items: Mapping[str, int] = field(default_factory=dict)
-
-
-def begin(
-    store: Store,
-    *,
-    snapshot: Snapshot,
-    target: str,
-    target_account_sid: str,
-    offline: bool,
-    options: Mapping[str, Json],
-) -> int:
-    """Start a plan and return its number; unfinished ones of the account that a killed diff left are removed.
-
-    Args:
-        target, offline: see `Plan`.
-        options: every option that shapes its steps, as JSON.
-    """
-    abandoned = "account_sid = :account AND completed_at IS NULL"
-    row = {
-        "snapshot_id": snapshot.id,
-        "account_sid": snapshot.account_sid,
-        "target_account_sid": target_account_sid,
-        "target": target,
-        "mapping_version": MAPPING_VERSION,
-        "options": options,
-        "created_at": now(),
-        "offline": offline,
-    }
-    with store.writing() as db:
-        its = f"plan IN (SELECT number FROM plans WHERE {abandoned})"
-        delete(db, PARTS, its, account=snapshot.account_sid)
-        delete(db, ["plans"], abandoned, account=snapshot.account_sid)
-        return insert(db.conn, "plans", [row])
-
-
-def add_service(
-    store: Store,
-    number: int,
-    account_sid: str,
-    services: Sequence[PlannedService],
-    *,
-    masked: Callable[[FieldRow], FieldRow],
-) -> None:
-    """Add some services with their before-images and rows, in one transaction.
-
-    Args:
-        account_sid: the source account.
-        masked: hides the secrets of a row, for people who look into the database.
-    """
-    facts = {"plan": number, "account_sid": account_sid}
-    both = [(service, rows_text(service.rows)) for service in services]
-    heads = [{**facts, **_head(service, rows)} for service, rows in both]
-    bulk = [{**facts, **_bulk(service, rows)} for service, rows in both]
-    findings = [
-        {**facts, **_finding(service, masked(row))}
-        for service in services
-        for row in service.rows
-        if row.change or row.verdict in NOTEWORTHY
-    ]
-    with store.writing() as db:
-        for table, rows in (("plan_services", heads), ("plan_rows", bulk), ("findings", findings)):
-            insert(db.conn, table, rows)
-
-
-def finish(store: Store, number: int) -> Plan:
-    """Seal the plan, give it its id and return it."""
-    totals = store.row(TOTALS, plan=number) or {}
-    verdicts: Counter[str] = Counter()
-    digest = hashlib.sha256(to_json(list((store.row(REVIEWED, plan=number) or {}).values())).encode())
-    for row in store.scan(HEADS, after={"source_sid": ""}, chunk=BATCH, plan=number):
-        verdicts.update(json.loads(row["verdicts"]))
-        digest.update(f"{row['source_sid']} {row['target_sid']} {row['digest']}\n".encode())
-    for each in steps(store, number):
-        digest.update(to_json(vars(each)).encode())
-    sealed = {"verdicts": to_json(verdicts), "id": digest.hexdigest(), "completed_at": now()}
-    with store.writing() as db:
-        db.table("plans").update(number, {**totals, **sealed})
-    return by_number(store, number)
 
 
 def get(store: Store, account_sid: str | None, plan_id: str) -> Plan:
@@ -226,55 +121,6 @@ def service(store: Store, number: int, sid: str) -> PlannedService:
     return there(found, f"Service {sid} is not in plan number {number} of {store.path}.")
 
 
-def _head(service: PlannedService, rows: str) -> Row:
-    image = settings_of(image_to_json(service.image)) if service.image else None
-    items = {kind: asdict(count) for kind, count in service.items.items()}
-    reviewed = to_json([image, sorted(service.refused), service.counterparts, items, service.receivers])
-    return {
-        "source_sid": service.source_sid,
-        "target_sid": service.target_sid,
-        "friendly_name": service.friendly_name,
-        "read_at": service.image.read_at if service.image else None,
-        "missing": service.is_missing,
-        "changes": sum(row.change for row in service.rows),
-        "verdicts": Counter(row.verdict.value for row in service.rows),
-        "refused": service.refused,
-        "counterparts": service.counterparts,
-        "items": items,
-        "digest": hashlib.sha256(f"{reviewed}{rows}".encode()).hexdigest(),
-    }
-
-
-def _bulk(service: PlannedService, rows: str) -> Row:
-    return {
-        "source_sid": service.source_sid,
-        "image": json.dumps(image_to_json(service.image)) if service.image else None,
-        "receivers": service.receivers,
-        "rows": packed(rows),
-    }
-
-
-def _finding(service: PlannedService, row: FieldRow) -> Row:
-    return {
-        "source_sid": service.source_sid,
-        "friendly_name": service.friendly_name,
-        "source": row.source,
-        "value": _readable(row.value),
-        "resource": row.resource,
-        "target": row.target,
-        "before": _readable(row.before),
-        "after": _readable(row.after),
-        "change": row.change,
-        "verdict": row.verdict.value,
-        "reason": row.reason,
-        "cause": ", ".join(reason.id for reason in row.reasons),
-    }
-
-
-_readable = json.JSONEncoder(ensure_ascii=False).encode
-"""Returns a value as JSON that a person can read: no letter is escaped that SQLite can hold."""
-
-
 def _planned_service(row: Row) -> PlannedService:
     items = {kind: ItemCount(**count) for kind, count in json.loads(row["items"]).items()}
     image = TargetImage(**json.loads(row["image"]), read_at=row["read_at"]) if row["image"] else None
@@ -291,28 +137,6 @@ def steps_by_kind(store: Store, plan: Plan) -> dict[str, int]:
     """Return how many steps of each kind a plan has."""
     sql = "SELECT kind, count(*) AS steps FROM plan_steps WHERE plan = :plan GROUP BY kind ORDER BY kind"
     return {row["kind"]: row["steps"] for row in store.rows(sql, plan=plan.number)}
-
-
-def add_steps(store: Store, number: int, account_sid: str, steps: Iterable[tuple[int, Step]]) -> None:
-    """Add steps with their phases; those of a phase come in the order in which they were added.
-
-    They are committed a thousand at a time, so that they need not all be there at once.
-    """
-    stream = iter(steps)
-    while batch := list(islice(stream, BATCH)):
-        with store.writing() as db:
-            last = db.execute("SELECT coalesce(max(id), 0) FROM plan_steps").fetchone()[0]
-            rows, needs = [], []
-            for count, (phase, step) in enumerate(batch, last + 1):
-                row = {"plan": number, "account_sid": account_sid, **vars(step), "phase": phase}
-                row["ordinal"] = (phase << PHASE_BITS) + count
-                needs += [
-                    {"plan": number, "key": step.key, "need": each}
-                    for each in dict.fromkeys(row.pop("needs"))
-                ]
-                rows.append(row)
-            insert(db.conn, "plan_steps", rows)
-            insert(db.conn, "step_needs", needs)
 
 
 def steps(

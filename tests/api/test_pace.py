@@ -255,6 +255,24 @@ def test_no_more_at_once_than_the_limit():
     assert asyncio.run(whole()) == (3, list(range(200)))
 
 
+def test_what_is_asked_of_the_account_goes_first():
+    """A page of the account's list overtakes the services' requests that wait, but no other such page."""
+
+    async def whole():
+        pace, done = Pace(1), []
+
+        async def enter(name, service):
+            async with pace.slot(service):
+                await asyncio.sleep(0)
+                done.append(name)
+
+        services = [enter(number, f"IS{number:032x}") for number in range(3)]
+        await asyncio.gather(*services, enter("page 1", None), enter("page 2", None))
+        return done
+
+    assert asyncio.run(whole()) == [0, "page 1", "page 2", 1, 2]
+
+
 def test_an_unknown_limit_of_the_server_is_found():
     """Against a server that refuses more than five at once, all requests succeed in the end, at that limit."""
     with Simulator(services=1, latency_ms=4, max_concurrent=5) as simulator:

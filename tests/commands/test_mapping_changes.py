@@ -51,7 +51,7 @@ def change_the_mappings(monkeypatch):
         return replace(found, outcomes=outcomes, settings={}, roles=())
 
     monkeypatch.setattr("migrate.plan.planner.translate", translate_otherwise)
-    for module in ("migrate.execute.guards", "migrate.store.plans"):
+    for module in ("migrate.execute.guards", "migrate.store.drafts"):
         monkeypatch.setattr(f"{module}.MAPPING_VERSION", "another")
 
 

@@ -49,6 +49,16 @@ def test_a_second_run_writes_nothing(simulator, tool):
     assert result.json["summary"]["services"] == 12
 
 
+def test_whose_account_it_is_is_asked_only_where_nothing_tells(simulator, tool):
+    """A run whose targets name their account asks for nothing else; one without targets asks once for all phases."""
+    drive(tool.folder, simulator).run()
+    asked = [request.path for request in simulator.requests].count("/v1/Configuration")
+    done = len(simulator.requests)
+    drive(tool.folder, simulator).run(target="new")
+    again = [request.path for request in simulator.requests[done:]].count("/v1/Configuration")
+    assert (asked, again) == (0, 1)
+
+
 def test_nothing_is_created_or_deleted(simulator, tool):
     """In place, nothing but GET and updates of resources that exist is ever sent."""
     before = deepcopy(simulator.world)

@@ -9,7 +9,8 @@ from migrate.model.plan import PlannedService
 from migrate.model.rows import FieldRow
 from migrate.model.state import Entry, Record, State
 from migrate.model.step import Action, Step
-from migrate.store import plans, runs, snapshots
+from migrate.store import runs, snapshots
+from migrate.store.drafts import Draft
 
 ACCOUNT = "AC" + "a" * 32
 OTHER = "AC" + "b" * 32
@@ -87,17 +88,27 @@ def step(key, needs=(), *, kind="thing", action=Action.UPDATE, service=1, item=N
     )
 
 
+def make_draft(store, snapshot, **changes):
+    """Begin a plan."""
+    facts = {
+        "target": "same",
+        "target_account_sid": ACCOUNT,
+        "offline": False,
+        "options": {},
+    }
+    return Draft(store, snapshot, **{**facts, **changes})
+
+
 def make_plan(store, steps, *, snapshot=None, services=None, **options):
     """Store a plan; `steps` are pairs of phase and step."""
     snapshot = snapshot or take_snapshot(store, 1)
     target = options.pop("target_account_sid", ACCOUNT)
-    number = plans.begin(
-        store, snapshot=snapshot, target="same", target_account_sid=target, offline=False, options=options
-    )
-    services = [planned(1)] if services is None else services
-    plans.add_service(store, number, snapshot.account_sid, services, masked=lambda row: row)
-    plans.add_steps(store, number, snapshot.account_sid, steps)
-    return plans.finish(store, number)
+    draft = make_draft(store, snapshot, target_account_sid=target, options=options)
+    for service in [planned(1)] if services is None else services:
+        draft.add(service, masked=lambda row: row)
+    for phase, each in steps:
+        draft.add_step(phase, each)
+    return draft.finish()
 
 
 def make_run(store, plan, **changes):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from stored import ACCOUNT, LOST, OTHER, make_plan, planned, row, sid, step, take_snapshot
+from stored import ACCOUNT, LOST, OTHER, make_draft, make_plan, planned, row, sid, step, take_snapshot
 
 from mappings import Reason, Verdict
 from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
 from migrate.model.plan import ItemCount
 from migrate.store import plans
+from migrate.store.drafts import PARTS
 from migrate.store.plans import VerifiedService
 
 FULL = planned(
@@ -74,18 +75,9 @@ def test_the_head_counts_what_is_in_it(store):
 
 def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):
     """A phase's steps keep the order in which they were added, from call to call; needs come with them."""
-    monkeypatch.setattr("migrate.store.plans.BATCH", 2)
-    number = plans.begin(
-        store,
-        snapshot=take_snapshot(store, 1),
-        target="same",
-        target_account_sid=ACCOUNT,
-        offline=False,
-        options={},
-    )
-    later = [step("z", ["b", "a"]), step("y", service=2), step("x"), step("v")]
-    plans.add_steps(store, number, ACCOUNT, ((1, each) for each in later))
-    plans.add_steps(store, number, ACCOUNT, [(1, step("w")), (0, step("b"))])
+    monkeypatch.setattr("migrate.store.drafts.STEPS", 2)
+    later = [step("z", ["b", "a"]), step("y", service=2), step("x"), step("v"), step("w")]
+    number = make_plan(store, [*((1, each) for each in later), (0, step("b"))]).number
     assert [each.key for each in plans.steps(store, number)] == ["b", "z", "y", "x", "v", "w"]
     assert [each.key for each in plans.steps(store, number, sid(2))] == ["y"]
     assert plans.step(store, number, "z") == step("z", ["a", "b"])
@@ -163,7 +155,7 @@ def test_a_plan_is_found_by_the_beginning_of_its_id(store):
             plans.get(store, account, prefix)
 
 
-def test_latest_is_of_the_account_that_is_asked_for(store):
+def test_latest_is_of_the_account_that_is_asked_for(store, monkeypatch):
     """Each account has its own latest plan; a half plan does not count, and the next one of its account removes it."""
     with pytest.raises(BadInput, match="no plan for"):
         plans.latest(store, ACCOUNT)
@@ -171,14 +163,15 @@ def test_latest_is_of_the_account_that_is_asked_for(store):
     theirs = make_plan(store, [], snapshot=take_snapshot(store, 1, account=OTHER))
     assert (plans.latest(store, ACCOUNT), plans.latest(store, OTHER)) == (mine, theirs)
     assert plans.find_latest(store, None) == theirs
-    options = {"target": "same", "target_account_sid": ACCOUNT, "offline": True, "options": {}}
-    half = plans.begin(store, snapshot=take_snapshot(store, 1), **options)
-    plans.add_service(store, half, ACCOUNT, [FULL], masked=lambda row: row)
-    plans.add_steps(store, half, ACCOUNT, [(0, step("a", ["b"]))])
+    monkeypatch.setattr("migrate.store.drafts.SERVICES", 1)
+    half = make_draft(store, take_snapshot(store, 1))
+    half.add_step(0, step("a", ["b"]))
+    half.add(FULL, masked=lambda row: row)
+    counted = {table: f"SELECT count(*) FROM {table} WHERE plan = {half.number}" for table in PARTS}  # noqa: S608
     assert plans.latest(store, ACCOUNT) == mine
-    plans.begin(store, snapshot=take_snapshot(store, 1), **options)
-    for table in ("plan_services", "plan_rows", "findings", "plan_steps", "step_needs"):
-        assert store.value(f"SELECT count(*) FROM {table} WHERE plan = {half}") == 0  # noqa: S608 - our own names
+    assert all(store.value(sql) for sql in counted.values())
+    make_draft(store, take_snapshot(store, 1))
+    assert not any(store.value(sql) for sql in counted.values())
 
 
 def test_what_verify_has_seen_is_kept_beside_the_rows(store):
@@ -201,16 +194,12 @@ def test_findings_are_masked_and_of_what_changes_or_needs_a_person(store):
         row(source="quiet", verdict=Verdict.EXACT),
         row(source="url", change=True, verdict=Verdict.EXACT),
     )
-    snapshot = take_snapshot(store, 1)
-    number = plans.begin(
-        store, snapshot=snapshot, target="same", target_account_sid=ACCOUNT, offline=False, options={}
-    )
-    hidden = [planned(1, rows=rows)]
-    plans.add_service(store, number, ACCOUNT, hidden, masked=lambda row: row._replace(value="***"))
+    draft = make_draft(store, take_snapshot(store, 1))
+    draft.add(planned(1, rows=rows), masked=lambda row: row._replace(value="***"))
+    assert draft.finish().changes == 1
     found = store.rows("SELECT source, value, change, verdict, reason, cause FROM findings ORDER BY id")
     assert [tuple(each.values()) for each in found] == [
         ("limits.members", '"***"', 0, "dropped", "Conversations has no such limit.", "limit_lost"),
         ("url", '"***"', 1, "exact", "Conversations has no such limit.", "limit_lost"),
     ]
-    assert plans.finish(store, number).changes == 1
-    assert plans.service(store, number, sid(1)).rows == rows
+    assert plans.service(store, draft.number, sid(1)).rows == rows
