@@ -9,6 +9,7 @@ reported all the same. Nothing here reads a network, a database or a clock.
 
 from mappings.leaves import ChatService
 from mappings.model import (
+    NEEDS_A_PERSON,
     Api,
     Field,
     Json,
@@ -26,6 +27,7 @@ from mappings.webhooks.filters import new_name
 __all__ = [
     "FIELDS",
     "MAPPING_VERSION",
+    "NEEDS_A_PERSON",
     "Api",
     "Cause",
     "ChatService",

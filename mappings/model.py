@@ -29,6 +29,10 @@ class Verdict(str, Enum):
     NOT_NEEDED = "not_needed"
 
 
+NEEDS_A_PERSON = (Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY)
+"""Verdicts that ask a person to decide, to act or to know, the most pressing first."""
+
+
 class Resource(str, Enum):
     """The Conversations resource that holds a setting."""
 

@@ -165,7 +165,7 @@ def _whole(report: Report) -> Report:
         replace(service, item_steps=tuple(service.item_steps), item_troubles=tuple(service.item_troubles))
         for service in report.services
     )
-    return replace(report, services=services)
+    return replace(report, services=services, glances=None)
 
 
 def rows_of(db: Path, sql: str, *parameters: object) -> list[sqlite3.Row]:

@@ -7,7 +7,7 @@ and path stay, and so do the names of query parameters, so that people recognise
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -52,9 +52,16 @@ def mask_secrets(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {mask_secrets(name): mask_named(str(name), member) for name, member in value.items()}
     if isinstance(value, list | tuple):
+        if _is_plain(value):
+            return value
         masked = [mask_secrets(item) for item in value]
         return value if masked == value else masked
     return value
+
+
+def _is_plain(values: Sequence[Json]) -> bool:
+    """Whether all are texts without a mark of what may be a secret, as lists of permissions are."""
+    return set(map(type, values)) == {str} and not _has_marks("\n".join(values))
 
 
 @lru_cache(URLS_KEPT)
@@ -89,7 +96,7 @@ def _of_name(name: str) -> Callable[[str], str]:
 
 def mask_text(text: str) -> str:
     """Return a text with the secrets of every URL and of every `name=value` in it replaced by `***`."""
-    if "//" not in text and "=" not in text and "\\\\" not in text:
+    if not _has_marks(text):
         return text
     if _BARE_URL.fullmatch(text):
         return mask_url(text)
@@ -99,6 +106,10 @@ def mask_text(text: str) -> str:
         pieces += [_mask_assignments(text[end : found.start()]), mask_url(url)]
         end = found.start() + len(url)
     return "".join([*pieces, _mask_assignments(text[end:])])
+
+
+def _has_marks(text: str) -> bool:
+    return "//" in text or "=" in text or "\\\\" in text
 
 
 def _mask_assignments(text: str) -> str:

@@ -48,6 +48,22 @@ async def in_order(
             await asyncio.gather(*under_way, return_exceptions=True)
 
 
+async def all_of(works: Iterable[Awaitable[Result]]) -> list[Result]:
+    """Return the results of a few works that are done side by side.
+
+    Raises:
+        Exception: the first error of one of them, after all have ended.
+    """
+    results = await asyncio.gather(*works, return_exceptions=True)
+    return [_result(each) for each in results]
+
+
+def _result(found: Result | BaseException) -> Result:
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
 async def _next(under_way: deque[asyncio.Task[Result]]) -> Result:
     # What is done with one result takes time: those under way get theirs in between, however many are there already.
     await asyncio.sleep(0)

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from mappings import NEEDS_A_PERSON
 from migrate.api.retry import Patience
 from migrate.core.clock import now
 from migrate.fleet.accounts import FleetAccount
@@ -33,7 +34,6 @@ class Deed(str, Enum):
     """Read the targets again."""
 
 
-NEEDS_A_PERSON = ("manual", "dropped", "lossy")
 GOOD = frozenset({0, 3})
 FIRST_DEEDS = frozenset({Deed.PLAN, Deed.REVIEW})
 """After these, somebody has to agree."""

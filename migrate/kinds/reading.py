@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from migrate.api.messages import Calls
 from migrate.core.clock import now
 from migrate.core.errors import CallFailed
 from migrate.core.settle import Settle
+from migrate.core.together import all_of
 from migrate.kinds.base import Kind
 from migrate.kinds.registry import few_kinds
 from migrate.model.image import TargetImage
@@ -71,22 +72,41 @@ async def read_image(
 
 async def _read_once(calls: Calls, kinds: Mapping[str, Kind], sid: str, *, is_known: bool) -> TargetImage:
     read_at = now()
-    payloads: dict[str, Mapping[str, Json]] = {}
-    exists = True
-    for name, kind in kinds.items():
-        try:
-            payload = await kind.read_target(calls, sid)
-        except CallFailed as error:
-            if error.failure.status != 404:
-                raise
-            exists = False
-            if not is_known:
-                break
-            # What comes into sight only some time after it is first asked for is asked for at every look.
-            continue
-        if payload is not None:
-            payloads[name] = payload
-    return TargetImage(sid, exists, payloads if exists else {}, read_at)
+    left = iter(kinds.values())
+    parts: list[_Part] = []
+    for kind in left:
+        parts.append(await _read_part(calls, kind, sid))
+        if parts[-1].is_asked:
+            break
+    # What comes into sight only some time after it is first asked for is asked for at every look.
+    if is_known or not any(part.is_missing for part in parts):
+        parts += await all_of(_read_part(calls, kind, sid) for kind in left)
+    if any(part.is_missing for part in parts):
+        return TargetImage(sid, False, {}, read_at)
+    payloads = {part.kind: part.payload for part in parts if part.payload is not None}
+    return TargetImage(sid, True, payloads, read_at)
+
+
+class _Part(NamedTuple):
+    """What a service holds of one kind: nothing is asked for, or it is missing, or a payload came."""
+
+    kind: str
+    payload: Mapping[str, Json] | None
+    is_missing: bool = False
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether Twilio has answered."""
+        return self.is_missing or self.payload is not None
+
+
+async def _read_part(calls: Calls, kind: Kind, sid: str) -> _Part:
+    try:
+        return _Part(kind.name, await kind.read_target(calls, sid))
+    except CallFailed as error:
+        if error.failure.status != 404:
+            raise
+        return _Part(kind.name, None, is_missing=True)
 
 
 def _is_doubtful(kinds: Mapping[str, Kind], image: TargetImage, known: Knowledge, *, is_known: bool) -> bool:

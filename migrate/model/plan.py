@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mappings import Verdict
 from migrate.model.image import TargetImage
 from migrate.model.rows import FieldRow
 
@@ -60,6 +61,7 @@ class PlannedService:
         image: the target as read; None if the plan is offline or the target is still to be created.
         refused: values that Twilio was known to refuse for the target.
         receivers: what the receivers of its webhooks will see, as JSON, or None if it has none.
+        others: rows that were left out at reading, as nothing but their verdict matters there → how many.
     """
 
     source_sid: str
@@ -71,6 +73,7 @@ class PlannedService:
     rows: tuple[FieldRow, ...]
     receivers: Mapping[str, Json] | None = None
     items: Mapping[str, ItemCount] = field(default_factory=dict)
+    others: Mapping[Verdict, int] = field(default_factory=dict)
 
     @property
     def is_missing(self) -> bool:

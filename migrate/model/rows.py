@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mappings import Reason, Verdict, reason_text
+from mappings import NEEDS_A_PERSON, Reason, Verdict, reason_text
 
 Json = Any
 
@@ -34,6 +34,11 @@ class FieldRow(NamedTuple):
     item_sid: str | None = None
     step: str | None = None
     held_to: bool = False
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the verdict asks a person to decide, to act or to know."""
+        return self.verdict in NEEDS_A_PERSON
 
     @property
     def reason(self) -> str:

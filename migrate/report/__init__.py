@@ -38,7 +38,7 @@ def render(
     """Write a report to a text stream, with secrets masked.
 
     Args:
-        report: what to print; its services are read once for JSON and for a summary, else twice.
+        report: what to print; its services are read once for JSON, their glances once for a summary, else both.
         format: one of `FORMATS`.
         stream: where to write; nothing is written to it that UTF-8, or its own encoding, cannot encode.
         view: how much of it, for whom; everything, if not given. JSON and HTML always print everything.
@@ -66,7 +66,8 @@ def _render_page(report: Report, format_: str, stream: TextIO, view: View, *, co
 
     is_html = format_ == "html"
     view = replace(view, full=view.full or is_html)
-    page = Page(report, digest(report.services, names=view.full, picture=is_html), view)
+    told = report.services if view.full else report.glances or report.services
+    page = Page(report, digest(told, names=view.full, picture=is_html), view)
     if is_html:
         from migrate.report.html_report import render_html
 

@@ -75,7 +75,8 @@ def verify_report(store: Store, plan: Plan) -> Report:
         found = _verified(store, plan, planned)
         return compared_rows(planned, found, known, states, same_account=same_account)
 
-    report = _Teller(store, plan, runs.find_latest_of(store, plan), rows).report(ReportKind.VERIFY)
+    run = runs.find_latest_of(store, plan)
+    report = _Teller(store, plan, run, rows, plans.services).report(ReportKind.VERIFY)
     return replace(report, summary=_counted(report))
 
 
@@ -148,6 +149,7 @@ class _Teller:
     plan: Plan
     run: Run | None
     rows: Rows = _rows_of_run
+    glanced: Callable[[Store, int], Iterator[PlannedService]] = plans.glances
 
     def report(self, kind: ReportKind) -> Report:
         """Return the report, counted as the plan and its run are."""
@@ -172,6 +174,7 @@ class _Teller:
                 verdicts=plan.verdicts,
             ),
             services=Streamed(lambda: map(self.tell, plans.services(self.store, plan.number))),
+            glances=Streamed(lambda: map(self.tell, self.glanced(self.store, plan.number))),
             planned_at=plan.created_at,
         )
 
@@ -196,6 +199,7 @@ class _Teller:
             items=tuple(self._items(planned)),
             item_steps=Streamed(streamed) if planned.items else (),
             item_troubles=Streamed(partial(streamed, troubles_only=True)) if planned.items else (),
+            others=planned.others,
         )
 
     def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
@@ -231,6 +235,7 @@ class _Undoing(_Teller):
             fields=tuple(_restored_rows(told.fields, undoing, known)),
             steps=tuple(_undo_row(undo, known) for undo in undoing),
             items=tuple(self._counted(told)),
+            others={},
         )
 
     def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
-from mappings import Verdict
+from mappings import NEEDS_A_PERSON, Verdict
 from mappings.webhooks.receivers import EventChange
 from migrate.model.rows import FieldRow
 from migrate.model.state import State
 from migrate.report.blocks import Places
 from migrate.report.model import DELETE, LEAVE, ServiceReport, StepError, StepRow
 from migrate.report.picture import Cause, Cell, Strips
-from migrate.report.words import DONE, GROUPS, NEEDS_A_PERSON, TROUBLED, VERDICTS, group_of
+from migrate.report.words import DONE, GROUPS, TROUBLED, VERDICTS, group_of
 
 FEW = 5
 """Of so many services or steps a group remembers more than that they are there."""
@@ -154,11 +154,6 @@ class Digest:
         return Places(group.numbers, [self.names[number] for number in group.numbers])
 
 
-def needs_a_person(row: FieldRow) -> bool:
-    """Whether the verdict asks a person to decide, to act or to know."""
-    return row.verdict in NEEDS_A_PERSON
-
-
 def digest(services: Iterable[ServiceReport], *, names: bool = False, picture: bool = False) -> Digest:
     """Read the services once. Without `names` and `picture`, four bytes a service and group are kept."""
     found = Digest()
@@ -178,6 +173,8 @@ def _add_service(found: Digest, number: int, service: ServiceReport) -> None:
     if service.receivers is not None:
         found.handlers[service.receivers.events].add(number, service)
     states = {step.key: step.state for step in service.steps}
+    found.fields += sum(service.others.values())
+    found.equal.update(service.others)
     for row in service.fields:
         _add_field(found, number, service, row)
         if row.change:
@@ -192,7 +189,7 @@ def _add_service(found: Digest, number: int, service: ServiceReport) -> None:
 
 def _add_field(found: Digest, number: int, service: ServiceReport, row: FieldRow) -> None:
     found.fields += 1
-    if not needs_a_person(row):
+    if not row.needs_a_person:
         found.equal[row.verdict] += not row.change
         return
     found.needy.add(number, service)
@@ -268,7 +265,7 @@ def _cells(service: ServiceReport) -> Iterable[Cell]:
     for row in service.fields:
         group = group_of(row.source)
         present[group] = present.get(group, False) or row.change
-        if needs_a_person(row):
+        if row.needs_a_person:
             needs.setdefault(group, {})[cause_of(row)] = None
     for name in GROUPS:
         base = "absent" if name not in present else "change" if present[name] else "equal"

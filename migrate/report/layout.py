@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
+from mappings import NEEDS_A_PERSON
 from migrate.model.state import State
 from migrate.report.blocks import (
     ELSEWHERE,
@@ -33,7 +34,7 @@ from migrate.report.rehearsal import rehearsal
 from migrate.report.section import error_facts, error_text, held_text, section
 from migrate.report.values import cut, show, visible
 from migrate.report.view import View
-from migrate.report.words import KINDS, NEEDS_A_PERSON, VERDICTS, count, spoken
+from migrate.report.words import KINDS, VERDICTS, count, spoken
 
 MOST_ROWS, LEAST_ROWS = 8, -2
 """Rows of a list in a summary, as there is room."""

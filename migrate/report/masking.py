@@ -22,8 +22,13 @@ NAMED_BY_PATH = frozenset({"sent", "held", "wanted"})
 def mask_report(report: Report) -> Report:
     """Return the report with secrets hidden; its services are masked one by one as they are read."""
     snapshot = replace(report.snapshot, examined=_mask(report.snapshot.examined))
-    services = _each(_mask_service, report.services)
-    return replace(report, snapshot=snapshot, services=services, rehearsed=_mask(report.rehearsed))
+    return replace(
+        report,
+        snapshot=snapshot,
+        services=_each(_mask_service, report.services),
+        glances=report.glances and _each(_mask_service, report.glances),
+        rehearsed=_mask(report.rehearsed),
+    )
 
 
 def _each(mask: Callable[[Made], Made], things: Iterable[Made]) -> Streamed[Made]:

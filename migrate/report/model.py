@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from mappings import Verdict
 from mappings.webhooks.receivers import Receivers
 from migrate.model.item import Examined
 from migrate.model.rows import FieldRow
@@ -128,6 +129,7 @@ class ServiceReport:
         items: the kinds with many items, counted.
         item_steps: the steps of those items, streamed; may be iterated again and again.
         item_troubles: those of them that failed, drifted, are undecided or altered, likewise.
+        others: fields that are left out, as there is nothing to tell of them but their verdict → how many.
     """
 
     source_sid: str
@@ -141,6 +143,7 @@ class ServiceReport:
     items: tuple[ItemsReport, ...] = ()
     item_steps: Iterable[StepRow] = ()
     item_troubles: Iterable[StepRow] = ()
+    others: Mapping[Verdict, int] = field(default_factory=dict)
 
     @property
     def sids(self) -> Mapping[str, str]:
@@ -258,10 +261,12 @@ class Rehearsed:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report; `services` can be iterated again and again.
+    """A whole report; `services` and `glances` can be iterated again and again.
 
-    `planned_at` (ISO 8601, UTC) lets reports for people say how old the snapshot was when the plan was made;
-    JSON does without it. A rehearsal says in `rehearsed` what came of it.
+    Attributes:
+        planned_at: ISO 8601, UTC. Reports for people say how old the snapshot was then; JSON does without it.
+        rehearsed: what came of a rehearsal.
+        glances: the services with what a summary tells of them, if that is quicker to read.
     """
 
     kind: ReportKind
@@ -273,3 +278,4 @@ class Report:
     services: Iterable[ServiceReport]
     planned_at: str | None = None
     rehearsed: Rehearsed | None = None
+    glances: Iterable[ServiceReport] | None = None

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from migrate.report.words import GROUPS, NEEDS_A_PERSON, VERDICTS
+from mappings import NEEDS_A_PERSON
+from migrate.report.words import GROUPS, VERDICTS
 
 MATRIX_SERVICES = 60
 """Up to so many services each has a row; of more, the picture counts how many are on each level."""

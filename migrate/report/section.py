@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from migrate.model.rows import FieldRow
 from migrate.model.state import State
 from migrate.report.blocks import Block, Bullets, Fold, Inline, Prose, ServiceBlock, Span, Table, text
-from migrate.report.digest import needs_a_person
 from migrate.report.model import LEAVE, ItemsReport, ReportKind, ServiceReport, StepError, StepRow
 from migrate.report.outcome import states_line
 from migrate.report.picture import LEVELS
@@ -36,7 +35,7 @@ def section(number: int, service: ServiceReport, kind: ReportKind) -> ServiceBlo
 
 def level_of(row: FieldRow) -> str:
     """Return the name of the level of the picture that one field is on."""
-    if needs_a_person(row):
+    if row.needs_a_person:
         return row.verdict.value
     return "change" if row.change else "equal"
 
@@ -47,8 +46,8 @@ def _blocks(service: ServiceReport, kind: ReportKind, *, moved: bool) -> Iterato
         yield Prose(text("Conversations does not have this service."))
     tabled = folded(service)
     rows = [row for row in service.fields if row.source not in tabled]
-    told = [row for row in rows if needs_a_person(row)]
-    told += [row for row in rows if row.change and not needs_a_person(row)]
+    told = [row for row in rows if row.needs_a_person]
+    told += [row for row in rows if row.change and not row.needs_a_person]
     if told:
         head = ("field", f"{words.before} → {words.after}", "why")
         states = {step.key: step.state for step in service.steps} if kind is ReportKind.RUN else {}
@@ -77,7 +76,7 @@ def _row(row: FieldRow, state: State | None) -> tuple[Inline, ...]:
     if state is None:
         return name, value, why
     became = text(spoken(state.value), state.value)
-    return name, value, (*became, Span(", "), *why) if needs_a_person(row) else became
+    return name, value, (*became, Span(", "), *why) if row.needs_a_person else became
 
 
 def _delta(change: Delta) -> Inline:

@@ -30,8 +30,6 @@ VERDICTS = {
 }
 """In the order in which a report lists them: what needs a person first."""
 
-NEEDS_A_PERSON = (Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY)
-
 TROUBLED = frozenset({State.INTENT, State.FAILED, State.UNKNOWN, State.DRIFTED})
 """States in which a step waits for a person or for `resume`."""
 DONE = frozenset({State.APPLIED, State.VERIFIED, State.ALTERED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from enum import Enum
@@ -11,7 +12,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from mappings import Reason, Verdict
+from mappings import NEEDS_A_PERSON, Reason, Verdict
 from migrate.model.image import TargetImage
 from migrate.model.rows import FieldRow
 from migrate.store.database import to_json
@@ -25,8 +26,11 @@ VERDICTS = {verdict.value: verdict for verdict in Verdict}
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are read once only."""
 
-VERDICT, REASONS = (FieldRow._fields.index(name) for name in ("verdict", "reasons"))
-"""The places in a row of what a text holds otherwise: the verdict by its name, the reasons by their number."""
+VERDICT, REASONS, CHANGE, STEP = map(FieldRow._fields.index, ("verdict", "reasons", "change", "step"))
+"""Places in a row. A text holds the verdict by its name, and the reasons by their number."""
+PRESSING = frozenset(verdict.value for verdict in NEEDS_A_PERSON)
+Rows = tuple[tuple[FieldRow, ...], Counter[Verdict]]
+"""Rows, and of how many others there is only the verdict."""
 
 
 def made(kind: type[Made], row: Mapping[str, Any], **others: Any) -> Made:
@@ -75,13 +79,31 @@ def rows_text(rows: Iterable[FieldRow]) -> str:
     return to_json([list(places), values])
 
 
-def rows_from_text(text: str) -> tuple[FieldRow, ...]:
+def all_rows(text: str) -> Rows:
     """Return the rows that `rows_text` has written."""
+    return _read_rows(text, lambda _: True)
+
+
+def notable_rows(text: str) -> Rows:
+    """Return those of them that change, have a step or need a person, and count the others."""
+    return _read_rows(
+        text, lambda values: values[CHANGE] or values[STEP] is not None or values[VERDICT] in PRESSING
+    )
+
+
+def _read_rows(text: str, is_wanted: Callable[[list[Json]], bool]) -> Rows:
     texts, rows = json.loads(text)
     reasons = [_reasons(each) for each in texts]
+    others: Counter[Verdict] = Counter()
+    wanted = []
     for values in rows:
-        values[VERDICT], values[REASONS] = VERDICTS[values[VERDICT]], reasons[values[REASONS]]
-    return tuple(map(FieldRow._make, rows))
+        verdict = VERDICTS[values[VERDICT]]
+        if is_wanted(values):
+            values[VERDICT], values[REASONS] = verdict, reasons[values[REASONS]]
+            wanted.append(FieldRow._make(values))
+        else:
+            others[verdict] += 1
+    return tuple(wanted), others
 
 
 def packed(text: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mappings import MAPPING_VERSION, Verdict
+from mappings import MAPPING_VERSION
 from migrate.core.clock import now
 from migrate.model.item import Snapshot
 from migrate.model.plan import Plan, PlannedService
@@ -28,8 +28,6 @@ PHASE_BITS = 40
 """An ordinal is a step's phase and, in its lower bits, a number that grows from step to step."""
 PARTS = ("plan_services", "plan_rows", "findings", "step_needs", "plan_steps")
 """Tables whose rows belong to one plan."""
-NOTEWORTHY = frozenset({Verdict.MANUAL, Verdict.DROPPED, Verdict.LOSSY})
-"""Verdicts that a person is to look at."""
 REVIEWED = """
 SELECT s.digest, p.account_sid, p.target_account_sid, p.target, p.options, p.mapping_version, p.offline
 FROM plans p JOIN snapshots s ON s.id = p.snapshot_id WHERE p.number = :plan
@@ -98,7 +96,7 @@ class Draft:
         self._wait("plan_services", _head(service, rows))
         self._wait("plan_rows", _bulk(service, rows))
         for row in service.rows:
-            if row.change or row.verdict in NOTEWORTHY:
+            if row.change or row.needs_a_person:
                 self._wait("findings", _finding(service, masked(row)))
         if len(self._waiting["plan_services"]) >= SERVICES:
             self._commit()

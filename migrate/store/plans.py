@@ -4,7 +4,7 @@ has seen of them: for each service the target's values beside the rows that were
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,18 +13,25 @@ from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
 from migrate.model.plan import ItemCount, Plan, PlannedService
 from migrate.model.step import Step
-from migrate.store.codec import made, packed, rows_from_text, unpacked
+from migrate.store.codec import Rows, all_rows, made, notable_rows, packed, unpacked
 from migrate.store.database import CHUNK, Row, Store, insert, there, to_json
 
 Json = Any
 BATCH = 1000
 SHORTEST_PREFIX = 8
 SERVICES = """
-SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, r.image,
-    r.receivers, r.rows
+SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, r.receivers,
+    r.rows, {image} AS image
 FROM plan_services s JOIN plan_rows r ON r.plan = s.plan AND r.source_sid = s.source_sid
 WHERE s.plan = :plan
 """
+WHOLE = SERVICES.format(image="r.image")
+AT_A_GLANCE = SERVICES.format(
+    image="""
+    iif(r.image IS NULL, NULL, json_object('sid', coalesce(s.target_sid, s.source_sid), 'exists',
+        json(iif(s.missing, 'false', 'true')), 'payloads', json_object()))
+    """
+)
 STEPS_BY_KEY = """
 SELECT p.* FROM json_each(:keys) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = wanted.value
 ORDER BY wanted.key
@@ -93,7 +100,7 @@ def find_latest(store: Store, account_sid: str | None) -> Plan | None:
 
 def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
     """Yield the services of a plan that go to a service with another SID, which is known; likewise."""
-    return _scan_services(store, number, "AND s.target_sid != s.source_sid")
+    return _scan_services(store, number, f"{WHOLE} AND s.target_sid != s.source_sid")
 
 
 def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -> Iterator[PlannedService]:
@@ -104,15 +111,26 @@ def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -
     wanted = sorted(only)
     if not wanted:
         yield from _scan_services(store, number)
-    sql = f"{SERVICES} AND s.source_sid IN (SELECT value FROM json_each(:sids)) ORDER BY s.source_sid"
+    sql = f"{WHOLE} AND s.source_sid IN (SELECT value FROM json_each(:sids)) ORDER BY s.source_sid"
     for start in range(0, len(wanted), CHUNK):
         for row in store.rows(sql, plan=number, sids=wanted[start : start + CHUNK]):
             yield _planned_service(row)
 
 
-def _scan_services(store: Store, number: int, which: str = "") -> Iterator[PlannedService]:
-    sql = f"{SERVICES} {which} AND s.source_sid > :source_sid ORDER BY s.source_sid LIMIT :limit"
-    return map(_planned_service, store.scan(sql, after={"source_sid": ""}, plan=number))
+def glances(store: Store, number: int) -> Iterator[PlannedService]:
+    """Yield the services of a plan as `services` does, with only what a summary tells.
+
+    What their targets held is left out; rows that neither change nor have a step nor need a person are counted.
+    """
+    return _scan_services(store, number, AT_A_GLANCE, notable_rows)
+
+
+def _scan_services(
+    store: Store, number: int, which: str = WHOLE, read: Callable[[str], Rows] = all_rows
+) -> Iterator[PlannedService]:
+    sql = f"{which} AND s.source_sid > :source_sid ORDER BY s.source_sid LIMIT :limit"
+    found = store.scan(sql, after={"source_sid": ""}, plan=number)
+    return (_planned_service(row, read) for row in found)
 
 
 def service(store: Store, number: int, sid: str) -> PlannedService:
@@ -121,10 +139,11 @@ def service(store: Store, number: int, sid: str) -> PlannedService:
     return there(found, f"Service {sid} is not in plan number {number} of {store.path}.")
 
 
-def _planned_service(row: Row) -> PlannedService:
+def _planned_service(row: Row, read: Callable[[str], Rows] = all_rows) -> PlannedService:
+    rows, others = read(unpacked(row["rows"]))
     items = {kind: ItemCount(**count) for kind, count in json.loads(row["items"]).items()}
     image = TargetImage(**json.loads(row["image"]), read_at=row["read_at"]) if row["image"] else None
-    return made(PlannedService, row, image=image, rows=rows_from_text(unpacked(row["rows"])), items=items)
+    return made(PlannedService, row, image=image, rows=rows, others=others, items=items)
 
 
 def _find(store: Store, where: str, **values: Any) -> Plan | None:

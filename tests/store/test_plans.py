@@ -45,6 +45,29 @@ def test_a_service_comes_back_as_it_was_reviewed(store):
         plans.service(store, plan.number, sid(2))
 
 
+def test_at_a_glance_a_service_has_what_a_summary_tells(store):
+    """Rows that change, have a step or need a person are there; the others are counted; no payloads are read."""
+    told = (
+        row(source="changes", change=True, verdict=Verdict.EXACT),
+        row(source="has a step", step="k", verdict=Verdict.EXACT),
+        row(source="needs a person", verdict=Verdict.MANUAL),
+    )
+    quiet = (
+        row(source="q", verdict=Verdict.EXACT),
+        row(source="r", verdict=Verdict.CARRIED),
+        row(source="s", verdict=Verdict.EXACT),
+    )
+    there = planned(1, rows=(*quiet, *told))
+    gone = planned(
+        2, target_sid=None, rows=(), image=TargetImage(sid(2), False, {"settings": {"a": 1}}, "2026")
+    )
+    plan = make_plan(store, [], services=[there, gone, planned(3, rows=(), image=None)])
+    first, second, third = plans.glances(store, plan.number)
+    assert (first.rows, dict(first.others)) == (told, {Verdict.EXACT: 2, Verdict.CARRIED: 1})
+    assert (first.is_missing, second.is_missing, third.is_missing) == (False, True, False)
+    assert (first.image.payloads, second.image.payloads, third.image) == ({}, {}, None)
+
+
 def test_services_come_in_order_over_many_batches(store):
     """All of them, or those that are asked for, sorted by their source SIDs."""
     plan = make_plan(store, [], services=[planned(number) for number in reversed(range(450))])
