@@ -29,7 +29,7 @@ SAMPLES = 32
 """So many of the last round trips count."""
 MOST = 256.0
 """More than one process can keep busy: what is under way takes memory, and a connection each."""
-MORE_TASKS = 32
+MORE_TASKS = 96
 """Tasks beyond the requests that are let in: the limit may double meanwhile, and no place stays empty."""
 SERVICE_CODES = frozenset({50063})
 """Error codes that speak of the actions of one service; all others speak of the account."""
