@@ -11,8 +11,8 @@ from mappings.reasons import Cause
 from migrate.api.messages import Calls, Request, Surface
 from migrate.api.pages import Listing, pages
 from migrate.core.config import is_sid
-from migrate.kinds.base import TARGET_MISSING, Found, Kind, Planning, Share
-from migrate.kinds.settings import row_of
+from migrate.kinds.base import Found, Kind, Planning, Share
+from migrate.kinds.settings import row_of, without_target
 from migrate.model.destination import Destination
 from migrate.model.item import Item
 from migrate.model.rows import FieldRow
@@ -56,11 +56,7 @@ class Roles(Kind):
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
         if planning.destination.is_missing:
-            return Share(
-                tuple(
-                    row_of(outcome, None, None, Verdict.MANUAL, (TARGET_MISSING(),)) for outcome in outcomes
-                )
-            )
+            return without_target(outcomes)
         return (_InPlace if planning.destination.in_place else _Elsewhere)(self, planning).share(outcomes)
 
     async def read_target(self, calls: Calls, service_sid: str) -> Mapping[str, Json]:

@@ -74,11 +74,7 @@ class SettingsKind(Kind):
 
     def plan(self, planning: Planning, outcomes: tuple[Outcome, ...], items: Iterator[Item]) -> Share:
         if planning.destination.is_missing:
-            return Share(
-                tuple(
-                    row_of(outcome, None, None, Verdict.MANUAL, (TARGET_MISSING(),)) for outcome in outcomes
-                )
-            )
+            return without_target(outcomes)
         decisions = {
             path: self._decide(planning, path, value) for path, value in self._wanted(planning).items()
         }
@@ -327,6 +323,12 @@ class Webhooks(SettingsKind):
 
 def _is_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def without_target(outcomes: tuple[Outcome, ...]) -> Share:
+    """Return the share of a kind where Conversations does not have the service: nothing can be written."""
+    why = (TARGET_MISSING(),)
+    return Share(tuple(row_of(outcome, None, None, Verdict.MANUAL, why) for outcome in outcomes))
 
 
 def row_of(
