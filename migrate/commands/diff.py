@@ -166,8 +166,6 @@ class _Comparison:
                 self._left_out += 1
                 continue
             await self._plan(draft, service, destination, shaping)
-        if reader is not None:
-            await prove_account(reader, self._context.retrier(self._options.concurrency))
         self._tell_of_left_out()
         return Compared(draft.finish(), self._read_at)
 
@@ -200,9 +198,14 @@ class _Comparison:
             if reader
             else nullcontext()
         )
+        unproved = reader
         with bar as shown:
             ahead = reader.pace.ahead if reader else lambda: AHEAD
             async for pair in in_order(look, services, context.stop, ahead):
+                if unproved is not None:
+                    # Most first answers have told already whose account it is; nothing is kept before that.
+                    await prove_account(unproved, context.retrier(self._options.concurrency))
+                    unproved = None
                 if shown is not None:
                     shown.advance()
                 yield pair

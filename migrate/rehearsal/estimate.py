@@ -70,16 +70,19 @@ def phases_of(store: Store, plan: Plan) -> tuple[RequestPhase, ...]:
         for planned in plans.services(store, plan.number)
         if planned.image is not None and planned.image.exists and any(row.step for row in planned.rows)
     ]
-    one = RequestPhase(1, 0, 1)
-    look = RequestPhase(sum(images), 0, max(images, default=0))
-    return (one, look, one, _writing(plans.steps(store, plan.number)))
+    # The first part tells whether the service is there; the others are read side by side.
+    depths = [first + max(others, default=0) for first, *others in images]
+    whose = RequestPhase(1, 0, 1)
+    look = RequestPhase(sum(map(sum, images)), 0, max(depths, default=0))
+    return (whose, look, _writing(plans.steps(store, plan.number)))
 
 
-def _reads_of(image: TargetImage) -> int:
+def _reads_of(image: TargetImage) -> list[int]:
+    """Return how many requests read each part of a target."""
     lists = (
         [part for part in payload.values() if isinstance(part, list)] for payload in image.payloads.values()
     )
-    return sum(max([1, *(math.ceil(len(part) / LIST_PAGE) for part in parts)]) for parts in lists)
+    return [max([1, *(math.ceil(len(part) / LIST_PAGE) for part in parts)]) for parts in lists]
 
 
 def _writing(steps: Iterator[Step]) -> RequestPhase:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,10 +128,7 @@ def test_an_edit_while_a_person_thinks(account, tmp_path, monkeypatch):
     monkeypatch.setattr("migrate.execute.work.FRESH_SECONDS", 0.0)
     simulator = account(services=12)
     service = named(simulator, "Alder")
-    simulator.inject(
-        Fault("edit", method="GET", path="/Webhooks$", nth=12, edit=lambda _world: edited(simulator))
-    )
-    driver = patient(tmp_path, simulator)
+    driver = replace(patient(tmp_path, simulator), meanwhile=lambda: edited(simulator))
     driver.run()
     assert service.conversations_webhooks["pre_webhook_url"] == "https://somebody.example.com/"
     assert driver.code() == 6
