@@ -184,6 +184,7 @@ async def _fill(db: Path, left: int) -> None:
     from migrate.commands.run import RunOptions
     from migrate.core.jsonable import to_json
     from migrate.core.stop import StopToken
+    from migrate.execute.work import Bounds
     from migrate.model.state import Entry, Record, State
     from migrate.store import lock, open_store, plans, runs
     from migrate.store.journal import Journal
@@ -193,7 +194,7 @@ async def _fill(db: Path, left: int) -> None:
         if plan is None:
             raise SystemExit(f"{db} holds no plan")
         account = plan.account_sid
-        options = to_json(RunOptions(apply=ApplyOptions()))
+        options = to_json(RunOptions(apply=ApplyOptions(bounds=Bounds(consents=frozenset({"channels"})))))
         run = runs.start(
             store,
             account_sid=account,

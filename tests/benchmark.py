@@ -48,8 +48,6 @@ CHANNELS = ("20000/50/16", "20000/20/32", "2000/0/0", "20000/0/0")
 MEASURED = (["export"], ["diff"], ["apply", "--yes"], ["verify"], ["status"], ["status", "-o", "run.html"])
 LEFT = 10
 """Steps that are left to a resume."""
-STEPS_A_SERVICE = 1.23
-"""So many steps has a service of the simulator's made-up account on average."""
 
 
 @dataclass(frozen=True)
@@ -249,22 +247,22 @@ def start(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
 
 
 def resume(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
-    """Resume a run of which all but a few steps are done, and compare with one that is much shorter."""
+    """Resume a run of channels of which all but a few are done, and compare with one that is much shorter."""
     rows = (_resumed(steps, folder) for steps in (asked.steps // 10, asked.steps))
     yield from table(("steps in the journal", "status", "resume", "peak memory"), rows)
 
 
 def _resumed(steps: int, folder: Path) -> list[str]:
     database = _fresh(folder)
-    with server(folder, max(1, round(steps / STEPS_A_SERVICE)), 0, 0) as serving:
+    with server(folder, 1, 0, 0, channels=steps) as serving:
         command = [*TOOL, "--db", str(database)]
         for name in ("export", "diff"):
-            usage([*command, name], folder, serving.environ)
+            usage([*command, name, "--channels"], folder, serving.environ)
         bare = [sys.executable, str(BARE), "fill", "--db", str(database), "--left", str(LEFT)]
         usage(bare, folder, serving.environ)
         looked = usage([*command, "status"], folder, serving.environ)
         resumed = usage([*command, "resume"], folder, serving.environ)
-    return [f"about {steps:,}", f"{looked.cpu:.2f} s", f"{resumed.cpu:.2f} s", f"{resumed.peak:.0f} MB"]
+    return [f"{steps:,}", f"{looked.cpu:.2f} s", f"{resumed.cpu:.2f} s", f"{resumed.peak:.0f} MB"]
 
 
 def channels(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
