@@ -186,7 +186,6 @@ class _Teller:
         same_account = self.plan.account_sid == self.plan.target_account_sid
         in_place = is_in_place(planned, same_account=same_account)
         others = {old: new for old, new in known.items() if old != planned.source_sid}
-        streamed = partial(self.item_steps, planned.source_sid)
         return ServiceReport(
             source_sid=planned.source_sid,
             target_sid=known.get(planned.source_sid),
@@ -197,17 +196,22 @@ class _Teller:
             receivers=receivers_from_json(planned.receivers),
             is_missing=planned.is_missing,
             items=tuple(self._items(planned)),
-            item_steps=Streamed(streamed) if planned.items else (),
-            item_troubles=Streamed(partial(streamed, troubles_only=True)) if planned.items else (),
+            item_steps=Streamed(partial(self.item_steps, planned.source_sid)) if planned.items else (),
+            item_troubles=Streamed(partial(self.item_troubles, planned.source_sid)) if planned.items else (),
             others=planned.others,
         )
 
-    def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
+    def item_steps(self, source_sid: str) -> Iterator[StepRow]:
         """Yield the steps of a service's kinds with many items."""
         found = plans.steps(self.store, self.plan.number, source_sid, kinds=KINDS.keys() - few_kinds())
-        for step, state in runs.with_states(self.store, self.run, found):
-            if not troubles_only or (state is not None and state.last.state not in FINE):
-                yield step_row(step, state)
+        return (step_row(step, state) for step, state in runs.with_states(self.store, self.run, found))
+
+    def item_troubles(self, source_sid: str) -> Iterator[StepRow]:
+        """Yield those of them that somebody has to look at."""
+        if self.run is not None:
+            many = KINDS.keys() - few_kinds()
+            found = runs.steps_in(self.store, self.run, source_sid, many, set(State) - FINE)
+            yield from (step_row(step, state) for step, state in found)
 
     def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
         for name, counted in planned.items.items():
@@ -238,13 +242,16 @@ class _Undoing(_Teller):
             others={},
         )
 
-    def item_steps(self, source_sid: str, *, troubles_only: bool = False) -> Iterator[StepRow]:
+    def item_steps(self, source_sid: str) -> Iterator[StepRow]:
         """Yield how the steps of a service's kinds with many items are undone."""
         undos = self.undos(source_sid, KINDS.keys() - few_kinds())
         while undoing := list(islice(undos, runs.BATCH)):
             known = self.entries([undo.step.key for undo in undoing])
-            rows = (_undo_row(undo, known) for undo in undoing)
-            yield from (row for row in rows if not troubles_only or row.state not in FINE)
+            yield from (_undo_row(undo, known) for undo in undoing)
+
+    def item_troubles(self, source_sid: str) -> Iterator[StepRow]:
+        """Yield those of them that somebody has to look at."""
+        return (row for row in self.item_steps(source_sid) if row.state not in FINE)
 
     def _counted(self, told: ServiceReport) -> Iterator[ItemsReport]:
         """Yield the counts of the run's items as a rollback tells them."""

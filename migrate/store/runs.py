@@ -205,16 +205,7 @@ def undecided_create(store: Store, account_sid: str, run: Run | None = None) -> 
 
 def lost_creates(store: Store, run: Run) -> Iterator[tuple[Step, StepState]]:
     """Yield the creates of a run of which more than one request was announced, or an answer was lost."""
-    rows = store.rows(
-        "SELECT s.key FROM step_state s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
-        "WHERE s.run = :run AND p.action = 'create' AND (s.attempts > 1 OR s.undecided > 0)",
-        run=run.id,
-        plan=run.plan,
-    )
-    for row in rows:
-        found = state(store, run, row["key"])
-        if found is not None:
-            yield plans.step(store, run.plan or 0, row["key"]), found
+    return _steps_where(store, run, "p.action = 'create' AND (s.attempts > 1 OR s.undecided > 0)")
 
 
 def note_leftovers(store: Store, run: Run, leftovers: Iterable[Leftover]) -> None:
@@ -303,6 +294,26 @@ def with_states(
     while batch := list(islice(stream, BATCH)):
         found = states_by_key(store, run, [each.key for each in batch]) if run else {}
         yield from ((each, found.get(each.key)) for each in batch)
+
+
+def steps_in(
+    store: Store, run: Run, source_sid: str, kinds: Collection[str], states: Collection[State]
+) -> Iterator[tuple[Step, StepState]]:
+    """Yield the steps of some kinds in one service that stand in some states, in order, with where they stand."""
+    some = f"s.state IN ({sql_list(states)}) AND s.kind IN (SELECT value FROM json_each(:kinds))"
+    return _steps_where(store, run, f"s.source_sid = :sid AND {some}", sid=source_sid, kinds=kinds)
+
+
+def _steps_where(store: Store, run: Run, where: str, **values: Any) -> Iterator[tuple[Step, StepState]]:
+    sql = (
+        "SELECT p.plan, p.ordinal, p.key FROM step_state s JOIN plan_steps p ON p.plan = :plan AND p.key = s.key "
+        f"WHERE s.run = :run AND {where} AND p.ordinal > :ordinal ORDER BY p.ordinal LIMIT :limit"
+    )
+    for rows in store.batches(sql, after={"ordinal": -1}, run=run.id, plan=run.plan, **values):
+        keys = [row["key"] for row in rows]
+        found = states_by_key(store, run, keys)
+        for step in plans.steps_by_key(store, rows[0]["plan"], keys):
+            yield step, found[step.key]
 
 
 def counts(store: Store, run: Run) -> dict[str, int]:

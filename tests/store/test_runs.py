@@ -186,6 +186,20 @@ def test_troubles_are_told_newest_first(store, plan, write):
     assert [key for key, _ in runs.troubles(store, run, 1)] == ["create"]
 
 
+def test_steps_are_found_by_where_they_stand(store, write):
+    """Those of a service, of some kinds and in some states, in the order of the plan, over many batches."""
+    steps = [step(f"{number}", kind="thing" if number else "other") for number in range(450)]
+    plan = make_plan(store, [*((0, each) for each in steps), (0, step("elsewhere", service=2))])
+    run = make_run(store, plan)
+    write(run, record("4", "intent", "verified"))
+    failed = ["elsewhere", *(f"{number}" for number in reversed(range(450)) if number != 4)]
+    write(run, *(record(key, Entry(State.FAILED, "no")) for key in failed))
+    found = list(runs.steps_in(store, run, sid(1), {"thing"}, {State.FAILED, State.DRIFTED}))
+    assert [each.key for each, _ in found] == [f"{number}" for number in range(1, 450) if number != 4]
+    assert {state.last.message for _, state in found} == {"no"}
+    assert list(runs.steps_in(store, make_run(store, plan), sid(1), {"thing"}, set(State))) == []
+
+
 def test_history_names_every_id_that_a_command_asks_for(store, plan, write):
     """Snapshots, plans and runs of an account, oldest first, with what they hold and how far they came."""
     run = make_run(store, plan)
