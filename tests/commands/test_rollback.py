@@ -16,22 +16,9 @@ from migrate.simulator import Channel, Fault, Simulator
 from migrate.source.live import ExportRequest
 
 
-@pytest.fixture
-def two():
-    """The account with the twelve archetypes, and an empty one."""
-    with Simulator(services=12, seed=7, accounts=2) as running:
-        yield running
-
-
 def other_account(simulator):
     """The second account."""
     return list(simulator.world.accounts.values())[1]
-
-
-@pytest.fixture
-def elsewhere(two, tmp_path):
-    """A driver that migrates into the second account."""
-    return drive(tmp_path, two, other_account(two).sid)
 
 
 @pytest.mark.parametrize("user_filters", ["accept", "refuse"])
