@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ def called(
     ):
         patched.chdir(folder)
         patched.setattr(sys, "argv", argv)
+        # Looked up in the environment once a process.
+        patched.setattr(tempfile, "tempdir", None)
         for name, stream in zip(names, (*streams, streams[1]), strict=True):
             patched.setattr(sys, name, stream)
         try:
