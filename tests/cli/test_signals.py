@@ -71,7 +71,7 @@ def test_in_the_middle_of_a_run(tool, simulator, number):
     begun = [row[0] for row in tool.rows("SELECT state FROM step_state")]
     assert set(begun) == {"verified"}
     assert len(begun) < 15
-    assert tool("resume").code == 0
+    assert tool("resume", "--concurrency", 15).code == 0
     assert [row[0] for row in tool.rows("SELECT state FROM step_state")] == ["verified"] * 15
     assert len([request for request in simulator.requests if request.method == "POST"]) == 15
 
