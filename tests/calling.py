@@ -142,7 +142,7 @@ def _at_most(seconds: int, what: str) -> Iterator[None]:
     """Fail the test where something takes longer."""
 
     def overdue(_signal: int, _frame: FrameType | None) -> None:
-        pytest.fail(f"{what} did not end within {seconds} seconds")
+        pytest.fail(f"{what} did not end within {seconds} s")
 
     before = signal.signal(signal.SIGALRM, overdue)
     signal.alarm(seconds)

@@ -14,6 +14,9 @@ from variables import CLEAN
 
 from migrate.simulator import Simulator
 
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup: still nothing happens here, but programs that the tests start get no ignored signal.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: programs that the tests start would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -37,7 +37,7 @@ def done(tool, simulator, monkeypatch):
 
 def nothing_to_do(tool, simulator, monkeypatch):
     """There is no unfinished run."""
-    tool.process("export")
+    tool("export")
     return tool.process("resume").code
 
 
@@ -59,14 +59,14 @@ def bad_input(tool, simulator, monkeypatch):
 
 def differences(tool, simulator, monkeypatch):
     """Changes are pending, and one wants to be told by the exit code."""
-    tool.process("export")
+    tool("export")
     assert tool.process("diff").code == 0
     return tool.process("diff", "--exit-code").code
 
 
 def mismatch(tool, simulator, monkeypatch):
     """The target does not hold what the run wrote."""
-    assert tool.process("run", "--yes").code == 0
+    assert tool("run", "--yes").code == 0
     sid, *_ = sorted(simulator.world.first.services)
     simulator.world.service(sid).conversations_webhooks["filters"] = ["onMessageRemoved"]
     return tool.process("verify").code
