@@ -47,7 +47,7 @@ class Tool:
     environ: dict[str, str]
 
     def __call__(
-        self, *arguments: object, environ: dict[str, str] | None = None, timeout: int = 60
+        self, *arguments: object, environ: dict[str, str] | None = None, timeout: float = 60
     ) -> Result:
         """Run one command in this process; `environ` adds to the variables, an empty value removes one.
 
@@ -92,7 +92,7 @@ def called(
     folder: Path,
     environ: dict[str, str],
     streams: tuple[TextIO, TextIO, TextIO],
-    timeout: int,
+    timeout: float,
 ) -> int:
     """Run one command in this process, with these variables and no others, and return its exit code.
 
@@ -138,16 +138,16 @@ def _same_collector() -> Iterator[None]:
 
 
 @contextmanager
-def _at_most(seconds: int, what: str) -> Iterator[None]:
+def _at_most(seconds: float, what: str) -> Iterator[None]:
     """Fail the test where something takes longer."""
 
     def overdue(_signal: int, _frame: FrameType | None) -> None:
         pytest.fail(f"{what} did not end within {seconds} s")
 
     before = signal.signal(signal.SIGALRM, overdue)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -21,6 +21,8 @@ import pytest
         ("apply",),
         ("apply", "--plan", "none", "--yes"),
         ("mappings",),
+        ("schema",),
+        ("unlock", "none"),
     ],
     ids=" ".join,
 )

@@ -31,7 +31,7 @@ def test_a_body_that_drips(account, tmp_path):
 
 def test_a_body_that_is_huge(account, lonely_tool):
     """An answer that is huge once unpacked is refused, and memory does not grow with it."""
-    simulator = account(services=3, uneven=Unevenness(huge_path="/v2/Services$", huge_bytes=2**28))
+    simulator = account(services=3, uneven=Unevenness(huge_path="/v2/Services$", huge_bytes=2**27))
     ended = subprocess.run(
         [sys.executable, "-c", PEAK, sys.executable, "-m", "migrate", "export"],
         cwd=lonely_tool.folder,
