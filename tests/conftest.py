@@ -1,74 +1,25 @@
-"""What all tests share: a simulator over real HTTP, and the real program in a process of its own."""
+"""What all tests share: a simulator over real HTTP, and the program."""
 
 from __future__ import annotations
 
-import json
+import shutil
 import signal
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from driving import rows_of
+from calling import Tool
+from driving import Driver, drive
 from variables import CLEAN
 
 from migrate.simulator import Simulator
 
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup: still nothing happens here, but programs that the tests start get no ignored signal.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: programs that the tests start would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the program answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Stdout as JSON."""
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Tool:
-    """`chat-migrate`, run as a user runs it: a fresh process, no terminal."""
-
-    folder: Path
-    environ: dict[str, str]
-
-    def __call__(
-        self, *arguments: object, environ: dict[str, str] | None = None, timeout: float = 60
-    ) -> Result:
-        """Run one command; `environ` adds to the variables, an empty value removes one."""
-        variables = {name: value for name, value in {**self.environ, **(environ or {})}.items() if value}
-        done = subprocess.run(
-            [sys.executable, "-m", "migrate", *map(str, arguments)],
-            cwd=self.folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    @property
-    def db(self) -> Path:
-        """The database that commands use unless told otherwise."""
-        return self.folder / "chat-migrate.db"
-
-    def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        """Look at the database from outside, with plain sqlite3."""
-        return rows_of(self.db, sql, *parameters)
 
 
 @pytest.fixture
@@ -76,6 +27,23 @@ def simulator() -> Iterator[Simulator]:
     """A simulated account with the twelve archetypes."""
     with Simulator(services=12, seed=7) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a snapshot of the twelve archetypes and its plan, made once: the seed makes all else equal."""
+    with Simulator(services=12, seed=7) as running:
+        driver = drive(tmp_path_factory.mktemp("stored"), running)
+        driver.export()
+        driver.diff()
+    return driver.db
+
+
+@pytest.fixture
+def planned(simulator: Simulator, stored: Path, tmp_path: Path) -> Driver:
+    """A driver whose database holds a snapshot and a plan."""
+    shutil.copy(stored, tmp_path)
+    return drive(tmp_path, simulator)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calling import called, text_of
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RUNBOOKS = ROOT / "runbooks"
@@ -20,6 +23,8 @@ DOCUMENTS = [README, *sorted(RUNBOOKS.glob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*) ?(?P<note>\w*)$")
 ANYTHING = "…"
 PERSON_ANSWERS = b"y\ny\n"
+PLAIN = re.compile(r"chat-migrate(?! demo| fleet| rehearse)((?: [\w./-]+)+)(?: +#.*)?")
+"""A command that needs no shell, and starts no process that is like its own."""
 SECONDS_PER_COMMAND = 60
 
 
@@ -157,20 +162,38 @@ class Person:
         terminal, stdin = pty.openpty()
         try:
             os.write(terminal, PERSON_ANSWERS)
-            done = subprocess.run(
-                ["bash", "-o", "pipefail", "-c", text],
-                cwd=self.folder,
-                env=environ,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                timeout=SECONDS_PER_COMMAND,
-                check=False,
-            )
+            plain = PLAIN.fullmatch(text)
+            return self._call(plain[1], environ, stdin) if plain else self._run(text, environ, stdin)
         finally:
             os.close(terminal)
             os.close(stdin)
+
+    def _call(self, arguments: str, environ: dict[str, str], stdin: int) -> tuple[int, str]:
+        """Run a plain command in this process."""
+        printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with os.fdopen(stdin, encoding="utf-8", closefd=False) as answers:
+            code = called(
+                tuple(arguments.split()),
+                self.folder,
+                environ,
+                (answers, printed, printed),
+                SECONDS_PER_COMMAND,
+            )
+        return code, text_of(printed)
+
+    def _run(self, text: str, environ: dict[str, str], stdin: int) -> tuple[int, str]:
+        """Let a shell run a command line."""
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", text],
+            cwd=self.folder,
+            env=environ,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=SECONDS_PER_COMMAND,
+            check=False,
+        )
         return done.returncode, done.stdout
 
     def _filled_in(self, text: str) -> str:

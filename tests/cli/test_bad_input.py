@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_named(lonely_tool, name, reason):
 def test_a_file_whose_name_is_no_text_can_be_read(lonely_tool):
     """A file name in another encoding than ours is no reason to fail."""
     write(lonely_tool.folder / "saved-\udcff.json", V2)
-    result = lonely_tool("export", "--from-file", "saved-\udcff.json")
+    result = lonely_tool.process("export", "--from-file", "saved-\udcff.json")
     assert result.code == 0
     assert lonely_tool.rows("SELECT origin FROM items")[0][0].startswith("saved-\\xff.json")
 
@@ -211,7 +211,7 @@ def test_secrets_appear_nowhere(tool, simulator, by_key, good):
     environ = {"TWILIO_AUTH_TOKEN": secret}
     if by_key:
         environ = {"TWILIO_AUTH_TOKEN": "", "TWILIO_API_KEY": key, "TWILIO_API_SECRET": secret}
-    result = tool("-v", "export", environ=environ)
+    result = tool.process("-v", "export", environ=environ)
     assert result.code == (0 if good else 5)
     found = [result.out.encode(), result.err.encode(), *(path.read_bytes() for path in tool.folder.iterdir())]
     assert secret.encode() not in b"".join(found)

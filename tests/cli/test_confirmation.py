@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -13,6 +14,8 @@ import time
 
 import pytest
 
+from migrate.cli.present import confirm
+from migrate.core.errors import Declined
 from migrate.simulator import Simulator
 
 QUESTION = b"Type yes or no:"
@@ -109,26 +112,39 @@ def test_the_question_says_what_is_written_where_and_how_to_undo_it(at_terminal,
     )
 
 
-@pytest.mark.parametrize("answer", ["yes", "y", "YES", " yes "])
-def test_yes_writes(at_terminal, simulator, answer):
+def test_yes_writes(at_terminal, simulator):
     """After a yes, the plan is written."""
     terminal = at_terminal("run")
     terminal.see(QUESTION)
-    terminal.answer(answer)
+    terminal.answer("yes")
     assert terminal.end() == 0
     assert len(writes(simulator)) == 15
 
 
-@pytest.mark.parametrize("answer", ["no", "n", "No"])
-def test_no_sends_nothing(at_terminal, tool, simulator, answer):
+def test_no_sends_nothing(at_terminal, tool, simulator):
     """After a no, the command says that nothing was sent, exits with 1, and leaves nothing to resume."""
     terminal = at_terminal("run")
     terminal.see(QUESTION)
-    terminal.answer(answer)
+    terminal.answer("no")
     terminal.see(b"Nothing was sent.")
     assert terminal.end() == 1
     assert not writes(simulator)
     assert "nothing to resume" in tool("resume").out
+
+
+@pytest.mark.parametrize("answer", ["y", "YES", " yes "])
+def test_yes_in_other_ways(monkeypatch, answer):
+    """A yes may be short, loud, and between blanks."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+    confirm("Write them?")
+
+
+@pytest.mark.parametrize("answer", ["n", "No"])
+def test_no_in_other_ways(monkeypatch, answer):
+    """A no may be short, and spelt with a capital."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+    with pytest.raises(Declined):
+        confirm("Write them?")
 
 
 def test_another_answer_is_asked_for_again(at_terminal, simulator):

@@ -32,36 +32,36 @@ def refuse(simulator, monkeypatch, **where):
 
 def done(tool, simulator, monkeypatch):
     """Nothing went wrong."""
-    return tool("export").code
+    return tool.process("export").code
 
 
 def nothing_to_do(tool, simulator, monkeypatch):
     """There is no unfinished run."""
     tool("export")
-    return tool("resume").code
+    return tool.process("resume").code
 
 
 def unexpected(tool, simulator, monkeypatch):
     """A request was refused for a reason that has no code of its own."""
     refuse(simulator, monkeypatch, path="/v2/Services$")
-    return tool("export").code
+    return tool.process("export").code
 
 
 def usage(tool, simulator, monkeypatch):
     """An option has an impossible value."""
-    return tool("export", "--concurrency", "0").code
+    return tool.process("export", "--concurrency", "0").code
 
 
 def bad_input(tool, simulator, monkeypatch):
     """A file is not there."""
-    return tool("export", "--from-file", "missing.json").code
+    return tool.process("export", "--from-file", "missing.json").code
 
 
 def differences(tool, simulator, monkeypatch):
     """Changes are pending, and one wants to be told by the exit code."""
     tool("export")
-    assert tool("diff").code == 0
-    return tool("diff", "--exit-code").code
+    assert tool.process("diff").code == 0
+    return tool.process("diff", "--exit-code").code
 
 
 def mismatch(tool, simulator, monkeypatch):
@@ -69,29 +69,29 @@ def mismatch(tool, simulator, monkeypatch):
     assert tool("run", "--yes").code == 0
     sid, *_ = sorted(simulator.world.first.services)
     simulator.world.service(sid).conversations_webhooks["filters"] = ["onMessageRemoved"]
-    return tool("verify").code
+    return tool.process("verify").code
 
 
 def incomplete(tool, simulator, monkeypatch):
     """Some steps failed."""
     refuse(simulator, monkeypatch, method="POST", path="Notifications$")
-    return tool("run", "--yes").code
+    return tool.process("run", "--yes").code
 
 
 def credentials(tool, simulator, monkeypatch):
     """The token is wrong."""
-    return tool("export", environ={"TWILIO_AUTH_TOKEN": "wrong"}).code
+    return tool.process("export", environ={"TWILIO_AUTH_TOKEN": "wrong"}).code
 
 
 def safety(tool, simulator, monkeypatch):
     """The plan changes more than was allowed."""
-    return tool("run", "--yes", "--max-changes", "0").code
+    return tool.process("run", "--yes", "--max-changes", "0").code
 
 
 def no_chat_api(tool, simulator, monkeypatch):
     """The Chat API is gone."""
     with Simulator(chat_status=410) as dead:
-        result = tool("export", environ=dead.environment())
+        result = tool.process("export", environ=dead.environment())
     [line] = result.err.splitlines()
     assert "--from-file" in line
     assert not tool.db.exists()
@@ -101,7 +101,7 @@ def no_chat_api(tool, simulator, monkeypatch):
 def locked(tool, simulator, monkeypatch):
     """Another run works on the database."""
     with open_store(tool.db) as store, lock.held(store, simulator.account_sid, "apply", StopToken()):
-        return tool("export").code
+        return tool.process("export").code
 
 
 def interrupted(tool, simulator, monkeypatch):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("planned")
+
 STARTS = {
     "report.html": "<!doctype html>",
     "report.HTM": "<!doctype html>",
@@ -21,86 +23,78 @@ STARTS = {
 }
 
 
-@pytest.fixture
-def planned(tool):
-    """The program in a folder that holds a snapshot and a plan."""
-    assert tool("export").code == 0
-    assert tool("diff").code == 0
-    return tool
-
-
 @pytest.mark.parametrize(("name", "start"), STARTS.items())
-def test_the_ending_of_the_file_chooses_the_format(planned, name, start):
+def test_the_ending_of_the_file_chooses_the_format(tool, name, start):
     """`-o` writes what the file's ending stands for, and says on stderr what it wrote."""
-    result = planned("diff", "-o", name)
+    result = tool("diff", "-o", name)
     assert (result.code, result.out) == (0, "")
     assert result.err == f"Wrote {name}: 12 services examined, 58 changes, 15 steps.\n"
-    assert (planned.folder / name).read_text(encoding="utf-8").lower().startswith(start.lower())
+    assert (tool.folder / name).read_text(encoding="utf-8").lower().startswith(start.lower())
 
 
-def test_format_wins_over_the_ending(planned):
+def test_format_wins_over_the_ending(tool):
     """`--format` counts where both are given."""
-    assert planned("diff", "--format", "json", "-o", "report.html").code == 0
-    assert json.loads((planned.folder / "report.html").read_text(encoding="utf-8"))["format"] == 1
+    assert tool("diff", "--format", "json", "-o", "report.html").code == 0
+    assert json.loads((tool.folder / "report.html").read_text(encoding="utf-8"))["format"] == 1
 
 
-def test_a_file_is_private_and_whole(planned):
+def test_a_file_is_private_and_whole(tool):
     """A file is readable by its owner only, replaces an older one, and leaves nothing beside it."""
-    path = planned.folder / "report.txt"
+    path = tool.folder / "report.txt"
     path.write_text("old", encoding="utf-8")
-    before = {each.name for each in planned.folder.iterdir()}
-    assert planned("-q", "diff", "-o", path).err == ""
+    before = {each.name for each in tool.folder.iterdir()}
+    assert tool("-q", "diff", "-o", path).err == ""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text(encoding="utf-8").splitlines()[-1].startswith("Total: 12 services, 58 changes")
     assert "\x1b" not in path.read_text(encoding="utf-8")
-    assert {each.name for each in planned.folder.iterdir()} == before
+    assert {each.name for each in tool.folder.iterdir()} == before
 
 
-def test_a_link_is_written_through(planned):
+def test_a_link_is_written_through(tool):
     """A symbolic link stays one: the file that it leads to gets the report."""
-    (planned.folder / "link.md").symlink_to("real.md")
-    assert planned("diff", "-o", "link.md").code == 0
-    assert (planned.folder / "link.md").is_symlink()
-    assert (planned.folder / "real.md").read_text(encoding="utf-8").startswith("## chat-migrate")
+    (tool.folder / "link.md").symlink_to("real.md")
+    assert tool("diff", "-o", "link.md").code == 0
+    assert (tool.folder / "link.md").is_symlink()
+    assert (tool.folder / "real.md").read_text(encoding="utf-8").startswith("## chat-migrate")
 
 
 @pytest.mark.parametrize("companion", ["", "-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("spelling", ["{}", "./{}", "link"])
-def test_the_database_is_never_written_over(planned, companion, spelling):
+def test_the_database_is_never_written_over(tool, companion, spelling):
     """Neither the database nor what SQLite keeps beside it is taken for a report's file, by whatever name."""
     name = f"chat-migrate.db{companion}"
     if spelling == "link":
-        (planned.folder / "link").symlink_to(name)
-    before = planned.db.read_bytes()
-    result = planned("diff", "-o", spelling.format(name))
+        (tool.folder / "link").symlink_to(name)
+    before = tool.db.read_bytes()
+    result = tool("diff", "-o", spelling.format(name))
     assert result.code == 2
     assert "is the database, or belongs to it. Choose another file with -o." in result.err
-    assert planned.db.read_bytes() == before
+    assert tool.db.read_bytes() == before
 
 
-def test_a_pipe_is_written_through(planned):
+def test_a_pipe_is_written_through(tool):
     """A named pipe gets the report and stays a pipe."""
-    pipe = planned.folder / "pipe"
+    pipe = tool.folder / "pipe"
     os.mkfifo(pipe)
     read = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
-    assert planned("diff", "--format", "json", "-o", pipe).code == 0
+    assert tool("diff", "--format", "json", "-o", pipe).code == 0
     reader.join(timeout=20)
     assert json.loads(read[0])["kind"] == "diff"
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_a_device_is_written_through(planned):
+def test_a_device_is_written_through(tool):
     """A report may go to /dev/stdout and /dev/null, which stay what they are."""
-    assert planned("diff", "-o", "/dev/null").code == 0
+    assert tool("diff", "-o", "/dev/null").code == 0
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    assert planned("-q", "diff", "--format", "json", "-o", "/dev/stdout").json["kind"] == "diff"
+    assert tool.process("-q", "diff", "--format", "json", "-o", "/dev/stdout").json["kind"] == "diff"
 
 
-def test_piped_text_is_whole_and_ends_with_the_totals(planned):
+def test_piped_text_is_whole_and_ends_with_the_totals(tool):
     """What a program reads has no escapes and no cuts, and its last line holds the totals."""
-    out = planned("diff").out
+    out = tool.process("diff").out
     assert "\x1b" not in out
     assert "services more" not in out
     assert out.splitlines()[-1].startswith("Total: 12 services, 58 changes, 15 steps")

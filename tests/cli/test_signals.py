@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 
 import pytest
+from worlds import differences_in_place
 
 from migrate.simulator import Fault
 
@@ -61,6 +63,7 @@ def test_requests_that_wait_for_their_turn_are_not_sent(tool, simulator):
 @pytest.mark.parametrize("number", GENTLE, ids=lambda number: number.name)
 def test_in_the_middle_of_a_run(tool, simulator, number):
     """During writes each of the three exits with 130, leaves nothing undecided, and `resume` does the rest."""
+    before = deepcopy(simulator.world.first.services)
     simulator.inject(Fault("slow", method="POST", seconds=0.3, times=None))
     with start(tool, "run", "--yes", "--concurrency", "1") as running:
         wait_for_requests(simulator, running, "POST")
@@ -71,9 +74,11 @@ def test_in_the_middle_of_a_run(tool, simulator, number):
     begun = [row[0] for row in tool.rows("SELECT state FROM step_state")]
     assert set(begun) == {"verified"}
     assert len(begun) < 15
-    assert tool("resume").code == 0
+    assert tool("resume", "--concurrency", 15).code == 0
     assert [row[0] for row in tool.rows("SELECT state FROM step_state")] == ["verified"] * 15
     assert len([request for request in simulator.requests if request.method == "POST"]) == 15
+    found = [differences_in_place(each, simulator.world.service(sid)) for sid, each in before.items()]
+    assert not any(found)
 
 
 def test_under_nohup_a_hang_up_is_ignored(tool, simulator):

@@ -26,15 +26,6 @@ from migrate.simulator import Fault, Simulator
 from migrate.store.frontier import Frontier
 
 
-@pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver whose database holds a snapshot and a plan."""
-    made = drive(tmp_path, simulator)
-    made.export()
-    made.diff()
-    return made
-
-
 def journal_of(driver, key):
     """The states that a step went through."""
     rows = driver.rows("SELECT state FROM journal WHERE key = ? ORDER BY id", key)
@@ -100,10 +91,8 @@ def test_a_finished_plan_is_not_applied_twice(simulator, driver):
     assert len(simulator.requests) == done
 
 
-def test_an_unfinished_plan_is_resumed_not_applied(simulator, tool):
+def test_an_unfinished_plan_is_resumed_not_applied(simulator, driver, tool):
     """Applying a plan again whose run is unfinished names the command that continues it."""
-    drive(tool.folder, simulator).export()
-    drive(tool.folder, simulator).diff()
     assert tool("apply", "--yes", "--limit", "2").code == 0
     result = tool("apply", "--yes")
     assert result.code == 2
@@ -350,13 +339,11 @@ def test_drift_may_be_allowed_from_the_start(simulator, driver, raced):
 # -- a person is asked --------------------------------------------------------------------------------------
 
 
-def test_without_a_terminal_somebody_must_have_agreed(simulator, tool):
+def test_without_a_terminal_somebody_must_have_agreed(simulator, driver, tool):
     """Without --yes and without a terminal, a command that writes names the option and sends nothing."""
-    drive(tool.folder, simulator).export()
-    drive(tool.folder, simulator).diff()
     sent = len(simulator.requests)
     for command in ("apply", "run"):
-        result = tool(command)
+        result = tool.process(command)
         assert result.code == 2
         assert "--yes" in result.err
     assert len(simulator.requests) == sent
@@ -436,7 +423,7 @@ def test_nothing_to_do_asks_nothing(simulator, tool):
 
 def test_progress_only_on_a_terminal(tool):
     """Without a terminal, and with --quiet, there is no progress bar."""
-    assert tool("run", "--yes").err == ""
+    assert tool.process("run", "--yes").err == ""
     _code, _out, shown = on_a_terminal(tool, "--quiet", "run", "--yes", answer="")
     assert "Reading" not in shown
 

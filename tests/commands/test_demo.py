@@ -16,7 +16,7 @@ from migrate.simulator import Simulator
 @pytest.fixture
 def shown(lonely_tool):
     """A folder in which the demo has run, and what it printed."""
-    return lonely_tool, lonely_tool("demo", timeout=120)
+    return lonely_tool, lonely_tool.process("demo", timeout=120)
 
 
 def test_it_does_the_whole_job(shown):

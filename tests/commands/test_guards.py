@@ -12,15 +12,6 @@ from migrate.simulator import Fault, Simulator
 
 
 @pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver whose database holds a snapshot and a plan."""
-    made = drive(tmp_path, simulator)
-    made.export()
-    made.diff()
-    return made
-
-
-@pytest.fixture
 def two_accounts():
     """A simulator with a second account, which is empty."""
     with Simulator(services=3, seed=7, accounts=2) as running:
@@ -35,13 +26,11 @@ def second(simulator):
 # -- stale plans --------------------------------------------------------------------------------------------
 
 
-def test_a_snapshot_that_shows_other_settings(simulator, tool):
+def test_a_snapshot_that_shows_other_settings(simulator, driver, tool):
     """A plan is stale once a newer snapshot shows one of its services differently; nothing is sent."""
-    drive(tool.folder, simulator).export()
-    drive(tool.folder, simulator).diff()
     service = named(simulator, "Kestrel")
     service.chat["notifications"]["new_message"]["sound"] = "new"
-    drive(tool.folder, simulator).export()
+    driver.export()
     result = tool("apply", "--yes")
     assert result.code == 6
     assert service.sid in result.err
@@ -113,10 +102,10 @@ def test_the_rest_of_a_step_that_somebody_has_half_done(simulator, driver):
     assert posts(simulator) == []
 
 
-def test_a_plan_that_was_made_moments_ago(simulator, tool):
+def test_a_plan_that_was_made_moments_ago(simulator, driver, tool):
     """However young the plan is, the command line reads the targets again, and names what allows to go on."""
-    drive(tool.folder, simulator).export()
-    drive(tool.folder, simulator).diff()
+    driver.export()
+    driver.diff()
     named(simulator, "Alder").conversations_webhooks["method"] = "POST"
     named(simulator, "Alder").conversations_webhooks["filters"] = ["onMessageRemoved"]
     result = tool("apply", "--yes")

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from driving import code_of, drive
+from driving import code_of
 from worlds import differences_in_place, lost, posts
 
 from mappings import Verdict, translate
@@ -28,15 +28,6 @@ VERDICTS = {
     "manual": 33,
 }
 """Of the fields of the seeded account."""
-
-
-@pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver whose database holds a snapshot and a plan."""
-    made = drive(tmp_path, simulator)
-    made.export()
-    made.diff()
-    return made
 
 
 def change_the_mappings(monkeypatch):

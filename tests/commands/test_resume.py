@@ -92,15 +92,6 @@ def test_interrupted_by_a_person(simulator, tool):
     assert not first & {request.path for request in posts(simulator, sent)}
 
 
-@pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver whose database holds a plan."""
-    made = drive(tmp_path, simulator)
-    made.export()
-    made.diff()
-    return made
-
-
 def test_a_write_that_stays_unknown(simulator, driver):
     """A write whose outcome cannot be read either stays `unknown`, with exit code 4; resume settles it later."""
     service = named(simulator, "Kestrel")

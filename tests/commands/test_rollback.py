@@ -16,22 +16,9 @@ from migrate.simulator import Channel, Fault, Simulator
 from migrate.source.live import ExportRequest
 
 
-@pytest.fixture
-def two():
-    """The account with the twelve archetypes, and an empty one."""
-    with Simulator(services=12, seed=7, accounts=2) as running:
-        yield running
-
-
 def other_account(simulator):
     """The second account."""
     return list(simulator.world.accounts.values())[1]
-
-
-@pytest.fixture
-def elsewhere(two, tmp_path):
-    """A driver that migrates into the second account."""
-    return drive(tmp_path, two, other_account(two).sid)
 
 
 @pytest.mark.parametrize("user_filters", ["accept", "refuse"])
@@ -234,17 +221,22 @@ def test_roles_of_an_earlier_run_stay(two, elsewhere):
 
 
 @pytest.fixture
-def mapped(two, tmp_path):
-    """A service with roles of its own, mapped to one that exists in the other account; both, and the driver."""
+def mapping(two, tmp_path):
+    """The options that map a service with roles of its own to one that exists in the other account."""
     source = named(two, "Saltmarsh")
     with two.locked() as world:
         target = world.create_service(other_account(two), "Their service")
     table = tmp_path / "map.csv"
     table.write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
-    driver = drive(tmp_path, two, other_account(two).sid)
+    return {"target": "map", "target_map": table}
+
+
+@pytest.fixture
+def mapped(two, elsewhere, mapping):
+    """A driver that has migrated the mapped service, and the other account as it was before."""
     before = deepcopy(other_account(two))
-    assert code_of(driver.run(target="map", target_map=table)) == 0
-    return driver, before
+    assert code_of(elsewhere.run(**mapping)) == 0
+    return elsewhere, before
 
 
 @pytest.mark.parametrize("delete_created", [False, True])
@@ -263,21 +255,16 @@ def test_a_mapped_service_gets_back_what_it_had(two, mapped, delete_created):
     assert lost(before, other_account(two)) == {}
 
 
-def test_a_role_that_appeared_before_the_run_gets_back_what_it_had(two, tmp_path):
+def test_a_role_that_appeared_before_the_run_gets_back_what_it_had(two, elsewhere, mapping):
     """A role that someone else made between diff and apply is used, and has its own permissions again afterwards."""
-    source = named(two, "Saltmarsh")
-    with two.locked() as world:
-        target = world.create_service(other_account(two), "Their service")
-    table = tmp_path / "map.csv"
-    table.write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
-    driver = drive(tmp_path, two, other_account(two).sid)
-    driver.export()
-    driver.diff(target="map", target_map=table)
+    elsewhere.export()
+    elsewhere.diff(**mapping)
+    (target,) = other_account(two).services.values()
     theirs = target.add_role("RL" + "6" * 32, "guest", "channel", ["deleteAnyMessage"])
-    assert code_of(driver.apply()) == 0
+    assert code_of(elsewhere.apply()) == 0
     assert len([role for role in target.roles.values() if role.friendly_name == "guest"]) == 1
     assert theirs.permissions != ["deleteAnyMessage"]
-    assert code_of(driver.rollback(delete_created=True)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert target.roles[theirs.sid].permissions == ["deleteAnyMessage"]
 
 

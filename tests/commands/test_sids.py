@@ -10,8 +10,6 @@ import pytest
 from driving import drive
 from worlds import named
 
-from migrate.simulator import Simulator
-
 COLUMNS = [
     "kind",
     "friendly_name",
@@ -24,16 +22,9 @@ COLUMNS = [
 
 
 @pytest.fixture
-def simulator():
-    """A simulated account with the twelve archetypes, and a second account, which is empty."""
-    with Simulator(services=12, seed=7, accounts=2) as running:
-        yield running
-
-
-@pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver on the database of the tool, that writes to the second account."""
-    return drive(tmp_path, simulator, list(simulator.world.accounts)[1])
+def simulator(two):
+    """The two accounts."""
+    return two
 
 
 def table(tool):
@@ -43,9 +34,9 @@ def table(tool):
     return list(csv.DictReader(io.StringIO(result.out)))
 
 
-def test_every_service_and_role(simulator, driver, tool):
+def test_every_service_and_role(simulator, elsewhere, tool):
     """After a run, each service and each role of it stands there once, with both SIDs and the account."""
-    driver.run(target="new")
+    elsewhere.run(target="new")
     rows = table(tool)
     target = simulator.world.accounts[list(simulator.world.accounts)[1]]
     assert list(rows[0]) == COLUMNS
@@ -65,40 +56,40 @@ def test_every_service_and_role(simulator, driver, tool):
         assert old.friendly_name == new.friendly_name == row["friendly_name"]
 
 
-def test_json_holds_the_same(driver, tool):
+def test_json_holds_the_same(elsewhere, tool):
     """`--format json` prints the same rows, as one array."""
-    driver.run(target="new")
+    elsewhere.run(target="new")
     result = tool("sids", "--format", "json")
     assert result.code == 0
     rows = [{**row, "friendly_name": row["friendly_name"] or ""} for row in json.loads(result.out)]
     assert rows == table(tool)
 
 
-def test_only_the_current_generation(simulator, driver, tool):
+def test_only_the_current_generation(simulator, elsewhere, tool):
     """After `--again`, the table tells of the fresh set only; another run does not change it."""
-    driver.run(target="new")
+    elsewhere.run(target="new")
     old = {row["target_sid"] for row in table(tool)}
-    driver.run(target="new", again=True)
+    elsewhere.run(target="new", again=True)
     fresh = table(tool)
     assert not old & {row["target_sid"] for row in fresh}
-    driver.run(target="new")
+    elsewhere.run(target="new")
     assert sorted(map(str, table(tool))) == sorted(map(str, fresh))
 
 
-def test_mapped_services(simulator, driver, tool, tmp_path):
+def test_mapped_services(simulator, elsewhere, tool, tmp_path):
     """A mapped target is listed with its roles too."""
     source = named(simulator, "Saltmarsh")
     target = simulator.world.create_service(list(simulator.world.accounts.values())[1], "Mine")
     (tmp_path / "map.csv").write_text(f"source_sid,target_sid\n{source.sid},{target.sid}\n")
-    driver.run(target="map", target_map=tmp_path / "map.csv")
+    elsewhere.run(target="map", target_map=tmp_path / "map.csv")
     rows = table(tool)
     assert [row["target_sid"] for row in rows if row["kind"] == "service"] == [target.sid]
     assert {row["target_sid"] for row in rows if row["kind"] == "role"} == set(target.roles)
 
 
-def test_the_table_is_a_target_map(simulator, driver, tool):
+def test_the_table_is_a_target_map(simulator, elsewhere, tool):
     """What `sids` prints is read by `--target-map` as it is: the same targets, and nothing left to change."""
-    driver.run(target="new")
+    elsewhere.run(target="new")
     (tool.folder / "sids.csv").write_text(tool("sids").out, encoding="utf-8")
     target = list(simulator.world.accounts)[1]
     result = tool(
@@ -109,9 +100,9 @@ def test_the_table_is_a_target_map(simulator, driver, tool):
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper], ids=["lower case", "upper case"])
-def test_one_account_of_several(simulator, driver, tool, change):
+def test_one_account_of_several(simulator, elsewhere, tool, change):
     """`--account` prints the targets in one account, however its SID is spelt."""
-    driver.run(target="new")
+    elsewhere.run(target="new")
     target = list(simulator.world.accounts)[1]
     chosen = tool("sids", "--account", change(target)).out
     assert chosen == tool("sids").out
@@ -127,11 +118,11 @@ def test_in_place_nothing_gets_another_sid(simulator, tmp_path, tool):
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_names_are_no_formulas(simulator, driver, tool, name):
+def test_names_are_no_formulas(simulator, elsewhere, tool, name):
     """A friendly name that a spreadsheet would take for a formula is written as text; JSON holds it as it is."""
     service = named(simulator, "Kestrel")
     service.chat["friendly_name"] = name
-    driver.run(target="new")
+    elsewhere.run(target="new")
     (row,) = (row for row in table(tool) if row["source_sid"] == service.sid)
     assert row["friendly_name"].startswith("'")
     rows = json.loads(tool("sids", "--format", "json").out)
@@ -139,11 +130,11 @@ def test_names_are_no_formulas(simulator, driver, tool, name):
 
 
 @pytest.mark.parametrize("name", ['one, "two"; ☕', "one\ntwo"])
-def test_awkward_names_stay_in_their_cell(simulator, driver, tool, name):
+def test_awkward_names_stay_in_their_cell(simulator, elsewhere, tool, name):
     """Commas, quotes and line breaks in a name do not shift the columns."""
     service = named(simulator, "Kestrel")
     service.chat["friendly_name"] = name
-    driver.run(target="new")
+    elsewhere.run(target="new")
     (row,) = (row for row in table(tool) if row["source_sid"] == service.sid)
     assert row["friendly_name"] == name
     assert row["target_account_sid"]

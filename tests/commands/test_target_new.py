@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from driving import about, code_of, drive
@@ -26,16 +27,15 @@ def creates(simulator, since=0):
 
 
 @pytest.fixture
-def simulator():
-    """A simulated account with the twelve archetypes, and a second account, which is empty."""
-    with Simulator(services=12, seed=7, accounts=2) as running:
-        yield running
+def simulator(two):
+    """The two accounts."""
+    return two
 
 
 @pytest.fixture
-def driver(simulator, tmp_path):
-    """A driver that writes to the second account."""
-    return drive(tmp_path, simulator, second(simulator), CHAT_MIGRATE_TIMEOUT="0.3")
+def driver(elsewhere):
+    """A driver that writes to the second account, and waits for no answer long."""
+    return replace(elsewhere, environ={**elsewhere.environ, "CHAT_MIGRATE_TIMEOUT": "0.3"})
 
 
 # -- a whole account ----------------------------------------------------------------------------------------

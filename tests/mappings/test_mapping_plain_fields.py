@@ -105,7 +105,7 @@ def test_a_deprecated_interval_is_told_without_anybody_elses_number(translated):
 
 @pytest.mark.parametrize(("count", "told"), [(1, "1 retry is lost"), (2, "2 retries are lost")])
 def test_counts_are_told_in_the_right_number(translated, count, told):
-    """One retry is not "1 retries"."""
+    """The number of retries is told in the singular where there is one."""
     for phase in ("pre", "post"):
         source = f"{phase}_webhook_retry_count"
         assert told in translated({source: count}).outcome(source).reason

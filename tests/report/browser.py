@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,31 +85,37 @@ class Page:
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
-@asynccontextmanager
-async def chromium(profile: Path) -> AsyncIterator[Page]:
-    """Starts Chromium with an empty profile, gives its first tab, and ends it."""
+@contextmanager
+def chromium(profile: Path) -> Iterator[int]:
+    """Starts Chromium with an empty profile, gives the port of its DevTools, and ends it."""
     assert CHROMIUM is not None
-    process = await asyncio.create_subprocess_exec(
-        CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    process = subprocess.Popen(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        port = await _port(profile / "DevToolsActivePort")
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                tabs = await answer.json()
-            tab = next(tab for tab in tabs if tab["type"] == "page")
-            async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                yield Page(socket)
+        yield _port(profile / "DevToolsActivePort")
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+        process.terminate()
+        process.wait()
 
 
-async def _port(file: Path) -> int:
+@asynccontextmanager
+async def new_page(port: int) -> AsyncIterator[Page]:
+    """Opens a tab, and closes it."""
+    tabs = f"http://127.0.0.1:{port}/json"
+    async with aiohttp.ClientSession() as session:
+        async with session.put(f"{tabs}/new?about:blank") as answer:
+            tab = await answer.json()
+        async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            yield Page(socket)
+        async with session.get(f"{tabs}/close/{tab['id']}") as answer:
+            assert answer.status == 200
+
+
+def _port(file: Path) -> int:
     for _ in range(600):
         if file.exists() and (lines := file.read_text().splitlines()):
             return int(lines[0])
-        await asyncio.sleep(0.05)
+        time.sleep(0.05)
     raise AssertionError("Chromium did not open its DevTools port")

@@ -18,20 +18,32 @@ SHOWN = "[...document.querySelectorAll('.service')].filter(one => one.checkVisib
 VISIBLE_TEXT = "document.body.innerText"
 
 
-def visit(tmp_path, report, actions, **options):
-    """Opens the report in Chromium, performs the actions, and returns the page for a last look."""
-    file = tmp_path / "report.html"
-    with file.open("w", encoding="utf-8") as stream:
-        render(report, "html", stream)
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """The port of a Chromium that all tests share."""
+    with browser.chromium(tmp_path_factory.mktemp("profile")) as port:
+        yield port
 
-    async def run():
-        async with browser.chromium(tmp_path / "profile") as page:
-            await page.open(file.as_uri(), **options)
-            await actions(page)
-            assert page.requests == [file.as_uri()]
-            assert page.complaints == []
 
-    asyncio.run(run())
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Opens a report in a new tab, performs the actions, and takes a last look at the page."""
+
+    def visit(report, actions, **options):
+        file = tmp_path / "report.html"
+        with file.open("w", encoding="utf-8") as stream:
+            render(report, "html", stream)
+
+        async def run():
+            async with browser.new_page(chromium) as page:
+                await page.open(file.as_uri(), **options)
+                await actions(page)
+                assert page.requests == [file.as_uri()]
+                assert page.complaints == []
+
+        asyncio.run(run())
+
+    return visit
 
 
 async def fill(page, field, text):
@@ -49,7 +61,7 @@ async def click(page, selector):
     await asyncio.sleep(0.3)
 
 
-def test_it_filters_by_verdict_service_and_text(tmp_path):
+def test_it_filters_by_verdict_service_and_text(visit):
     """Each filter narrows the list and the picture, they combine, and the page says how many are left."""
 
     async def actions(page):
@@ -69,7 +81,7 @@ def test_it_filters_by_verdict_service_and_text(tmp_path):
         assert await page.evaluate(SHOWN) == []
         assert "0 of 12 services" in await page.evaluate(VISIBLE_TEXT)
 
-    visit(tmp_path, samples.report(), actions)
+    visit(samples.report(), actions)
 
 
 CARDS = (
@@ -82,7 +94,7 @@ PLACES = (
 )
 
 
-def test_filters_act_on_what_needs_a_person_too(tmp_path):
+def test_filters_act_on_what_needs_a_person_too(visit):
     """Cards follow verdict, text and service; a card shows the services that match; Clear brings all back."""
 
     async def actions(page):
@@ -108,10 +120,10 @@ def test_filters_act_on_what_needs_a_person_too(tmp_path):
         assert await page.evaluate("document.querySelector('#needs output').value") == ""
         assert len(await page.evaluate(SHOWN)) == 12
 
-    visit(tmp_path, samples.report(), actions)
+    visit(samples.report(), actions)
 
 
-def test_a_long_list_of_services_is_filtered_when_it_is_unfolded(tmp_path):
+def test_a_long_list_of_services_is_filtered_when_it_is_unfolded(visit):
     """What was folded when the filter was set follows it as soon as it is opened."""
 
     async def actions(page):
@@ -125,10 +137,10 @@ def test_a_long_list_of_services_is_filtered_when_it_is_unfolded(tmp_path):
         assert places
         assert all(name.startswith("Telehealth consultations 3") for name in places)
 
-    visit(tmp_path, samples.report(120), actions)
+    visit(samples.report(120), actions)
 
 
-def test_it_folds_and_opens(tmp_path):
+def test_it_folds_and_opens(visit):
     """A section is empty until it is opened, by click or by a link; equal fields stay folded in it."""
 
     async def actions(page):
@@ -144,10 +156,10 @@ def test_it_folds_and_opens(tmp_path):
         await click(page, "#open")
         assert await page.evaluate("document.querySelectorAll('.service[open]').length") == 12
 
-    visit(tmp_path, samples.report(), actions)
+    visit(samples.report(), actions)
 
 
-def test_without_scripts_it_still_tells_everything(tmp_path):
+def test_without_scripts_it_still_tells_everything(visit):
     """With scripting off, needs are readable, sections open, and no dead control is shown."""
 
     async def actions(page):
@@ -161,10 +173,10 @@ def test_without_scripts_it_still_tells_everything(tmp_path):
         await asyncio.sleep(0.3)
         assert "https://hooks.example.com/16/post?token=***" in await page.evaluate(VISIBLE_TEXT)
 
-    visit(tmp_path, samples.report(), actions, scripts=False)
+    visit(samples.report(), actions, scripts=False)
 
 
-def test_what_is_folded_is_printed(tmp_path):
+def test_what_is_folded_is_printed(visit):
     """Before printing, the lists in cards and the sections hold what they show, filtered as on the screen."""
 
     async def actions(page):
@@ -178,11 +190,11 @@ def test_what_is_folded_is_printed(tmp_path):
             await page.evaluate("document.querySelectorAll('.service:not([hidden]) > noscript').length") == 0
         )
 
-    visit(tmp_path, samples.report(120), actions)
+    visit(samples.report(120), actions)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_hostile_names_do_nothing_at_any_width(tmp_path, width):
+def test_hostile_names_do_nothing_at_any_width(visit, width):
     """Everything is opened and nothing runs, loads, leaves its element or makes the page wider."""
 
     async def actions(page):
@@ -194,11 +206,11 @@ def test_hostile_names_do_nothing_at_any_width(tmp_path, width):
         )
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
-    visit(tmp_path, samples.hostile(), actions, width=width)
+    visit(samples.hostile(), actions, width=width)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_what_needs_a_person_is_on_the_first_screens(tmp_path, width):
+def test_what_needs_a_person_is_on_the_first_screens(visit, width):
     """Neither the table of all services nor a squeezed caption stands before it."""
 
     async def actions(page):
@@ -209,4 +221,4 @@ def test_what_needs_a_person_is_on_the_first_screens(tmp_path, width):
         )
         assert await page.evaluate(narrow)
 
-    visit(tmp_path, samples.report(120), actions, width=width)
+    visit(samples.report(120), actions, width=width)

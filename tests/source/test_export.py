@@ -344,7 +344,7 @@ def test_a_foreign_next_page_receives_nothing(take, tmp_path):
 
 def test_the_program_says_what_it_has_taken(simulator, tool):
     """One line on stdout says what the snapshot holds and what to type next; the database is private."""
-    result = tool("export")
+    result = tool.process("export")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
         f"Snapshot 1: 12 Chat Services of {simulator.account_sid} (live, v1, v2). Next: chat-migrate diff\n"

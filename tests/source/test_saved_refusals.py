@@ -9,10 +9,11 @@ import os
 import threading
 
 import pytest
-from shapes import AC, ROLES, SAMPLES, SHOP, cli, lines, nested_service, page, pretty, service_v2
+from shapes import AC, ROLES, SAMPLES, SHOP, lines, nested_service, page, pretty, service_v2
 from shapes import state_entry as entry
 from shapes import terraform_state as state
 from taking import OneByte, take
+from twilio_cli import cli
 
 from migrate.core.errors import BadInput
 from migrate.source.saved import SavedFiles, documents

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from shapes import SAMPLES, TRUTH, V2_ALONE, cli, lines, role, service_v2
+from shapes import SAMPLES, TRUTH, V2_ALONE, lines, role, service_v2
 from taking import OneByte, take
+from twilio_cli import cli
 
 from mappings import FIELDS
 from migrate.source.saved import SavedFiles, documents, merge

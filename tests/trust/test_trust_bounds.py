@@ -1,4 +1,4 @@
-"""Nothing goes on without end or unnoticed: slow and huge answers, waits, a database that is gone, signals."""
+"""Nothing goes on without end or unnoticed: slow and huge answers, waits, a database that is gone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 
 import pytest
-from trust_world import before, journal, patient, second, started, wait_until
-from worlds import differences_in_place, posts
+from trust_world import patient, second, started, wait_until
+from worlds import posts
 
 from migrate.core.errors import CallFailed
 from migrate.simulator import Fault, Unevenness
@@ -31,7 +31,7 @@ def test_a_body_that_drips(account, tmp_path):
 
 def test_a_body_that_is_huge(account, lonely_tool):
     """An answer that is huge once unpacked is refused, and memory does not grow with it."""
-    simulator = account(services=3, uneven=Unevenness(huge_path="/v2/Services$", huge_bytes=2**28))
+    simulator = account(services=3, uneven=Unevenness(huge_path="/v2/Services$", huge_bytes=2**27))
     ended = subprocess.run(
         [sys.executable, "-c", PEAK, sys.executable, "-m", "migrate", "export"],
         cwd=lonely_tool.folder,
@@ -108,26 +108,6 @@ def test_a_database_that_is_deleted(account, tool_at):
     assert "chat-migrate.db" in err
     assert "roll" in err.lower()
     assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-def test_signals_end_gently(account, tmp_path, name):
-    """SIGTERM and SIGHUP end as gently as Ctrl-C: what is in flight is recorded, and `resume` does the rest."""
-    simulator = account(services=12)
-    was = before(simulator)
-    simulator.inject(Fault("slow", method="POST", times=2, seconds=0.5))
-    driver = patient(tmp_path, simulator)
-    running = started(tmp_path, driver.environ, "run", "--yes")
-    wait_until(lambda: len(posts(simulator)) >= 2)
-    running.send_signal(getattr(signal, name))
-    _, err = running.communicate(timeout=30)
-    assert running.returncode == 130, err
-    assert "chat-migrate resume" in err
-    assert journal(driver, "intent") == []
-    driver.resume()
-    found = [differences_in_place(s, simulator.world.service(sid)) for sid, s in was.items()]
-    assert not any(found)
-    assert driver.code() == 0
 
 
 @pytest.mark.parametrize("target", ["same", "new"])

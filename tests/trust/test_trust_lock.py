@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from calling import Tool
 from driving import drive
 from trust_world import CLEAN, second, wait_until
 from worlds import differences_between, posts
@@ -91,22 +92,19 @@ def test_suspended_and_woken(tmp_path, seed):
 def test_a_process_id_that_is_used_again(tmp_path):
     """A dead run's process id that another program has now holds no lock: its start time tells them apart."""
     with Simulator(services=3, seed=7, accounts=2) as simulator:
-        environ = {**CLEAN, "CHAT_MIGRATE_SETTLE": "0.3", **simulator.environment()}
-        program = [sys.executable, "-m", "migrate"]
-        subprocess.run([*program, "export"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+        tool = Tool(tmp_path, {**CLEAN, "CHAT_MIGRATE_SETTLE": "0.3", **simulator.environment()})
+        assert tool("export").code == 0
         from migrate.store.processes import this_process
 
-        with closing(sqlite3.connect(tmp_path / "chat-migrate.db")) as connection, connection:
+        with closing(sqlite3.connect(tool.db)) as connection, connection:
             here = vars(this_process()) | {"started": "1"}
             connection.execute(
                 "INSERT INTO lock VALUES (:account, 'nonce', 'abcd', :host, :boot, :namespace, :pid, :started, "
                 "'run', '2026-01-01T00:00:00.000Z', 7)",
                 {**here, "account": simulator.account_sid},
             )
-        done = subprocess.run(
-            [*program, "run", "--yes"], cwd=tmp_path, env=environ, capture_output=True, check=False
-        )
-        assert (done.returncode, bool(posts(simulator))) == (0, True)
+        assert tool.process("run", "--yes").code == 0
+        assert posts(simulator) != []
 
 
 def test_a_live_holder_elsewhere_is_not_taken_over(tmp_path):

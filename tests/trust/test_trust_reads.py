@@ -74,9 +74,9 @@ def test_verify_right_after_a_run(account, tmp_path, lag_share):
 MISSING = {"the service": "{sid}$", "its users": "{sid}/Users$", "its roles": "{sid}/Roles$", "all": "{sid}"}
 
 
-@pytest.mark.parametrize("what", ["the service", "its users", "its roles"])
-def test_removing_what_answers_404_for_a_while(account, tmp_path, what):
-    """`rollback --delete-created` deletes a service that, or a part of which, answers 404 for a while."""
+@pytest.fixture
+def missing(account, tmp_path, what):
+    """A simulator in which what was made for a service, or a part of it, answers 404 for a while, and its driver."""
     simulator = account(services=1)
     target = second(simulator)
     patient(tmp_path, simulator, target).run(target="new")
@@ -85,27 +85,25 @@ def test_removing_what_answers_404_for_a_while(account, tmp_path, what):
         world=simulator.world,
         uneven=Unevenness(missing_path=MISSING[what].format(sid=sid), missing_seconds=LAG),
     )
-    driver = replace(patient(tmp_path, uneven, target), settle=3.0)
+    return uneven, replace(patient(tmp_path, uneven, target), settle=3.0)
+
+
+@pytest.mark.parametrize("what", ["the service", "its users", "its roles"])
+def test_removing_what_answers_404_for_a_while(missing):
+    """`rollback --delete-created` deletes a service that, or a part of which, answers 404 for a while."""
+    simulator, driver = missing
     driver.rollback(delete_created=True)
-    assert list(simulator.world.accounts[target].services) == []
+    assert list(simulator.world.accounts[second(simulator)].services) == []
     assert driver.code() == 0
 
 
 @pytest.mark.parametrize("what", ["the service", "its roles", "all"])
-def test_a_second_run_while_what_was_made_answers_404(account, tmp_path, what):
+def test_a_second_run_while_what_was_made_answers_404(missing):
     """A second `run --target new` waits for a service that answers 404 for a while, and creates nothing."""
-    simulator = account(services=1)
-    target = second(simulator)
-    patient(tmp_path, simulator, target).run(target="new")
-    (sid,) = simulator.world.accounts[target].services
-    uneven = account(
-        world=simulator.world,
-        uneven=Unevenness(missing_path=MISSING[what].format(sid=sid), missing_seconds=LAG),
-    )
-    driver = replace(patient(tmp_path, uneven, target), settle=3.0)
+    simulator, driver = missing
     driver.run(target="new")
-    assert posts(uneven) == []
-    assert differences_between(simulator, target) == []
+    assert posts(simulator) == []
+    assert differences_between(simulator, second(simulator)) == []
     assert driver.code() == 0
 
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from trust_world import before, patient, started, wait_until
+from twilio_cli import cli
 from worlds import differences_in_place, named, posts
 
 from migrate.core.errors import CallFailed
@@ -61,33 +62,15 @@ def test_a_version_that_is_unreachable(account, tmp_path, version):
     assert posts(simulator) == []
 
 
-CAMEL = {
-    "friendly_name": "friendlyName",
-    "default_service_role_sid": "defaultServiceRoleSid",
-    "default_channel_role_sid": "defaultChannelRoleSid",
-    "default_channel_creator_role_sid": "defaultChannelCreatorRoleSid",
-    "read_status_enabled": "readStatusEnabled",
-    "reachability_enabled": "reachabilityEnabled",
-    "typing_indicator_timeout": "typingIndicatorTimeout",
-    "consumption_report_interval": "consumptionReportInterval",
-    "pre_webhook_url": "preWebhookUrl",
-    "post_webhook_url": "postWebhookUrl",
-    "webhook_method": "webhookMethod",
-    "webhook_filters": "webhookFilters",
-    "pre_webhook_retry_count": "preWebhookRetryCount",
-    "post_webhook_retry_count": "postWebhookRetryCount",
-}
-
-
 def test_what_twilio_cli_saves(account, tool_at):
     """JSON of twilio-cli, with its own names at the top level, is read right, and what it can't hold is named."""
     simulator = account(services=12)
     service = named(simulator, "Kestrel")
     service.chat["read_status_enabled"] = False
-    shown = {CAMEL.get(key, key): value for key, value in service.chat.items() if key != "webhooks"}
-    shown |= {"sid": service.sid, "accountSid": service.account_sid, "links": {}, "url": "x"}
+    shown = {key: value for key, value in service.chat.items() if key != "webhooks"}
+    shown |= {"sid": service.sid, "account_sid": service.account_sid, "links": {}, "url": "x"}
     tool = tool_at(simulator)
-    (tool.folder / "cli.json").write_text(json.dumps([shown]))
+    (tool.folder / "cli.json").write_text(json.dumps([cli(shown)]))
     was = before(simulator)[service.sid]
     result = tool("run", "--yes", "--from-file", "cli.json", "--format", "json")
     assert result.code == 0, result.err
