@@ -1,7 +1,7 @@
 """The crash loop: killed at the Nth moment, for N = 1, 2, 3 … until a run ends undisturbed; then resumed.
 
 As SQLite tests itself: a child process does the work and kills itself without any clean-up; the parent
-looks at what is left. A short loop takes every 13th moment; `CHAT_MIGRATE_SURVIVAL=full` takes them all.
+looks at what is left. A short loop takes every eleventh moment; `CHAT_MIGRATE_SURVIVAL=full` takes them all.
 SIGKILL does not test a loss of power: what the file system had not yet written survives it.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from crashes import FIGURES, FULL, KILLED, Ended, Lab, Situation
 
-STRIDE = 1 if FULL else 13
-"""Every moment, or every 13th."""
+STRIDE = 1 if FULL else 11
+"""Every moment, or every eleventh."""
 CHAIN_STRIDE = 1 if FULL else 5
 """How much later each resume of a chain is killed than the one before."""
 WIDE_STRIDE = 1 if FULL else 29
