@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import toy
 from driving import about, code_of, drive, states
+from variables import CLEAN
 from worlds import posts
 
 from migrate.commands.verify import VerifyOptions, verify
@@ -139,7 +140,7 @@ def command(name, folder, simulator):
     """Start a command with the toy kind in a process of its own."""
     return subprocess.Popen(
         [sys.executable, str(TOOL), name, str(folder / "chat-migrate.db")],
-        env={**os.environ, **simulator.environment(), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**CLEAN, **simulator.environment(), "PYTHONPATH": str(Path(__file__).parents[2])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )

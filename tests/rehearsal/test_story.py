@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 
 import pytest
 from driving import drive
+from variables import CLEAN
 
 from migrate.core.stop import StopToken
 from migrate.rehearsal.performance import Pacing, Performer, clean_environ, kill_gaps
@@ -44,7 +44,7 @@ def story_of(original, folder, seed):
     with open_store(db) as store:
         plan = plans.find_latest(store, None)
         (folder / ACCOUNTS).write_text(json.dumps(accounts_of(store, plan)))
-    environ = clean_environ(os.environ)
+    environ = clean_environ(CLEAN)
     with Stage(folder, disturbances, environ) as stage:
         performer = Performer(db, plan, stage, environ, Pacing(1.0, 1), StopToken())
         done = performer.perform(disturbances, 20, lambda _requests: None)
