@@ -32,8 +32,8 @@ def original(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(original, tmp_path_factory):
-    """The story of seed 5."""
-    return story_of(original, tmp_path_factory.mktemp("first") / "a", 5)
+    """The story of seed 2."""
+    return story_of(original, tmp_path_factory.mktemp("first") / "a", 2)
 
 
 def story_of(original, folder, seed):
@@ -55,12 +55,12 @@ def story_of(original, folder, seed):
 def test_the_same_seed_tells_the_same_story(original, first, tmp_path):
     """One request at once: two rehearsals with one seed are the same request by request."""
     assert sum("killed" in line for line in first) == KILLS
-    assert story_of(original, tmp_path / "b", 5) == first
+    assert story_of(original, tmp_path / "b", 2) == first
 
 
 def test_another_seed_tells_another_story(original, first, tmp_path):
     """With another seed, other requests are struck."""
-    assert story_of(original, tmp_path / "c", 6) != first
+    assert story_of(original, tmp_path / "c", 5) != first
 
 
 def test_kills_fall_into_the_run():
