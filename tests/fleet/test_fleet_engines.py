@@ -103,7 +103,7 @@ def test_an_unknown_engine_is_refused(wanted):
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_an_interruption_ends_gently_and_resume_goes_on(tmp_path, executor):
     """A signal in the middle ends with 130 and leaves no process; a resume does exactly the rest."""
-    with many(tmp_path, 6, latency_ms=40) as fleet:
+    with many(tmp_path, 5, services=2, latency_ms=40) as fleet:
         held = before(fleet)
         program = Program(tmp_path, fleet.environ)
         process = program.begun("run", "--yes", "--sub-accounts", "--executor", executor, "--at-once", 2)
@@ -121,7 +121,7 @@ def test_an_interruption_ends_gently_and_resume_goes_on(tmp_path, executor):
 
 def test_no_worker_outlives_a_killed_fleet(tmp_path):
     """Worker processes whose fleet was killed end by themselves, and the locks are free for a resume."""
-    with many(tmp_path, 6, latency_ms=40) as fleet:
+    with many(tmp_path, 4, services=2, latency_ms=40) as fleet:
         held = before(fleet)
         program = Program(tmp_path, fleet.environ)
         process = program.begun("run", "--yes", "--sub-accounts", "--executor", "processes", "--at-once", 2)

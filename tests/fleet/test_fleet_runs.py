@@ -41,7 +41,6 @@ def test_every_account_ends_as_chat_was(tmp_path, executor, monkeypatch):
         assert differences(fleet, held) == []
         written = len(posts(fleet.simulator))
         assert written > 0
-        fleet.executor = "threads"
         assert fleet.code(fleet()) == 0
         assert len(posts(fleet.simulator)) == written
         assert [question.accounts for question in fleet.asked] == [len(fleet.sub_accounts)]
