@@ -13,10 +13,10 @@ import pytest
 from driving import code_of, drive
 from worlds import posts
 
-from migrate.simulator import Simulator
+from migrate.simulator import Fault, FaultPlan, Simulator
 
 LONG = os.environ.get("CHAT_MIGRATE_LONG") == "1"
-CHANNELS, KILLS = (20_000, 10) if LONG else (2_000, 4)
+CHANNELS, KILLS = (20_000, 10) if LONG else (800, 3)
 AT_ONCE = 16
 
 
@@ -93,34 +93,24 @@ def test_killed_at_different_moments_each_channel_is_converted_once(many, lonely
 )
 def test_an_inventory_that_was_killed_goes_on_page_by_page(lonely_tool, first, second):
     """What was read before the kill is not read again; the snapshot holds every channel once."""
-    with Simulator(services=1, channels=12_000, public_share=0.0, latency_ms=60) as simulator:
+    with Simulator(services=1, channels=6_000, public_share=0.0) as simulator:
         tool = pointed_at(lonely_tool, simulator)
-        process = begin(tool, *first)
-        while process.poll() is None and listed(simulator) < 6:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
-        before = listed(simulator)
-        assert 6 <= before < 12
+        kill_at_page(4, tool, simulator, *first)
         again = tool(*second)
         assert again.code == 0
         assert "Going on with the inventory" in again.err
-        assert listed(simulator) <= 12 + 3
+        assert listed(simulator) <= 6 + 3
         assert (
-            tool.rows("SELECT count(DISTINCT sid) AS n FROM items WHERE kind = 'channels'")[0]["n"] == 12_000
+            tool.rows("SELECT count(DISTINCT sid) AS n FROM items WHERE kind = 'channels'")[0]["n"] == 6_000
         )
         assert len(tool.rows("SELECT id FROM snapshots")) == 1
 
 
 def test_an_inventory_goes_on_without_services_that_are_gone(lonely_tool):
     """A service that was deleted meanwhile takes its channels along, and one that is new is read."""
-    with Simulator(services=3, channels=3_000, latency_ms=60) as simulator:
+    with Simulator(services=3, channels=1_500) as simulator:
         tool = pointed_at(lonely_tool, simulator)
-        process = begin(tool, "export", "--channels", "--concurrency", "1")
-        while process.poll() is None and listed(simulator) < 5:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
+        kill_at_page(4, tool, simulator, "export", "--channels", "--concurrency", "1")
         services = simulator.world.first.services
         parents = tool.rows("SELECT DISTINCT parent FROM items WHERE kind = 'channels'")
         simulator.world.delete_service(parents[0]["parent"])
@@ -131,8 +121,19 @@ def test_an_inventory_goes_on_without_services_that_are_gone(lonely_tool):
         }
         assert parents == set(services)
         found = tool.rows("SELECT parent, count(*) AS n FROM items WHERE kind = 'channels' GROUP BY parent")
-        assert [row["n"] for row in found] == [3_000, 3_000]
+        assert [row["n"] for row in found] == [1_500, 1_500]
         assert {row["parent"] for row in found} <= set(services)
+
+
+def kill_at_page(nth, tool, simulator, *arguments):
+    """Start a command, and kill it while it waits for this page of channels."""
+    simulator.inject(Fault("slow", "GET", "/Channels$", nth=nth))
+    process = begin(tool, *arguments)
+    while process.poll() is None and listed(simulator) < nth:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert listed(simulator) == nth
 
 
 def listed(simulator):
@@ -142,12 +143,13 @@ def listed(simulator):
 
 def test_struck_by_faults_it_is_finished_within_three_resumes(tmp_path):
     """With 15 % of all requests going wrong, every channel is private after at most three resumes."""
-    with Simulator(services=1, channels=400, public_share=1.0) as simulator:
+    with Simulator(services=1, channels=200, public_share=1.0) as simulator:
         driver = drive(tmp_path, simulator)
         driver.export(inventory=frozenset({"channels"}))
         driver.diff(kinds={"channels": {}})
-        with Simulator(world=simulator.world, fault_rate=0.15, fault_seed=11) as faulty:
-            struck = drive(tmp_path, faulty, CHAT_MIGRATE_TIMEOUT="0.5")
+        faults = FaultPlan(rate=0.15, seed=11, seconds=0.6, retry_after=0)
+        with Simulator(world=simulator.world, faults=faults) as faulty:
+            struck = drive(tmp_path, faulty, CHAT_MIGRATE_TIMEOUT="0.2")
             code = code_of(struck.apply(consents=frozenset({"channels"})))
             resumes = 0
             while code != 0 and resumes < 3:
@@ -155,4 +157,4 @@ def test_struck_by_faults_it_is_finished_within_three_resumes(tmp_path):
                 resumes += 1
             assert code == 0
         service = next(iter(simulator.world.first.services.values()))
-        assert Counter(one.type for one in service.channels.values()) == {"private": 400}
+        assert Counter(one.type for one in service.channels.values()) == {"private": 200}

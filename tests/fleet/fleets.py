@@ -42,7 +42,7 @@ LONG = os.environ.get("CHAT_MIGRATE_LONG") == "1"
 
 @dataclass
 class Fleet:
-    """A workspace and a simulator, with the fleet's commands in this process; settles at once, hardly waits."""
+    """A workspace and a simulator, with the fleet's commands in this process; settles at once if not told otherwise."""
 
     simulator: Simulator
     workspace: Path
@@ -52,6 +52,7 @@ class Fleet:
     stop: StopToken = field(default_factory=StopToken)
     lock_wait_seconds: float = 30.0
     shared: bool = False
+    settle: float = 0.0
 
     @property
     def context(self) -> Context:
@@ -61,7 +62,7 @@ class Fleet:
             self.environ,
             Progress(quiet=True),
             stop=self.stop,
-            settle_seconds=0,
+            settle_seconds=self.settle,
             patience=IMPATIENT,
         )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,10 @@ import pytest
 from fleets import LONG, Fleet, Program, many, not_recreated_once
 from variables import CLEAN
 
-pytest.importorskip("distributed")
+from migrate.core.errors import BadInput
+from migrate.fleet import engines
+
+distributed = pytest.importorskip("distributed")
 ROOT = Path(__file__).parents[2]
 PAIRS = 40 if LONG else 6
 
@@ -61,6 +62,11 @@ class Cluster:
                 stderr=log,
             )
 
+    def wait_for_workers(self, number: int) -> None:
+        """Wait until so many workers have come to the scheduler."""
+        with distributed.Client(f"tcp://127.0.0.1:{self.port}", timeout=60) as client:
+            client.wait_for_workers(number, timeout=60)
+
     def close(self) -> None:
         """End all of it."""
         for process in (*self.workers, self.scheduler):
@@ -83,29 +89,20 @@ def clustered(folder: Path) -> Iterator[tuple[Fleet, Cluster, Program, dict[str,
         try:
             cluster.start_worker()
             cluster.start_worker()
+            cluster.wait_for_workers(2)
             yield fleet, cluster, Program(folder, environ), pairs
         finally:
             cluster.close()
-
-
-def until_ready(program: Program, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a command as soon as the cluster can be reached; that alone is tried again."""
-    for _ in range(30):
-        done = program(*arguments)
-        if done.returncode != 2:
-            return done
-        time.sleep(0.5)
-    return done
 
 
 def test_a_worker_that_dies_and_a_scheduler_that_restarts(tmp_path):
     """A killed worker's accounts are given out again, a lost scheduler ends with 4, and every service stands once."""
     with clustered(tmp_path) as (fleet, cluster, program, pairs):
         held = {sid: fleet.services(sid) for sid in pairs}
-        executor = ("--executor", f"dask://127.0.0.1:{cluster.port}")
-        accounts = ("--accounts", "accounts.csv")
-        assert until_ready(program, "export", *accounts, *executor).returncode == 0
-        process = program.begun("run", "--yes", "--target", "new", *accounts, *executor)
+        fleet.executor, fleet.settle = f"dask://127.0.0.1:{cluster.port}", 1.0
+        process = program.begun(
+            "run", "--yes", "--target", "new", "--accounts", "accounts.csv", "--executor", fleet.executor
+        )
         program.wait_for_writes(fleet.simulator, 6)
         cluster.workers[0].kill()
         program.wait_for_writes(fleet.simulator, 16)
@@ -117,22 +114,22 @@ def test_a_worker_that_dies_and_a_scheduler_that_restarts(tmp_path):
         assert "chat-migrate fleet resume" in out
         cluster.start_scheduler()
         cluster.start_worker()
-        ended = until_ready(program, "resume", "--yes", *executor)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        cluster.wait_for_workers(1)
+        assert fleet.code(fleet.resume()) == 0
         assert not_recreated_once(fleet, held, pairs) == []
         tokens = [account.auth_token for account in fleet.simulator.world.accounts.values()]
-        seen = cluster.log.read_text() + out + err + ended.stdout
+        seen = cluster.log.read_text() + out + err
         assert not [token for token in tokens if token in seen]
 
 
-def test_a_cluster_that_is_not_there_is_named(tmp_path):
+def test_a_cluster_that_is_not_there_is_named(tmp_path, monkeypatch):
     """No scheduler: one sentence with its address, after seconds, and nothing was sent."""
+    monkeypatch.setattr(engines, "CONNECT_SECONDS", 0.5)
     with many(tmp_path, 1) as fleet, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
-        ended = Program(tmp_path, fleet.environ)(
-            "export", "--sub-accounts", "--executor", f"dask://127.0.0.1:{port}"
-        )
-        assert ended.returncode == 2
-        assert f"No Dask scheduler answers at 127.0.0.1:{port}" in ended.stderr
-        assert os.linesep not in ended.stderr.strip()
+        fleet.executor = f"dask://127.0.0.1:{port}"
+        with pytest.raises(BadInput) as refused:
+            fleet("export")
+        assert str(refused.value).startswith(f"No Dask scheduler answers at 127.0.0.1:{port}.")
+        assert {request.api for request in fleet.simulator.requests} <= {"api"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fleets import Program, before, differences, many
+from hands import always_dying, dying, well
 
 from migrate.core.errors import BadInput
 from migrate.core.stop import StopToken
@@ -28,25 +28,6 @@ def tasks(folder, number):
         yield Task(account, Deed.EXPORT, order, folder / "a.db", folder / "a.html", "", (), folder / "stop")
 
 
-def well(task: Task) -> AccountOutcome:
-    """End well."""
-    return AccountOutcome(task.account.account_sid, task.deed, 0)
-
-
-def dying(task: Task) -> AccountOutcome:
-    """End the process, once, at the seventh account."""
-    mark = task.db.with_name("died")
-    if task.account.account_sid.endswith("7") and not mark.exists():
-        mark.touch()
-        os._exit(1)
-    return well(task)
-
-
-def always_dying(_task: Task) -> AccountOutcome:
-    """End the process."""
-    os._exit(1)
-
-
 def all_of(made: Engine, folder: Path, number: int) -> list[str]:
     """The accounts whose outcomes came."""
     found = outcomes(made, tasks(folder, number), StopToken(), folder / "stop")
@@ -59,7 +40,7 @@ def test_a_broken_pool_is_built_anew_once(tmp_path):
     assert set(all_of(once, tmp_path, 20)) == {f"AC{each:032x}" for each in range(20)}
     assert (tmp_path / "died").exists()
     with pytest.raises(EngineLost, match="died 2 times"):
-        all_of(engine("processes", 2, always_dying, always_dying), tmp_path, 4)
+        all_of(engine("processes", 1, always_dying, always_dying), tmp_path, 4)
 
 
 class Slow(ThreadPoolExecutor):
@@ -122,16 +103,17 @@ def test_an_unknown_engine_is_refused(wanted):
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_an_interruption_ends_gently_and_resume_goes_on(tmp_path, executor):
     """A signal in the middle ends with 130 and leaves no process; a resume does exactly the rest."""
-    with many(tmp_path, 10, latency_ms=40) as fleet:
+    with many(tmp_path, 5, services=2, latency_ms=40) as fleet:
         held = before(fleet)
         program = Program(tmp_path, fleet.environ)
         process = program.begun("run", "--yes", "--sub-accounts", "--executor", executor, "--at-once", 2)
-        program.wait_for_writes(fleet.simulator, 8)
+        program.wait_for_writes(fleet.simulator, 4)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         assert process.returncode == 130
         assert "planned, not written" in program("status").stdout
-        assert program("resume", "--yes").returncode == 0
+        fleet.settle = 0.5
+        assert fleet.code(fleet.resume()) == 0
         assert differences(fleet, held) == []
         bodies = [(r.path, tuple(r.form)) for r in fleet.simulator.requests if r.method == "POST"]
         assert len(bodies) == len(set(bodies))
@@ -139,12 +121,13 @@ def test_an_interruption_ends_gently_and_resume_goes_on(tmp_path, executor):
 
 def test_no_worker_outlives_a_killed_fleet(tmp_path):
     """Worker processes whose fleet was killed end by themselves, and the locks are free for a resume."""
-    with many(tmp_path, 6, latency_ms=40) as fleet:
+    with many(tmp_path, 4, services=2, latency_ms=40) as fleet:
         held = before(fleet)
         program = Program(tmp_path, fleet.environ)
         process = program.begun("run", "--yes", "--sub-accounts", "--executor", "processes", "--at-once", 2)
         program.wait_for_writes(fleet.simulator, 4)
         process.kill()
         process.communicate(timeout=30)
-        assert program("resume", "--yes").returncode == 0
+        fleet.settle = 0.5
+        assert fleet.code(fleet.resume()) == 0
         assert differences(fleet, held) == []

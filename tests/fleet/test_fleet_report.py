@@ -18,9 +18,10 @@ from migrate.fleet.task import AccountOutcome, Deed
 from migrate.report.schema import fleet_schema
 
 
-@pytest.fixture
-def mixed(tmp_path):
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
     """A finished fleet: three accounts are well, two are suspended, for one a variable is missing."""
+    tmp_path = tmp_path_factory.mktemp("mixed")
     with many(tmp_path, 6) as fleet:
         first, second, third, *_ = fleet.sub_accounts
         for sid in (first, second):

@@ -237,7 +237,7 @@ def test_odd_dates(open_sim):
 
 def test_a_clock_that_steps(open_sim):
     """The clock of the dates and of the header Date jumps ahead and back."""
-    caller = open_sim(uneven=Unevenness(clock_step=86400, clock_period=0.3))
+    caller = open_sim(uneven=Unevenness(clock_step=86400, clock_period=1.0))
 
     def is_ahead():
         header = parsedate_to_datetime(caller.conv("/v1/Services").headers["Date"]).timestamp()

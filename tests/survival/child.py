@@ -121,6 +121,8 @@ def import_everything() -> None:
     """Pay for the imports once."""
     import migrate.api.gateway
     import migrate.cli.main
+    import migrate.cli.present
+    import migrate.commands.ending
     import migrate.commands.run
     import migrate.report.text_report  # noqa: F401
 

@@ -18,13 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from variables import CLEAN
 
 from migrate.simulator import RecordedRequest, Service, Simulator, Unevenness, World, seeded_world
-
-CLEAN = {
-    name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "CHAT_MIGRATE_"))
-}
-"""The environment without anything that a developer may have set for real accounts."""
 
 FULL = os.environ.get("CHAT_MIGRATE_SURVIVAL") == "full"
 KILLED = -signal.SIGKILL

@@ -54,7 +54,7 @@ def check_mended(lab: Lab, expected: dict) -> None:
 
 def test_a_database_that_becomes_read_only(lab, diffed, expected):
     """After any number of commits."""
-    for commits in count(1, 1 if FULL else 9):
+    for commits in count(1, 1 if FULL else 17):
         lab.begin(diffed)
         ended = lab.run("apply", "--yes", *WORKERS, read_only_after=commits)
         if ended.code == 0:
@@ -67,7 +67,7 @@ def test_a_database_that_becomes_read_only(lab, diffed, expected):
 def test_a_file_that_may_not_grow(lab, diffed, expected):
     """The log of the database reaches the largest size that files may have."""
     smallest = 40  # SQLite's shared memory takes 32 of them, without which it cannot even read
-    for kilobytes in count(smallest, 16 if FULL else 64):
+    for kilobytes in count(smallest, 16 if FULL else 256):
         lab.begin(diffed)
         ended = lab.run("apply", "--yes", *WORKERS, file_limit=kilobytes * 1024)
         if ended.code == 0:

@@ -22,6 +22,8 @@ SILENT = ("timeout_before", "timeout_after")
 FINAL = ("400", "410")
 """Refusals for good, which are not asked again: a read ends with them, or takes an API for gone."""
 TIMEOUT = {"CHAT_MIGRATE_TIMEOUT": "0.2"}
+RETRY_AFTER = 1 if FULL else 0
+"""Seconds; how long Retry-After asks to wait makes no difference to the end."""
 SEEDS = range(40) if FULL else range(2)
 SINGLY = [kind for kind in KINDS if kind not in {"edit", "slow"}] if FULL else []
 """The kinds that strike each single request: in a full session only."""
@@ -95,7 +97,7 @@ def each_request_once(kind: str) -> tuple[Fault, ...]:
     places = ("/Services$", "Configuration$", "Notifications$", "Webhooks$", "/Roles$", "/Roles/RL")
     methods = ("POST",) if kind in SILENT or kind in FINAL else ("GET", "POST")
     return tuple(
-        Fault(kind, method, path, seconds=0.6 if kind in SILENT else 0.02, nth=nth)
+        Fault(kind, method, path, seconds=0.6 if kind in SILENT else 0.02, nth=nth, retry_after=RETRY_AFTER)
         for path in places
         for method in methods
         for nth in (1, 4)
@@ -132,7 +134,7 @@ def test_each_kind_of_fault_on_each_request(tmp_path, target, expected, kind):
 def test_mixed_faults_on_every_request(tmp_path, seed, uneven):
     """With 15 % of all requests struck, 24 services are re-created once each, all equal, within three resumes."""
     kinds = tuple(kind for kind in RANDOM_KINDS if kind != "slow")
-    plan = FaultPlan(rate=0.15, seed=seed, kinds=kinds, seconds=0.6)
+    plan = FaultPlan(rate=0.15, seed=seed, kinds=kinds, seconds=0.6, retry_after=RETRY_AFTER)
     options = {"uneven": uneven} if uneven else {}
     with Simulator(services=24, seed=seed, accounts=2, faults=plan, **options) as simulator:
         account = list(simulator.world.accounts)[1]

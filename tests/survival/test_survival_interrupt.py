@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
-from crashes import CLEAN, Look, small_world
+from crashes import Look, small_world
+from driving import code_of, drive
+from variables import CLEAN
 from worlds import posts
 
 from migrate.core.errors import LockHeld
@@ -34,17 +37,28 @@ def simulator():
         yield running
 
 
-@pytest.fixture
-def start(simulator, tmp_path, target):
-    """Starts a command in a process of its own."""
+def driver_for(folder, simulator, target):
+    """What comes before an interruption, and after it, is driven in this process."""
     account = list(simulator.world.accounts)[1] if target == "new" else None
+    return replace(drive(folder, simulator, account), settle=0.3)
+
+
+@pytest.fixture
+def driver(simulator, tmp_path, target):
+    """The commands on the database of the processes."""
+    return driver_for(tmp_path, simulator, target)
+
+
+@pytest.fixture
+def start(driver, tmp_path):
+    """Starts a command in a process of its own."""
     running = []
 
     def start(*arguments):
         process = subprocess.Popen(
             [sys.executable, "-m", "migrate", *map(str, arguments)],
             cwd=tmp_path,
-            env={**CLEAN, **simulator.environment(account)},
+            env={**CLEAN, **driver.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,19 +107,11 @@ def undisturbed(target, tmp_path_factory):
     """The end state of a run that nobody interrupts."""
     folder = tmp_path_factory.mktemp("undisturbed")
     with Simulator(world=small_world()) as simulator:
-        account = list(simulator.world.accounts)[1] if target == "new" else None
-        subprocess.run(
-            [sys.executable, "-m", "migrate", "run", "--yes", "--target", target],
-            cwd=folder,
-            env={**CLEAN, **simulator.environment(account)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-        )
+        assert driver_for(folder, simulator, target).run(target=target).code == 0
         return Look(simulator, folder / "chat-migrate.db").end_state()
 
 
-def test_the_first_interrupt_finishes_what_is_in_flight(simulator, start, look, target, undisturbed):
+def test_the_first_interrupt_finishes_what_is_in_flight(simulator, start, look, driver, target, undisturbed):
     """The call in flight is finished and recorded, the way on is printed, exit 130; resume does the rest."""
     in_flight = slow_call(simulator, "POST")
     process = start("run", "--yes", "--target", target, "--concurrency", 2)
@@ -118,12 +124,12 @@ def test_the_first_interrupt_finishes_what_is_in_flight(simulator, start, look, 
     assert len(look.rows("SELECT 1 FROM journal WHERE state = 'verified'")) >= len(sent) > 0
     assert look.rows("SELECT 1 FROM step_state WHERE state IN ('intent', 'unknown')") == []
     assert look.rows("SELECT * FROM lock") == []
-    finished(start("resume"))
+    assert code_of(driver.resume()) == 0
     assert look.end_state() == undisturbed
     look.check_intents()
 
 
-def test_the_second_interrupt_stops_at_once(simulator, start, look, target, undisturbed):
+def test_the_second_interrupt_stops_at_once(simulator, start, look, driver, target, undisturbed):
     """It does not wait for the call in flight; what became of that is found out by resume."""
     in_flight = slow_call(simulator, "POST")
     process = start("run", "--yes", "--target", target, "--concurrency", 1)
@@ -133,15 +139,15 @@ def test_the_second_interrupt_stops_at_once(simulator, start, look, target, undi
     process.send_signal(signal.SIGINT)
     finished(process, 130)
     assert len(look.rows("SELECT 1 FROM step_state WHERE state = 'intent'")) == 1
-    finished(start("resume"))
+    assert code_of(driver.resume()) == 0
     assert look.end_state() == undisturbed
     look.check_intents()
     look.check_file()
 
 
-def test_a_rollback_is_interrupted_gently_too(simulator, start, look, target):
+def test_a_rollback_is_interrupted_gently_too(simulator, start, look, driver, target):
     """The same for `rollback --delete-created`, whose resume ends it."""
-    finished(start("run", "--yes", "--target", target))
+    assert driver.run(target=target).code == 0
     method = "DELETE" if target == "new" else "POST"
     done = len(posts(simulator))
     in_flight = slow_call(simulator, method)
@@ -151,21 +157,19 @@ def test_a_rollback_is_interrupted_gently_too(simulator, start, look, target):
     _, err = finished(process, 130)
     assert "chat-migrate resume" in err
     assert look.rows("SELECT 1 FROM step_state WHERE state IN ('intent', 'unknown')") == []
-    finished(start("resume"))
+    assert code_of(driver.resume()) == 0
     assert len(posts(simulator)) > done + 3
     assert [s for a in list(simulator.world.accounts.values())[1:] for s in a.services] == []
 
 
 @pytest.mark.parametrize("command", ["export", "diff"])
-def test_reading_is_interrupted_gently(simulator, start, look, target, command):
+def test_reading_is_interrupted_gently(simulator, start, look, driver, target, command):
     """`export` and `diff` say what to type and leave nothing half-done behind."""
-    if command == "diff":
-        finished(start("export"))
     path = "/Roles$" if command == "export" or target == "same" else ""
     if command == "diff" and target == "new":
         # A diff for new services reads no targets until there are some.
-        finished(start("run", "--yes", "--target", "new"))
-    finished(start("export"))
+        driver.run(target="new")
+    driver.export()
     before = [tuple(row) for row in look.rows("SELECT number FROM plans UNION ALL SELECT id FROM snapshots")]
     in_flight = slow_call(simulator, "GET", path)
     process = start(command, *(["--target", target] if command == "diff" else []), "--concurrency", 1)
@@ -173,15 +177,18 @@ def test_reading_is_interrupted_gently(simulator, start, look, target, command):
     process.send_signal(signal.SIGINT)
     _, err = finished(process, 130)
     assert f"chat-migrate {command}" in err
-    finished(start(command, *(["--target", target] if command == "diff" else [])))
+    if command == "diff":
+        driver.diff(target=target)
+    else:
+        driver.export()
     after = [tuple(row) for row in look.rows("SELECT number FROM plans UNION ALL SELECT id FROM snapshots")]
     assert len(after) == len(before) + 1
 
 
-def test_two_apply_at_once(simulator, start, look, target, undisturbed):
+def test_two_apply_at_once(simulator, start, look, driver, target, undisturbed):
     """One of them works; the other ends with 8, names the holder, and has sent nothing."""
-    finished(start("export"))
-    finished(start("diff", "--target", target))
+    driver.export()
+    driver.diff(target=target)
     slow_call(simulator, "POST")
     both = [start("apply", "--yes"), start("apply", "--yes")]
     outcomes = [(process.pid, *process.communicate(timeout=60), process.returncode) for process in both]
