@@ -93,6 +93,7 @@ def test_the_head_counts_what_is_in_it(store):
     assert (plan.services, plan.services_to_change, plan.services_missing) == (2, 1, 1)
     assert (plan.changes, plan.steps, plan.verdicts) == (1, 2, {"dropped": 1, "exact": 1})
     assert (plan.options, plan.target, plan.offline) == ({"colour": "red"}, "same", False)
+    make_plan(store, [(0, step("c", service=2))], services=[planned(2)])
     assert list(plans.source_sids_to_change(store, plan.number)) == [sid(1)]
 
 

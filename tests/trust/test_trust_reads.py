@@ -334,3 +334,23 @@ def test_a_written_value_that_cannot_be_read_again(keeping, tmp_path):
     report = driver.run()
     assert states(report, named(keeping, "Alder").sid)["notifications"] == "failed"
     assert driver.code() == 4
+
+
+def test_a_rollback_right_after_another_one(account, tmp_path):
+    """What the newer rollback has just replaced, and a reading still shows, is nobody's change."""
+    simulator = account(services=1, uneven=Unevenness(reads_lag=1.0))
+    (service,) = simulator.world.first.services.values()
+    sound = service.conversations_notifications["new_message"]["sound"]
+    driver = patient(tmp_path, simulator)
+    service.chat["notifications"]["new_message"] |= {"enabled": True, "sound": "first"}
+    driver.run()
+    service.chat["notifications"]["new_message"]["sound"] = "second"
+    time.sleep(1.0)
+    driver.run()
+    assert service.conversations_notifications["new_message"]["sound"] == "second"
+    time.sleep(1.0)
+    driver.rollback()
+    assert service.conversations_notifications["new_message"]["sound"] == "first"
+    driver.rollback()
+    assert service.conversations_notifications["new_message"]["sound"] == sound
+    assert driver.code() == 0
