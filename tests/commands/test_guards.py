@@ -82,6 +82,12 @@ def test_many_targets_that_have_changed(simulator, driver):
         driver.apply()
 
 
+def test_a_role_that_grants_more(simulator, driver):
+    """In place nothing is taken away from a role, so that one that grants more by now makes no plan stale."""
+    named(simulator, "Saltmarsh").role_named("guest").permissions.append("deleteAnyMessage")
+    assert code_of(driver.apply()) == 0
+
+
 def test_a_target_that_somebody_has_set_right(simulator, driver):
     """A target that holds the wanted values by now is no drift; it is not written again."""
     service = named(simulator, "Kestrel")

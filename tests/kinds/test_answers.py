@@ -49,6 +49,27 @@ def test_all_other_items_stand_for_themselves():
     assert group("webhooks", "a") != group("webhooks", "a", service="IS2")
 
 
+def test_a_name_is_the_same_if_it_is_equal():
+    """What Twilio has made of the name of a new service is told where it is another one."""
+    assert KINDS["service"].same("friendly_name", "Shop", "Shop") is True
+    assert KINDS["service"].same("friendly_name", "Shop ", "Shop") is False
+
+
+@pytest.mark.parametrize(
+    ("restored", "causes"),
+    [
+        ({"pre_webhook_url": "", "post_webhook_url": ""}, ["urls_emptied"]),
+        ({"post_webhook_url": "", "method": "GET"}, ["urls_emptied"]),
+        ({"pre_webhook_url": "", "post_webhook_url": "https://example.com/"}, []),
+        ({"method": "GET"}, []),
+    ],
+)
+def test_webhooks_that_were_never_set_are_emptied_with_a_word_of_warning(restored, causes):
+    """Only where no URL is restored may the account's own webhook have been the one that was called."""
+    inverse = ReadyStep("a", "webhooks", Action.UPDATE, "IS1", "IS1", "IS1", "IS1", {}, restored)
+    assert [reason.id for reason in KINDS["webhooks"].undo_notes(inverse)] == causes
+
+
 @pytest.mark.parametrize("kind", ["service", "roles", "configuration", "notifications", "webhooks"])
 def test_a_refusal_is_about_the_step_alone(kind):
     """That one request was refused says neither that the item nor that the API is gone."""

@@ -141,6 +141,14 @@ def test_a_limit_prefers_what_was_never_worked_on(store, three, write):
     assert keys(Frontier(store, three, session, Scope(limit=2)).ready(10)) == ["1/0", "3/0", "1/1", "3/1"]
 
 
+def test_a_limit_does_not_count_what_is_done(store, three, write):
+    """Otherwise what comes last would never be worked on again after it has failed."""
+    write(three, *(record(f"{number}/{phase}", "verified") for number in (1, 2) for phase in (0, 1)))
+    write(three, record("3/0", "intent", "failed"))
+    session = runs.new_session(store, three)
+    assert keys(Frontier(store, three, session, Scope(limit=1)).ready(10)) == ["3/0", "3/1"]
+
+
 def test_most_bounds_how_many_of_a_kind_are_worked_on(store):
     """A session takes at most so many steps of that kind, and all of every other."""
     steps = [(0, step(f"c{number}", kind="channels")) for number in range(5)] + [(1, step("other"))]

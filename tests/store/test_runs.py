@@ -249,6 +249,21 @@ def test_what_is_known_of_a_pair_stays_known(store, plan):
     )
 
 
+def test_what_another_run_has_created_is_found(store, plan):
+    """So that undoing a run never removes what an earlier one has made."""
+    first, second = make_run(store, plan), make_run(store, plan)
+    runs.known_pairs(store, first, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8")])
+    runs.known_pairs(store, second, [pair("RL2", "RL9", "IS8"), pair("RL3", "RL7", "IS8", how="mapped")])
+    told = [
+        {each.target_sid: each.how for each in counterparts.of_run(store, run, sid(1), ["thing"])}
+        for run in (first, second)
+    ]
+    assert told == [
+        {"IS8": "created", "RL8": "created", "RL9": "found", "RL7": "mapped"},
+        {"IS8": "found", "RL8": "found", "RL9": "created", "RL7": "mapped"},
+    ]
+
+
 def test_a_service_that_is_removed_goes_with_all_that_is_in_it(store, plan, write):
     """A rollback's removal is noted; the run's creates are still told."""
     run = make_run(store, plan)

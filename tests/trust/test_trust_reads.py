@@ -10,6 +10,7 @@ from driving import about, states
 from trust_world import LAG, before, held, patient, plain, second, started, wait_until
 from worlds import FILTERS, differences_between, differences_in_place, named, posts, shown
 
+from migrate.commands.verify import VerifyOptions, verify
 from migrate.simulator import Fault, Unevenness
 
 
@@ -71,6 +72,18 @@ def test_verify_right_after_a_run(account, tmp_path, lag_share):
     assert driver.verify().summary.changes == 0
 
 
+def test_verify_of_channels_right_after_their_run(account, tmp_path):
+    """A list that still shows a channel as public is asked for again until the settle time has passed."""
+    simulator = account(
+        services=1, seed=7, accounts=2, channels=5, public_share=1.0, uneven=Unevenness(reads_lag=LAG)
+    )
+    driver = patient(tmp_path, simulator)
+    driver.export(inventory=frozenset({"channels"}))
+    driver.diff(kinds={"channels": {}})
+    driver.apply(consents=frozenset({"channels"}))
+    assert verify(driver.context, VerifyOptions()).differences == 0
+
+
 MISSING = {"the service": "{sid}$", "its users": "{sid}/Users$", "its roles": "{sid}/Roles$", "all": "{sid}"}
 
 
@@ -89,6 +102,22 @@ def test_removing_what_answers_404_for_a_while(account, tmp_path, what):
     driver.rollback(delete_created=True)
     assert list(simulator.world.accounts[target].services) == []
     assert driver.code() == 0
+
+
+def test_what_cannot_be_looked_at_whole_is_not_removed(account, tmp_path):
+    """A service of which a part answers 404 for longer than the settle time may hold anything: it stays."""
+    simulator = account(services=1)
+    target = second(simulator)
+    patient(tmp_path, simulator, target).run(target="new")
+    (sid,) = simulator.world.accounts[target].services
+    uneven = account(
+        world=simulator.world,
+        uneven=Unevenness(missing_path=MISSING["its roles"].format(sid=sid), missing_seconds=60),
+    )
+    driver = replace(patient(tmp_path, uneven, target), settle=0.3)
+    driver.rollback(delete_created=True)
+    assert list(simulator.world.accounts[target].services) == [sid]
+    assert driver.code() == 6
 
 
 @pytest.mark.parametrize("what", ["the service", "its roles", "all"])
