@@ -1,4 +1,4 @@
-"""What kinds answer: which creates wait for one another, and what a refusal says of an item."""
+"""What kinds answer: which creates wait for one another, what an answer or a refusal says of an item."""
 
 from __future__ import annotations
 
@@ -53,6 +53,49 @@ def test_a_name_is_the_same_if_it_is_equal():
     """What Twilio has made of the name of a new service is told where it is another one."""
     assert KINDS["service"].same("friendly_name", "Shop", "Shop") is True
     assert KINDS["service"].same("friendly_name", "Shop ", "Shop") is False
+
+
+OWN = {kind: kind + "1" * 32 for kind in ("IS", "RL", "CH")}
+OTHERS = {kind: kind + "2" * 32 for kind in ("IS", "RL", "CH")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "right", "wrong"),
+    [
+        ("service", None, {"sid": OWN["IS"]}, [{"sid": OWN["CH"]}, {}]),
+        (
+            "roles",
+            None,
+            {"sid": OTHERS["RL"], "chat_service_sid": OWN["IS"]},
+            [{"sid": OTHERS["RL"], "chat_service_sid": OTHERS["IS"]}, {"chat_service_sid": OWN["IS"]}],
+        ),
+        ("roles", OWN["RL"], {"sid": OWN["RL"]}, [{"sid": OTHERS["RL"]}, {}]),
+        ("webhooks", None, {"chat_service_sid": OWN["IS"]}, [{"chat_service_sid": OTHERS["IS"]}, {}]),
+        (
+            "channels",
+            OWN["CH"],
+            {"sid": OWN["CH"], "type": "private"},
+            [{"sid": OTHERS["CH"], "type": "private"}, {"sid": OWN["CH"]}, {}],
+        ),
+    ],
+)
+def test_only_an_answer_about_the_item_itself_is_believed(kind, target, right, wrong):
+    """Whatever else a write is answered proves nothing: the item is read again."""
+    step = ReadyStep(
+        key="a",
+        kind=kind,
+        action=Action.UPDATE if target else Action.CREATE,
+        source_sid=OWN["IS"],
+        item_sid=OWN["CH"],
+        service_sid=OWN["IS"],
+        target_sid=target,
+        before={},
+        after={"friendly_name": "a", "permissions": []},
+        detail={"friendly_name": "a", "type": "channel"},
+    )
+    check = KINDS[kind].request(step).check
+    assert check(right)
+    assert not any(check(answer) for answer in wrong)
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,21 @@ def test_a_rollback_goes_backwards_through_what_was_written(store, write):
     assert given == [["configuration"], ["role"], ["create"]]
 
 
+def test_what_a_rollback_has_passed_by_is_found_again(store, write):
+    """What had to wait for what needs it is undone as soon as it may be, not only at the plan's beginning."""
+    steps = [*((0, step(f"f{number}")) for number in range(6)), (1, step("x")), (2, step("y", ["x"]))]
+    run = make_run(store, make_plan(store, steps))
+    write(run, *(record(each.key, "intent", "verified") for _, each in steps))
+    back = make_run(store, plans.by_number(store, run.plan), command="rollback", undoes=run)
+    behind = Frontier(store, back, 1)
+    given = []
+    while batch := keys(behind.ready(1)):
+        given += batch
+        write(back, *(record(key, "intent", "rolled_back") for key in batch))
+        behind.settled(batch[0])
+    assert given == ["y", "f5", "x", "f4", "f3", "f2", "f1", "f0"]
+
+
 def test_what_nobody_consented_to_is_skipped_but_not_what_may_have_been_sent(store, write, monkeypatch):
     """All open steps of a kind become skipped, over several batches; settled and undecided ones stay as they are."""
     monkeypatch.setattr(frontier, "BATCH", 2)

@@ -138,6 +138,17 @@ def test_a_second_run_while_what_was_made_answers_404(account, tmp_path, what):
     assert driver.code() == 0
 
 
+def test_a_write_that_is_told_that_its_target_is_not_there(account, tmp_path):
+    """An update of a role that answers 404 for a while, though its list shows it, is sent again."""
+    simulator = account(services=12, uneven=Unevenness(missing_path="/Roles/RL", missing_seconds=LAG))
+    was = before(simulator)
+    driver = patient(tmp_path, simulator)
+    driver.run()
+    assert [request for request in posts(simulator) if "/Roles/RL" in request.path]
+    assert all_differences(was, simulator) == []
+    assert driver.code() == 0
+
+
 def test_verify_of_what_answers_404_for_a_while(account, tmp_path):
     """A target that Conversations has shown, and that answers 404 for a while, is not reported as missing."""
     simulator = account(services=2)
@@ -307,6 +318,11 @@ def test_a_rollback_while_a_lost_write_is_on_its_way(account, tmp_path):
     time.sleep(1.0)
     assert not_restored(was, simulator) == []
     assert driver.code() == 0
+    lines = {tuple(line) for line in driver.rows("SELECT run, state, key FROM journal")}
+    lost = {key for run, state, key in lines if (run, state) == (1, "unknown")}
+    restored = {key for run, state, key in lines if (run, state) == (2, "rolled_back")}
+    told = {key for run, state, key in lines if (run, state) == (2, "applied")}
+    assert told == lost & restored != set(), "each of its writes is on record"
 
 
 @pytest.fixture
