@@ -274,6 +274,19 @@ def test_an_older_target_that_was_taken_up_again(store, plan):
     assert [(each.target_sid, each.how) for each in found] == [("RL8", "found"), ("IS8", "found")]
 
 
+def test_a_run_knows_the_target_of_its_plan(store, plan):
+    """Though another target of the same service was used later, by whatever run."""
+    older = make_plan(store, [], services=[planned(1, target_sid="IS8")])
+    in_place = make_plan(store, [], services=[planned(1)])
+    first, second, third = make_run(store, older), make_run(store, plan), make_run(store, in_place)
+    runs.known_pairs(store, first, [pair(sid(1), "IS8", "IS8", how="mapped"), pair("RL1", "RL8", "IS8")])
+    runs.known_pairs(store, second, [pair(sid(1), "IS9", "IS9"), pair("RL1", "RL9", "IS9")])
+    again = make_run(store, older)
+    found = counterparts.of_run(store, again, sid(1), ["thing"])
+    assert [(each.target_sid, each.how) for each in found] == [("IS8", "mapped"), ("RL8", "found")]
+    assert counterparts.of_run(store, third, sid(1), ["thing"]) == []
+
+
 def test_what_is_known_to_be_in_a_service(store, plan, write):
     """What a run has made or found there, of the kinds that are asked for, until it is removed."""
     run = make_run(store, plan)
