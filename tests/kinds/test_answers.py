@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from mappings import Verdict
 from migrate.kinds.base import Refusal
 from migrate.kinds.registry import KINDS
+from migrate.model.rows import FieldRow
 from migrate.model.step import Action, ReadyStep
 
 
@@ -117,3 +119,23 @@ def test_webhooks_that_were_never_set_are_emptied_with_a_word_of_warning(restore
 def test_a_refusal_is_about_the_step_alone(kind):
     """That one request was refused says neither that the item nor that the API is gone."""
     assert asyncio.run(KINDS[kind].refused(None, None, None)) is Refusal.OF_STEP
+
+
+@pytest.mark.parametrize(("before", "change"), [(["onMessageAdded"], False), ([], True)])
+def test_a_row_whose_filters_twilio_has_refused(before, change):
+    """It tells what was sent in the end, and is no change if that was there already."""
+    row = FieldRow(
+        source="webhook_filters",
+        api="v2",
+        value=["onMessageSent", "onUserAdded"],
+        resource="webhooks",
+        target="filters",
+        before=before,
+        after=["onMessageAdded", "onUserAdded"],
+        change=True,
+        verdict=Verdict.EXACT,
+        reasons=(),
+    )
+    told = KINDS["webhooks"].told_after(row, ("onUserAdded",))
+    assert (told.after, told.change, told.verdict) == (["onMessageAdded"], change, "manual")
+    assert KINDS["webhooks"].told_after(row, ()) == row
