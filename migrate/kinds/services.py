@@ -53,8 +53,8 @@ class Services(Kind):
         )
 
     def _name(self, planning: Planning) -> str:
-        name = planning.translation.settings.get(Resource.SERVICE, {}).get("friendly_name")
-        return name if isinstance(name, str) and name else planning.service.sid
+        settings = planning.translation.settings.get(Resource.SERVICE, {})
+        return str(settings.get("friendly_name", planning.service.sid))
 
     def _row(self, planning: Planning, outcome: Outcome, step: Step | None) -> FieldRow:
         destination = planning.destination

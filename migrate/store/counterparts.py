@@ -31,12 +31,13 @@ WHERE +account_sid = :account AND id IN (
 )
 """
 """The pair stays: reports go on to tell what a run had created."""
+PLANNED = "(SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source)"
+"""The target that the plan of a run knows; NULL if the run is to create it."""
 TARGET_IN_USE = f"""
-SELECT coalesce(
-    (SELECT target_sid FROM plan_services WHERE plan = :plan AND source_sid = :source),
-    (SELECT target_sid FROM counterparts WHERE source_sid = :source AND run = :run AND account_sid = :account
-        AND how != '{REMOVED}' ORDER BY id DESC LIMIT 1)
-)
+SELECT coalesce({PLANNED}, (
+    SELECT target_sid FROM counterparts WHERE source_sid = :source AND run = :run AND account_sid = :account
+        AND how != '{REMOVED}'
+))
 """
 LOOKUP = f"""
 SELECT source_sid, target_sid FROM counterparts
@@ -68,10 +69,10 @@ SELECT kind, CASE WHEN how = '{CREATED}' AND run != :run THEN '{FOUND}' ELSE how
     target_sid, source_service_sid, target_service_sid
 FROM counterparts
 WHERE account_sid = :account AND {{column}} IN (SELECT value FROM json_each(:wanted))
-    AND source_service_sid = :source AND target_service_sid = (
+    AND source_service_sid = :source AND target_service_sid = coalesce({PLANNED}, (
         SELECT target_sid FROM counterparts WHERE account_sid = :account AND source_sid = :source
         ORDER BY run = :run DESC, id DESC LIMIT 1
-    )
+    ))
 ORDER BY run = :run, id
 """
 
@@ -158,8 +159,9 @@ def of_items(store: Store, run: Run, source_service_sid: str, sids: Iterable[str
 def _of_run(
     store: Store, run: Run, source_service_sid: str, column: str, wanted: Iterable[str]
 ) -> list[Counterpart]:
-    facts = {"account": run.target_account_sid, "source": source_service_sid, "run": run.id, "wanted": wanted}
-    return [made(Counterpart, row) for row in store.rows(OF_RUN.format(column=column), **facts)]
+    facts = {"account": run.target_account_sid, "source": source_service_sid, "run": run.id, "plan": run.plan}
+    rows = store.rows(OF_RUN.format(column=column), wanted=wanted, **facts)
+    return [made(Counterpart, row) for row in rows]
 
 
 def created_besides(store: Store, plan: Plan) -> Row | None:

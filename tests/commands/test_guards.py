@@ -63,6 +63,20 @@ def test_a_target_that_is_gone(simulator, driver):
     assert posts(simulator) == []
 
 
+def test_many_targets_that_have_changed(simulator, driver):
+    """Five are named, and of the others is told how many there are."""
+    for sid in tuple(simulator.world.first.services):
+        simulator.world.delete_service(sid)
+    with pytest.raises(SafetyRefusal, match=r"since \(IS\w{32}(, IS\w{32}){4} and 6 more\)"):
+        driver.apply()
+
+
+def test_a_role_that_grants_more(simulator, driver):
+    """In place nothing is taken away from a role, so that one that grants more by now makes no plan stale."""
+    named(simulator, "Saltmarsh").role_named("guest").permissions.append("deleteAnyMessage")
+    assert code_of(driver.apply()) == 0
+
+
 def test_a_target_that_somebody_has_set_right(simulator, driver):
     """A target that holds the wanted values by now is no drift; it is not written again."""
     service = named(simulator, "Kestrel")

@@ -99,6 +99,15 @@ def test_a_dry_run_tells_what_the_rollback_then_does(simulator, tmp_path):
     assert driver.rollback().summary.steps_by_state == {"rolled_back": 14, "skipped": 1}
 
 
+def test_a_dry_run_where_all_is_gone_already(two, elsewhere):
+    """What the run created and somebody has deleted since is no error: the rollback will find it gone."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Kestrel").sid,)))
+    (sid,) = other_account(two).services
+    two.world.delete_service(sid)
+    assert elsewhere.preview(delete_created=True).summary.steps_by_state["planned"] == 1
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+
+
 def test_what_cannot_be_undone_is_said_first(simulator, tool):
     """What Twilio offers no way back from is counted by its reason before anything is written, and named after."""
     service = named(simulator, "Lindqvist")

@@ -57,6 +57,18 @@ def test_a_mismatch(simulator, tool):
     assert posts(simulator)
 
 
+def test_in_place_after_services_were_re_created_in_the_account(simulator, tmp_path):
+    """What an earlier run has made of a service is not taken for the target of a run in place."""
+    service = named(simulator, "Kestrel")
+    driver = drive(tmp_path, simulator)
+    driver.run(target="new")
+    driver.run()
+    assert changed(driver.verify()) == set()
+    service.conversations_webhooks["method"] = "GET"
+    assert changed(driver.verify()) == {(service.sid, "webhook_method")}
+    assert about(driver.verify(), service.sid).target_sid == service.sid
+
+
 def test_before_the_run_everything_is_a_mismatch(simulator, tmp_path):
     """A plan that was not applied yet is a plan whose values are not there; what was right agrees."""
     driver = drive(tmp_path, simulator)

@@ -30,8 +30,11 @@ class Steps:
         """Nobody needs it."""
 
 
-def most_at_once(steps, limit, *, parked):
-    """The most steps of so many that are begun and not ended, where Twilio lets `limit` requests in."""
+def most_at_once(steps, limit, *, parked=0):
+    """The most steps that are at work, and that wait, at once, where Twilio lets `limit` requests in.
+
+    Of `steps` steps, the first `parked` do nothing but wait.
+    """
     work = SimpleNamespace(
         store=SimpleNamespace(rows=lambda _sql, **_values: []),
         run=SimpleNamespace(id=1, target_account_sid="AC1", settled=SETTLED),
@@ -39,37 +42,38 @@ def most_at_once(steps, limit, *, parked):
         settle=SimpleNamespace(stop=StopToken()),
         last_writes={},
     )
-    at_once, most = 0, 0
+    at_once, most = [0, 0], [0, 0]
 
-    async def take(_step, _state):
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        if parked:
+    async def take(step, _state):
+        waits = int(step.key) < parked
+        at_once[waits] += 1
+        most[waits] = max(most[waits], at_once[waits])
+        if waits:
             with crew.parked():
                 await asyncio.sleep(0.02)
         else:
             await asyncio.sleep(0.001)
-        at_once -= 1
+        at_once[waits] -= 1
         return State.VERIFIED
 
     crew = Crew(work, Steps(steps), take, lambda: None)
     asyncio.run(crew.work())
-    assert (at_once, work.last_writes) == (0, {})
+    assert (at_once, work.last_writes) == ([0, 0], {})
     return most
 
 
 def test_twice_as_many_steps_as_requests_are_worked_on():
     """While some wait for a commit others send, and a few more read the plan: 2 * 10 + 4."""
-    assert most_at_once(100, 10, parked=False) == 24
+    assert most_at_once(100, 10) == [24, 0]
 
 
 def test_those_that_only_wait_make_room_for_others():
-    """A step that waits for the settle time does not count."""
-    assert most_at_once(100, 10, parked=True) == 100
+    """A step that waits for the settle time does not count, and makes room for one other, not for more."""
+    assert most_at_once(100, 10, parked=100) == [0, 100]
+    assert most_at_once(100, 10, parked=50) == [24, 50]
 
 
 def test_not_all_of_a_million_wait_side_by_side(monkeypatch):
     """Each step that waits takes memory, so beyond a number they count."""
     monkeypatch.setattr(executor, "MOST_PARKED", 30)
-    assert most_at_once(100, 10, parked=True) == 30 + 24
+    assert most_at_once(100, 10, parked=100) == [0, 30 + 24]

@@ -239,8 +239,20 @@ def test_a_role_loses_nothing_in_place():
     live = [dict(role) for role in LIVE_ROLES]
     live[2]["permissions"] = ["addNonChatParticipant"]
     destination = Destination(ACCOUNT, SID, in_place=True, image=image(roles=live))
-    (step,) = plan(chat(), destination).steps
+    planned = plan(chat(), destination)
+    (step,) = planned.steps
     assert (step.target_sid, step.after) == (GUEST, {"permissions": ["addNonChatParticipant", "sendMessage"]})
+    (row,) = (row for row in planned.rows if row.change)
+    assert (row.source, row.step) == ("roles.guest.permissions", f"{SID}/roles/{GUEST}")
+    assert (row.before, row.after) == (["addNonChatParticipant"], ["addNonChatParticipant", "sendMessage"])
+
+
+@pytest.mark.parametrize("name", ["", None, 5])
+def test_a_service_without_a_name_is_created_with_its_sid_for_one(name):
+    """So that it can be told from others, and found again after a lost answer."""
+    service = ChatService(SID, None, {"sid": SID, "account_sid": ACCOUNT, "friendly_name": name}, ROLES)
+    create = plan(service, elsewhere(None)).steps[0]
+    assert kind_of(create.kind).form(create) == {"FriendlyName": SID}
 
 
 def test_a_role_that_conversations_does_not_show():

@@ -141,6 +141,14 @@ def test_a_limit_prefers_what_was_never_worked_on(store, three, write):
     assert keys(Frontier(store, three, session, Scope(limit=2)).ready(10)) == ["1/0", "3/0", "1/1", "3/1"]
 
 
+def test_a_limit_does_not_count_what_is_done(store, three, write):
+    """Otherwise what comes last would never be worked on again after it has failed."""
+    write(three, *(record(f"{number}/{phase}", "verified") for number in (1, 2) for phase in (0, 1)))
+    write(three, record("3/0", "intent", "failed"))
+    session = runs.new_session(store, three)
+    assert keys(Frontier(store, three, session, Scope(limit=1)).ready(10)) == ["3/0", "3/1"]
+
+
 def test_most_bounds_how_many_of_a_kind_are_worked_on(store):
     """A session takes at most so many steps of that kind, and all of every other."""
     steps = [(0, step(f"c{number}", kind="channels")) for number in range(5)] + [(1, step("other"))]
@@ -170,6 +178,21 @@ def test_a_rollback_goes_backwards_through_what_was_written(store, write):
         for key in batch:
             behind.settled(key)
     assert given == [["configuration"], ["role"], ["create"]]
+
+
+def test_what_a_rollback_has_passed_by_is_found_again(store, write):
+    """What had to wait for what needs it is undone as soon as it may be, not only at the plan's beginning."""
+    steps = [*((0, step(f"f{number}")) for number in range(6)), (1, step("x")), (2, step("y", ["x"]))]
+    run = make_run(store, make_plan(store, steps))
+    write(run, *(record(each.key, "intent", "verified") for _, each in steps))
+    back = make_run(store, plans.by_number(store, run.plan), command="rollback", undoes=run)
+    behind = Frontier(store, back, 1)
+    given = []
+    while batch := keys(behind.ready(1)):
+        given += batch
+        write(back, *(record(key, "intent", "rolled_back") for key in batch))
+        behind.settled(batch[0])
+    assert given == ["y", "f5", "x", "f4", "f3", "f2", "f1", "f0"]
 
 
 def test_what_nobody_consented_to_is_skipped_but_not_what_may_have_been_sent(store, write, monkeypatch):

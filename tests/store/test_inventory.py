@@ -67,11 +67,11 @@ def test_what_belongs_to_a_service_that_is_gone_goes(store, snapshot):
     snapshots.keep_inventory(store, snapshot, ["channels"])
     snapshots.add_items(store, snapshot, ACCOUNT, views(2)[:1])
     other = snapshots.begin(store, account_sid=OTHER, source="live")
-    snapshots.add_items(store, other, OTHER, [channel(3, 3)])
+    snapshots.add_items(store, other, OTHER, [*views(1)[:1], channel(3, 3)])
     snapshots.drop_orphans(store, snapshot)
     assert held(store, snapshot) == [("channels", "CH2"), ("thing", sid(2))]
     assert under_way(store, snapshot) == [(sid(2), "/page2")]
-    assert held(store, other) == [("channels", "CH3")]
+    assert held(store, other) == [("thing", sid(1)), ("channels", "CH3")]
 
 
 def test_one_list_begins_again(store, snapshot):

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 
 import pytest
-from stored import ACCOUNT, make_plan, make_run, record, sid, step, take_snapshot
+from stored import ACCOUNT, make_plan, make_run, planned, record, sid, step, take_snapshot
 
 from migrate.core.clock import ticks
 from migrate.core.errors import LockLost, MigrateError
@@ -19,8 +19,9 @@ from migrate.store.journal import Journal
 
 @pytest.fixture
 def run(store):
-    """A run of a plan with two steps."""
-    return make_run(store, make_plan(store, [(0, step("a", action=Action.CREATE)), (1, step("b"))]))
+    """A run of a plan with two steps, the first of which makes the service."""
+    steps = [(0, step("a", action=Action.CREATE)), (1, step("b"))]
+    return make_run(store, make_plan(store, steps, services=[planned(1, target_sid=None)]))
 
 
 def test_what_was_recorded_is_on_disk_at_return(store, run, write, path):
@@ -145,8 +146,7 @@ def test_all_that_waits_is_committed_together(store, run, write):
     records = [record("b", "intent") for _ in range(100)]
     write(run, record("a", "applied", counterpart=pair, own_write=own), *records)
     assert runs.state(store, run, "b").attempts == 100
-    # The plan's target is another one.
-    assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1)]) == {}
+    assert counterparts.lookup(store, ACCOUNT, run, sid(1), [sid(1)]) == {sid(1): "IS9"}
     assert counterparts.of_run(store, run, sid(1), ["thing"]) == [pair]
     assert own_writes.own_write(store, ACCOUNT, "thing", "IS9") == own
     assert own_writes.own_writes(store, ACCOUNT, "IS9", [own.kind]) == [own]

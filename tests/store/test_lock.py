@@ -186,6 +186,16 @@ def test_a_lock_that_is_given_back_while_it_is_watched_is_taken(store, stop, mon
     assert take(store, stop, watching=lambda holder: lock.unlock(store, holder.id), dead_after=30) == "run"
 
 
+def test_a_holder_is_looked_at_now_and_then(store, stop, monkeypatch):
+    """Watching for a minute takes no processor for a minute: there is a pause between two looks."""
+    monkeypatch.setattr(lock, "LOOK_SECONDS", 0.02)
+    looks = []
+    monkeypatch.setattr(stop, "is_set", lambda: looks.append("look") is not None)
+    put(store, host="elsewhere", boot="other/other")
+    assert take(store, stop, dead_after=0.1) == "run"
+    assert 1 <= len(looks) <= 6
+
+
 def test_watching_can_be_interrupted(store, stop):
     """Ctrl-C is heard while a holder is watched."""
     put(store, host="elsewhere", boot="other/other")

@@ -93,7 +93,31 @@ def test_the_head_counts_what_is_in_it(store):
     assert (plan.services, plan.services_to_change, plan.services_missing) == (2, 1, 1)
     assert (plan.changes, plan.steps, plan.verdicts) == (1, 2, {"dropped": 1, "exact": 1})
     assert (plan.options, plan.target, plan.offline) == ({"colour": "red"}, "same", False)
+    make_plan(store, [(0, step("c", service=2))], services=[planned(2)])
     assert list(plans.source_sids_to_change(store, plan.number)) == [sid(1)]
+
+
+def test_a_plan_is_stored_while_it_is_made(store, monkeypatch):
+    """So many services or steps at a time: a plan of any size takes no more memory than these."""
+    monkeypatch.setattr("migrate.store.drafts.STEPS", 3)
+    monkeypatch.setattr("migrate.store.drafts.SERVICES", 2)
+    draft = make_draft(store, take_snapshot(store, 1))
+
+    def stored():
+        counted = (
+            "SELECT (SELECT count(*) FROM plan_steps) AS steps, (SELECT count(*) FROM plan_services) AS heads"
+        )
+        return list(store.row(counted).values())
+
+    found = []
+    for number in range(4):
+        draft.add_step(0, step(f"s{number}"))
+        found.append(stored())
+    assert found == [[0, 0], [0, 0], [3, 0], [3, 0]]
+    draft.add(planned(1), masked=lambda row: row)
+    assert stored() == [3, 0]
+    draft.add(planned(2), masked=lambda row: row)
+    assert stored() == [4, 2]
 
 
 def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):

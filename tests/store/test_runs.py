@@ -263,6 +263,77 @@ def test_what_is_known_of_a_pair_stays_known(store, plan):
     )
 
 
+def test_what_another_run_has_created_is_found(store, plan):
+    """So that undoing a run never removes what an earlier one has made."""
+    first, second = make_run(store, plan), make_run(store, plan)
+    runs.known_pairs(store, first, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8")])
+    runs.known_pairs(store, second, [pair("RL2", "RL9", "IS8"), pair("RL3", "RL7", "IS8", how="mapped")])
+    told = [
+        {each.target_sid: each.how for each in counterparts.of_run(store, run, sid(1), ["thing"])}
+        for run in (first, second)
+    ]
+    assert told == [
+        {"IS8": "created", "RL8": "created", "RL9": "found", "RL7": "mapped"},
+        {"IS8": "found", "RL8": "found", "RL9": "created", "RL7": "mapped"},
+    ]
+
+
+def test_an_older_target_that_was_taken_up_again(store, plan):
+    """A run that goes back to an earlier target of a service knows what is in that one."""
+    first, second, third = (make_run(store, plan) for _ in range(3))
+    runs.known_pairs(store, first, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8")])
+    runs.known_pairs(store, second, [pair(sid(1), "IS9", "IS9"), pair("RL1", "RL9", "IS9")])
+    runs.known_pairs(store, third, [pair(sid(1), "IS8", "IS8", how="mapped")])
+    found = counterparts.of_run(store, third, sid(1), ["thing"])
+    assert [(each.target_sid, each.how) for each in found] == [("RL8", "found"), ("IS8", "found")]
+
+
+def test_a_run_knows_the_target_of_its_plan(store, plan):
+    """Though another target of the same service was used later, by whatever run."""
+    older = make_plan(store, [], services=[planned(1, target_sid="IS8")])
+    in_place = make_plan(store, [], services=[planned(1)])
+    first, second, third = make_run(store, older), make_run(store, plan), make_run(store, in_place)
+    runs.known_pairs(store, first, [pair(sid(1), "IS8", "IS8", how="mapped"), pair("RL1", "RL8", "IS8")])
+    runs.known_pairs(store, second, [pair(sid(1), "IS9", "IS9"), pair("RL1", "RL9", "IS9")])
+    again = make_run(store, older)
+    found = counterparts.of_run(store, again, sid(1), ["thing"])
+    assert [(each.target_sid, each.how) for each in found] == [("IS8", "mapped"), ("RL8", "found")]
+    assert counterparts.of_run(store, third, sid(1), ["thing"]) == []
+
+
+def test_what_is_known_to_be_in_a_service(store, plan, write):
+    """What a run has made or found there, of the kinds that are asked for, until it is removed."""
+    run = make_run(store, plan)
+    runs.known_pairs(
+        store, run, [pair(sid(1), "IS8", "IS8"), pair("RL1", "RL8", "IS8"), pair("RL2", "RL9", "IS9")]
+    )
+    assert set(counterparts.items_within(store, ACCOUNT, "IS8", ["thing"])) == {
+        ("thing", "IS8"),
+        ("thing", "RL8"),
+    }
+    assert counterparts.items_within(store, ACCOUNT, "IS8", ["roles"]) == ()
+    assert counterparts.items_within(store, OTHER, "IS8", ["thing"]) == ()
+    write(run, record("create", "rolled_back", removed="RL8"))
+    assert counterparts.items_within(store, ACCOUNT, "IS8", ["thing"]) == (("thing", "IS8"),)
+
+
+@pytest.mark.parametrize(
+    ("state", "given_up", "expected"),
+    [
+        ("verified", None, False),
+        ("verified", (), False),
+        ("verified", ("onUserAdded",), True),
+        ("altered", None, True),
+    ],
+)
+def test_what_has_ended_otherwise_than_planned(store, plan, write, state, given_up, expected):
+    """A value that Twilio refuses or keeps differently, in this run and no other."""
+    run, other = make_run(store, plan), make_run(store, plan)
+    write(run, record("one", "intent", state, given_up=given_up))
+    assert runs.has_other_outcomes(store, run) is expected
+    assert runs.has_other_outcomes(store, other) is False
+
+
 def test_a_service_that_is_removed_goes_with_all_that_is_in_it(store, plan, write):
     """A rollback's removal is noted; the run's creates are still told."""
     run = make_run(store, plan)

@@ -21,7 +21,7 @@ from trust_world import (
     started,
     wait_until,
 )
-from worlds import differences_between, named, posts
+from worlds import differences_between, differences_elsewhere, named, posts
 
 from migrate.api.retry import Remedy
 from migrate.core.errors import LastLookFailed
@@ -120,6 +120,29 @@ def test_a_create_that_was_never_made_and_is_refused(account, tmp_path):
     assert driver.code() == 0
 
 
+def test_a_refused_create_after_which_nothing_could_be_looked_for(account, tmp_path):
+    """It may have been made by the request before, so it stands as unknown, with what was said last."""
+    simulator = account(services=1)
+    simulator.inject(
+        Fault("reset_before", method="POST", path=SERVICES),
+        Fault("400", method="POST", path=SERVICES, nth=2),
+        Fault("400", method="GET", path=SERVICES, api="conversations", nth=3),
+    )
+    driver = replace(patient(tmp_path, simulator, second(simulator)), settle=0.0)
+    driver.run(target="new")
+    assert driver.code() == 4
+    lines = driver.rows("SELECT state, status FROM journal ORDER BY id")
+    assert [tuple(line) for line in lines] == [
+        ("intent", None),
+        ("unknown", None),
+        ("intent", None),
+        ("unknown", 400),
+    ]
+    driver.resume()
+    assert differences_between(simulator, second(simulator)) == []
+    assert driver.code() == 0
+
+
 DATES = {
     "behind": Unevenness(lists_lag=LAG, dates_lag=2),
     "odd": Unevenness(lists_lag=LAG, odd_dates=True, seed=3),
@@ -166,6 +189,24 @@ def mapped(simulator, folder):
         for sid, service in simulator.world.first.services.items():
             lines.writerow([sid, simulator.world.create_service(target, service.chat["friendly_name"]).sid])
     return file
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "reset_before"])
+def test_a_service_of_that_name_that_was_there_before(account, tmp_path, kind):
+    """Somebody's service of the same name is neither taken for what a lost create has made, nor told as left over."""
+    simulator = account(services=1)
+    there = simulator.world.accounts[second(simulator)]
+    (source,) = simulator.world.first.services.values()
+    somebodys = simulator.world.create_service(there, source.chat["friendly_name"])
+    was = held(simulator, second(simulator))[somebodys.sid]
+    simulator.inject(Fault(kind, method="POST", path=SERVICES))
+    driver = replace(patient(tmp_path, simulator, second(simulator)), settle=0.3)
+    driver.run(target="new")
+    (made,) = there.services.keys() - {somebodys.sid}
+    assert differences_elsewhere(source, there.services[made]) == []
+    assert held(simulator, second(simulator))[somebodys.sid] == was
+    assert driver.rows("SELECT sid FROM leftovers") == []
+    assert driver.code() == 0
 
 
 def test_a_role_whose_answer_was_lost_is_the_runs_own(account, tmp_path):

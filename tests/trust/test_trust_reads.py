@@ -10,6 +10,7 @@ from driving import about, states
 from trust_world import LAG, before, held, patient, plain, second, started, wait_until
 from worlds import FILTERS, differences_between, differences_in_place, named, posts, shown
 
+from migrate.commands.verify import VerifyOptions, verify
 from migrate.simulator import Fault, Unevenness
 
 
@@ -71,6 +72,18 @@ def test_verify_right_after_a_run(account, tmp_path, lag_share):
     assert driver.verify().summary.changes == 0
 
 
+def test_verify_of_channels_right_after_their_run(account, tmp_path):
+    """A list that still shows a channel as public is asked for again until the settle time has passed."""
+    simulator = account(
+        services=1, seed=7, accounts=2, channels=5, public_share=1.0, uneven=Unevenness(reads_lag=LAG)
+    )
+    driver = patient(tmp_path, simulator)
+    driver.export(inventory=frozenset({"channels"}))
+    driver.diff(kinds={"channels": {}})
+    driver.apply(consents=frozenset({"channels"}))
+    assert verify(driver.context, VerifyOptions()).differences == 0
+
+
 MISSING = {"the service": "{sid}$", "its users": "{sid}/Users$", "its roles": "{sid}/Roles$", "all": "{sid}"}
 
 
@@ -97,6 +110,22 @@ def test_removing_what_answers_404_for_a_while(missing):
     assert driver.code() == 0
 
 
+def test_what_cannot_be_looked_at_whole_is_not_removed(account, tmp_path):
+    """A service of which a part answers 404 for longer than the settle time may hold anything: it stays."""
+    simulator = account(services=1)
+    target = second(simulator)
+    patient(tmp_path, simulator, target).run(target="new")
+    (sid,) = simulator.world.accounts[target].services
+    uneven = account(
+        world=simulator.world,
+        uneven=Unevenness(missing_path=MISSING["its roles"].format(sid=sid), missing_seconds=60),
+    )
+    driver = replace(patient(tmp_path, uneven, target), settle=0.3)
+    driver.rollback(delete_created=True)
+    assert list(simulator.world.accounts[target].services) == [sid]
+    assert driver.code() == 6
+
+
 @pytest.mark.parametrize("what", ["the service", "its roles", "all"])
 def test_a_second_run_while_what_was_made_answers_404(missing):
     """A second `run --target new` waits for a service that answers 404 for a while, and creates nothing."""
@@ -104,6 +133,17 @@ def test_a_second_run_while_what_was_made_answers_404(missing):
     driver.run(target="new")
     assert posts(simulator) == []
     assert differences_between(simulator, second(simulator)) == []
+    assert driver.code() == 0
+
+
+def test_a_write_that_is_told_that_its_target_is_not_there(account, tmp_path):
+    """An update of a role that answers 404 for a while, though its list shows it, is sent again."""
+    simulator = account(services=12, uneven=Unevenness(missing_path="/Roles/RL", missing_seconds=LAG))
+    was = before(simulator)
+    driver = patient(tmp_path, simulator)
+    driver.run()
+    assert [request for request in posts(simulator) if "/Roles/RL" in request.path]
+    assert all_differences(was, simulator) == []
     assert driver.code() == 0
 
 
@@ -276,6 +316,11 @@ def test_a_rollback_while_a_lost_write_is_on_its_way(account, tmp_path):
     time.sleep(1.0)
     assert not_restored(was, simulator) == []
     assert driver.code() == 0
+    lines = {tuple(line) for line in driver.rows("SELECT run, state, key FROM journal")}
+    lost = {key for run, state, key in lines if (run, state) == (1, "unknown")}
+    restored = {key for run, state, key in lines if (run, state) == (2, "rolled_back")}
+    told = {key for run, state, key in lines if (run, state) == (2, "applied")}
+    assert told == lost & restored != set(), "each of its writes is on record"
 
 
 @pytest.fixture
@@ -332,3 +377,23 @@ def test_a_written_value_that_cannot_be_read_again(keeping, tmp_path):
     report = driver.run()
     assert states(report, named(keeping, "Alder").sid)["notifications"] == "failed"
     assert driver.code() == 4
+
+
+def test_a_rollback_right_after_another_one(account, tmp_path):
+    """What the newer rollback has just replaced, and a reading still shows, is nobody's change."""
+    simulator = account(services=1, uneven=Unevenness(reads_lag=1.0))
+    (service,) = simulator.world.first.services.values()
+    sound = service.conversations_notifications["new_message"]["sound"]
+    driver = patient(tmp_path, simulator)
+    service.chat["notifications"]["new_message"] |= {"enabled": True, "sound": "first"}
+    driver.run()
+    service.chat["notifications"]["new_message"]["sound"] = "second"
+    time.sleep(1.0)
+    driver.run()
+    assert service.conversations_notifications["new_message"]["sound"] == "second"
+    time.sleep(1.0)
+    driver.rollback()
+    assert service.conversations_notifications["new_message"]["sound"] == "first"
+    driver.rollback()
+    assert service.conversations_notifications["new_message"]["sound"] == sound
+    assert driver.code() == 0
