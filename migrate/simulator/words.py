@@ -36,7 +36,6 @@ STORED_PERMISSION = {new: old for old, new in CONVERSATIONS_PERMISSION.items()} 
 """Conversations permission → the word under which a role stores it: Chat's, where Chat has one."""
 
 CHAT_PERMISSIONS = frozenset(CONVERSATIONS_PERMISSION) | {"inviteMember"}
-CONVERSATIONS_PERMISSIONS = frozenset(STORED_PERMISSION)
 
 CONVERSATIONS_ROLE_TYPE = {"channel": "conversation", "deployment": "service"}
 STORED_ROLE_TYPE = {new: old for old, new in CONVERSATIONS_ROLE_TYPE.items()}

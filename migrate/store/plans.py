@@ -179,12 +179,6 @@ def steps(
         yield from _with_needs(store, number, rows)
 
 
-def step(store: Store, number: int, key: str) -> Step:
-    """Return one step of a plan, or raise BadInput if there is none with this key."""
-    found = next(iter(steps_by_key(store, number, [key])), None)
-    return there(found, f"There is no step {key} in plan number {number} of {store.path}.")
-
-
 def source_sids_to_change(store: Store, number: int) -> Iterator[str]:
     """Yield the source SIDs of the services that have steps, in order."""
     where = "plan = :plan AND source_sid > :source_sid ORDER BY source_sid LIMIT :limit"
