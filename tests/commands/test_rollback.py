@@ -466,23 +466,15 @@ def test_a_dry_run_tells_what_would_be_removed(two, elsewhere):
     assert (told, posts(two, since)) == (["planned"] * 12, [])
 
 
-def test_a_removal_of_which_no_answer_tells_is_not_called_failed(two, elsewhere):
-    """A DELETE whose answers are all lost may have had its effect: its outcome is unknown, and `resume` decides."""
+@pytest.mark.parametrize(("fault", "came_to"), [("500_before", "unknown"), ("400", "failed")])
+def test_a_removal_that_is_not_answered_or_refused(two, elsewhere, fault, came_to):
+    """A DELETE whose answers are lost may have had its effect: `resume` decides. One that is refused has failed."""
     elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
-    two.inject(Fault("500_before", method="DELETE", times=None))
+    two.inject(Fault(fault, method="DELETE", times=None))
     assert code_of(elsewhere.rollback(delete_created=True)) == 4
     (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
-    assert state["state"] == "unknown"
+    assert state["state"] == came_to
     assert len(other_account(two).services) == 1
-
-
-def test_a_removal_that_is_refused_has_failed(two, elsewhere):
-    """A DELETE that Twilio refuses had no effect, and nothing about it is unknown."""
-    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
-    two.inject(Fault("400", method="DELETE", times=None))
-    assert code_of(elsewhere.rollback(delete_created=True)) == 4
-    (state,) = elsewhere.rows("SELECT state FROM step_state WHERE run = 2 AND key LIKE '%/service'")
-    assert state["state"] == "failed"
 
 
 def test_what_somebody_has_set_since_is_drifted(simulator, tmp_path):

@@ -44,16 +44,6 @@ class Stalls:
         return rehearse(Driver(self.tool.db, self.tool.environ).context, options, present), told
 
 
-@pytest.fixture(scope="session")
-def stored_plan(tmp_path_factory: Any) -> Path:
-    """A database with a plan in place for the account that `simulator` serves; made once, to be copied."""
-    with Simulator(services=12, seed=7) as simulator:
-        driver = drive(tmp_path_factory.mktemp("stored"), simulator)
-        driver.export()
-        driver.diff()
-    return driver.db
-
-
 @pytest.fixture
 def stalls(lonely_tool: Any, monkeypatch: Any) -> Stalls:
     """An empty folder, and an empty one for what is temporary, in this process and in those that it starts."""
@@ -65,9 +55,9 @@ def stalls(lonely_tool: Any, monkeypatch: Any) -> Stalls:
 
 
 @pytest.fixture
-def ready(stalls: Stalls, stored_plan: Path) -> Stalls:
+def ready(stalls: Stalls, stored: Path) -> Stalls:
     """With a plan in place for the account that `simulator` serves."""
-    shutil.copy(stored_plan, stalls.tool.db)
+    shutil.copy(stored, stalls.tool.db)
     return stalls
 
 
