@@ -13,11 +13,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Hashable
+from heapq import heappop, heappush
+from itertools import count
 from types import TracebackType
 
-FIRST_LIMIT = 8
+from migrate.core.together import TURN
+
+FIRST_LIMIT = 16
 DECREASE = 0.9
 SERVICE_DECREASE = 0.5
 TRIAL_EVERY = 100
@@ -27,6 +31,8 @@ LENGTHENED = 3.0
 """Round trips that take so many times as long as they did show a queue."""
 SAMPLES = 32
 """So many of the last round trips count."""
+FIRST_SAMPLES = 8
+"""So many tell how long they take at best."""
 MOST = 256.0
 """More than one process can keep busy: what is under way takes memory, and a connection each."""
 MORE_TASKS = 96
@@ -53,8 +59,8 @@ class Gate:
         self._until_trial = 0
         self._trial_every = TRIAL_EVERY
         self._epoch = 0
-        self._first: deque[asyncio.Future[tuple[int, int]]] = deque()
-        self._waiting: deque[asyncio.Future[tuple[int, int]]] = deque()
+        self._waiting: list[tuple[int, int, asyncio.Future[tuple[int, int]]]] = []
+        self._arrivals = count()
         self.busy = 0
 
     @property
@@ -62,10 +68,13 @@ class Gate:
         """The number of requests allowed at once, at this moment."""
         return int(self._limit)
 
-    async def enter(self, *, ahead_of_others: bool = False) -> tuple[int, int]:
-        """Wait for a place, and take it; return what `accepted` or `refused` asks for: epoch and number inside."""
-        if self._first or self._waiting or self.busy >= int(self._limit):
-            return await self._wait(ahead_of_others=ahead_of_others)
+    async def enter(self) -> tuple[int, int]:
+        """Wait for a place, and take it; return what `accepted` or `refused` asks for: epoch and number inside.
+
+        Of those that wait, the one whose turn comes first is let in first.
+        """
+        if self._waiting or self.busy >= int(self._limit):
+            return await self._wait()
         self.busy += 1
         return self._epoch, self.busy
 
@@ -119,9 +128,9 @@ class Gate:
         self._probing = False
         self._confirmed = 0
 
-    async def _wait(self, *, ahead_of_others: bool) -> tuple[int, int]:
+    async def _wait(self) -> tuple[int, int]:
         place: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-        (self._first if ahead_of_others else self._waiting).append(place)
+        heappush(self._waiting, (TURN.get(), next(self._arrivals), place))
         try:
             return await place
         except asyncio.CancelledError:
@@ -130,8 +139,8 @@ class Gate:
             raise
 
     def _admit(self) -> None:
-        while (waiting := self._first or self._waiting) and self.busy < int(self._limit):
-            place = waiting.popleft()
+        while self._waiting and self.busy < int(self._limit):
+            *_, place = heappop(self._waiting)
             if not place.done():
                 self.busy += 1
                 place.set_result((self._epoch, self.busy))
@@ -149,7 +158,7 @@ class RoundTrips:
         """Take one more into account; return whether they have lengthened."""
         self._number += 1
         self._mean += (seconds - self._mean) / min(self._number, SAMPLES)
-        if self._number >= FIRST_LIMIT:
+        if self._number >= FIRST_SAMPLES:
             self._best = min(self._best, self._mean)
         return self._mean > LENGTHENED * self._best
 
@@ -168,9 +177,7 @@ class Slot:
     async def __aenter__(self) -> Slot:
         try:
             for gate in self._pace.gates(self._service_sid):
-                # What is asked of the account, such as its list of services, tells what else there is to do.
-                is_first = self._service_sid is None
-                self._held.append((gate, *await gate.enter(ahead_of_others=is_first)))
+                self._held.append((gate, *await gate.enter()))
         except BaseException:
             self._leave()
             raise
@@ -226,7 +233,7 @@ class Pace:
         return self.limit + MORE_TASKS
 
     def slot(self, service_sid: str | None = None, sort: Hashable = None) -> Slot:
-        """Return a place for one request to a service, or to the account, which goes before all that wait.
+        """Return a place for one request to a service, or to the account.
 
         Args:
             service_sid: the service.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from itertools import count
 from typing import TypeVar
 
 from migrate.core.errors import Interrupted
@@ -12,6 +14,11 @@ from migrate.core.stop import StopToken
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+TURN: ContextVar[int] = ContextVar("turn", default=0)
+"""Where many wait, the lowest goes first: all that one item is made of before a later item, so that results come one
+by one. What is no item's, such as the list of the items, goes before all of them."""
+_turns = count(1)
 
 
 async def in_order(
@@ -35,7 +42,7 @@ async def in_order(
         async for item in _each(items):
             if stop.is_set():
                 raise Interrupted("Interrupted.")
-            under_way.append(asyncio.ensure_future(work(item)))
+            under_way.append(begun(work(item)))
             while len(under_way) >= ahead():
                 yield await _next(under_way)
         while under_way:
@@ -46,6 +53,16 @@ async def in_order(
     finally:
         if under_way:
             await asyncio.gather(*under_way, return_exceptions=True)
+
+
+def begun(work: Awaitable[Result]) -> asyncio.Task[Result]:
+    """Return a task that does a piece of work, whose turn comes after all that have begun before."""
+    return asyncio.ensure_future(_in_turn(next(_turns), work))
+
+
+async def _in_turn(turn: int, work: Awaitable[Result]) -> Result:
+    TURN.set(turn)
+    return await work
 
 
 async def all_of(works: Iterable[Awaitable[Result]]) -> list[Result]:

@@ -15,6 +15,7 @@ from migrate.api.pace import Gate, Pace, RoundTrips
 from migrate.api.retry import Retrier
 from migrate.core.errors import CallFailed
 from migrate.core.stop import StopToken
+from migrate.core.together import begun
 from migrate.simulator import Simulator
 
 
@@ -31,9 +32,9 @@ def accept(gate, times):
         gate.accepted(gate.limit)
 
 
-@pytest.mark.parametrize(("ceiling", "first"), [(None, 8), (64, 8), (4, 4), (1, 1), (0, 1), (-3, 1)])
+@pytest.mark.parametrize(("ceiling", "first"), [(None, 16), (64, 16), (4, 4), (1, 1), (0, 1), (-3, 1)])
 def test_it_starts_low(ceiling, first):
-    """The first limit is eight, and never above the ceiling, which is at least one."""
+    """The first limit is sixteen, and never above the ceiling, which is at least one."""
     assert Pace(ceiling).limit == first
 
 
@@ -175,7 +176,7 @@ def test_the_limit_does_not_grow_while_round_trips_are_long(simulator, monkeypat
             return reader.pace.limit
 
     monkeypatch.setattr(RoundTrips, "took", took)
-    assert asyncio.run(whole()) == 8
+    assert asyncio.run(whole()) == 16
     assert sorted(Counter(map(id, sorts)).values()) == [20, 40]
 
 
@@ -255,22 +256,29 @@ def test_no_more_at_once_than_the_limit():
     assert asyncio.run(whole()) == (3, list(range(200)))
 
 
-def test_what_is_asked_of_the_account_goes_first():
-    """A page of the account's list overtakes the services' requests that wait, but no other such page."""
+def test_what_an_earlier_item_is_made_of_goes_first():
+    """Of those that wait, those of the earliest item come first, and those of no item before all of them."""
 
     async def whole():
         pace, done = Pace(1), []
 
-        async def enter(name, service):
-            async with pace.slot(service):
+        async def enter(name):
+            async with pace.slot():
                 await asyncio.sleep(0)
                 done.append(name)
 
-        services = [enter(number, f"IS{number:032x}") for number in range(3)]
-        await asyncio.gather(*services, enter("page 1", None), enter("page 2", None))
+        async def item(number):
+            await enter(f"{number}: first")
+            await asyncio.gather(*(enter(f"{number}: {part}") for part in ("second", "third")))
+
+        items = [begun(item(number)) for number in range(3)]
+        await asyncio.gather(*items, enter("page 1"), enter("page 2"))
         return done
 
-    assert asyncio.run(whole()) == [0, "page 1", "page 2", 1, 2]
+    assert asyncio.run(whole()) == [
+        *("0: first", "page 1", "page 2", "0: second", "0: third", "1: first"),
+        *("2: first", "1: second", "1: third", "2: second", "2: third"),
+    ]
 
 
 def test_an_unknown_limit_of_the_server_is_found():
@@ -305,7 +313,7 @@ def test_what_was_learnt_serves_the_next_client(simulator):
             return first.pace.limit, second.pace.limit
 
     first, second = asyncio.run(whole())
-    assert first == second > 8
+    assert first == second > 16
 
 
 @pytest.mark.parametrize(("code", "parted"), [(50063, True), (50074, False), (20429, False)])
@@ -322,7 +330,7 @@ def test_a_service_has_a_pace_of_its_own_where_twilio_asks_for_it(code, parted):
 
     limit, gates = asyncio.run(whole())
     assert gates == [2 if parted else 1, 1, 1]
-    assert limit == (8 if parted else 4)
+    assert limit == (16 if parted else 8)
 
 
 def test_a_service_at_its_own_limit_leaves_the_others_room():
@@ -343,7 +351,7 @@ def test_a_service_at_its_own_limit_leaves_the_others_room():
         await asyncio.wait_for(waiting, 10)
         return len(held), busy
 
-    assert asyncio.run(whole()) == (4, 5)
+    assert asyncio.run(whole()) == (8, 9)
 
 
 def test_a_service_that_is_refused_again_slows_down_further():
@@ -357,7 +365,7 @@ def test_a_service_that_is_refused_again_slows_down_further():
         return pace.gates(service)[0].limit, pace.limit
 
     limit, account = asyncio.run(whole())
-    assert (limit, account) == (3, 8)
+    assert (limit, account) == (7, 16)
 
 
 def test_a_time_out_counts_as_a_refusal():
@@ -375,7 +383,7 @@ def test_a_time_out_counts_as_a_refusal():
                 await client.get(Surface.CONVERSATIONS, "/v1/Configuration")
             return client.pace.limit
 
-    assert [asyncio.run(whole(answer)) for answer in (silent, closing)] == [4, 8]
+    assert [asyncio.run(whole(answer)) for answer in (silent, closing)] == [8, 16]
 
 
 def test_what_waits_for_its_turn_is_not_sent_after_a_stop():
