@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from mappings import ChatService
-from migrate.api.gateway import Reader
 from migrate.api.patient import Patient
 from migrate.commands.context import Context
 from migrate.core.clock import ticks
 from migrate.core.config import check_services
 from migrate.core.errors import BadInput, SafetyRefusal
-from migrate.core.together import in_order
+from migrate.core.together import begun, in_order
 from migrate.execute.evidence import prove_account
 from migrate.execute.guards import check_undecided
 from migrate.kinds.registry import kind_of, planned_kinds
@@ -36,6 +37,8 @@ AHEAD = 100
 """So many services are looked at together where nothing is read."""
 PAUSE = 200
 """Between so many steps of one service, others get their turn."""
+EARLY = 2
+"""So many targets for each request at once may be read before the export is over."""
 
 
 @dataclass(frozen=True)
@@ -124,56 +127,91 @@ def snapshot_of(context: Context, store: Store, options: DiffOptions) -> Snapsho
 
 def diff_in(context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> Compared:
     """Plan a snapshot in an open, locked database; see `diff`."""
-    return asyncio.run(_Comparison(context, store, snapshot, options).run())
+
+    async def compared() -> Compared:
+        async with Diff(context, store, options) as one:
+            return await one.of(snapshot)
+
+    return asyncio.run(compared())
 
 
-class _Comparison:
-    """One diff: targets are read side by side, and planned in the order of their services."""
+class Diff:
+    """One diff: targets are read side by side, and planned in the order of their services.
 
-    def __init__(self, context: Context, store: Store, snapshot: Snapshot, options: DiffOptions) -> None:
+    Use it as an asynchronous context manager.
+    """
+
+    def __init__(self, context: Context, store: Store, options: DiffOptions) -> None:
         self._context = context
         self._store = store
-        self._snapshot = snapshot
         self._options = options
         self._lines = options.lines()
+        self._reader = None if options.offline else context.target_reader(options.concurrency)
+        self._begun: dict[str, asyncio.Task[Destination | None]] = {}
         self._read_at: dict[str, float] = {}
         self._left_out = 0
 
-    async def run(self) -> Compared:
-        self._check_sources()
-        self._check_inventory()
-        if self._options.offline:
-            return await self._compare(None)
-        async with self._context.target_reader(self._options.concurrency) as reader:
-            check_accounts(self._context, self._snapshot, self._options.target, reader.account_sid)
-            return await self._compare(reader)
+    async def __aenter__(self) -> Diff:
+        return self
 
-    async def _compare(self, reader: Reader | None) -> Compared:
-        account_sid = reader.account_sid if reader else self._snapshot.account_sid
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._begun.values():
+            task.cancel()
+        await asyncio.gather(*self._begun.values(), return_exceptions=True)
+        if self._reader is not None:
+            await self._reader.close()
+
+    def begin(self, account_sid: str, snapshot: int) -> None:
+        """Begin to read the first targets of a snapshot whose services are known: the rest of its export takes time.
+
+        Args:
+            account_sid: of the snapshot.
+            snapshot: its number.
+        """
+        reader, options = self._reader, self._options
+        if reader is None or (options.target == SAME and reader.account_sid != account_sid):
+            return
+        if options.concurrency == 1:
+            # One request at a time, in their order: a reading would come between those of the export.
+            return
+        found = self._search(account_sid)
+        sids = snapshots.service_sids(self._store, snapshot)
+        for sid in islice(sids, EARLY * reader.pace.limit):
+            self._begun[sid] = begun(self._look(found, sid))
+
+    async def of(self, snapshot: Snapshot) -> Compared:
+        """Plan a snapshot; raises as `diff`."""
+        self._check_sources(snapshot)
+        self._check_inventory(snapshot)
+        reader = self._reader
+        if reader is not None:
+            check_accounts(self._context, snapshot, self._options.target, reader.account_sid)
+        account_sid = reader.account_sid if reader else snapshot.account_sid
         if self._options.target == NEW:
             check_undecided(self._store, account_sid)
-        shaping = self._options.shaping()
         draft = Draft(
             self._store,
-            self._snapshot,
+            snapshot,
             target=self._options.target,
             target_account_sid=account_sid,
             offline=reader is None,
-            options=shaping,
+            options=self._options.shaping(),
         )
-        async for service, destination in self._destinations(reader, account_sid):
+        async for service, destination in self._destinations(snapshot):
             if destination is None:
                 self._left_out += 1
-                continue
-            await self._plan(draft, service, destination, shaping)
-        self._tell_of_left_out()
+            else:
+                await self._plan(draft, snapshot, service, destination)
+        self._tell_of_left_out(snapshot)
         return Compared(draft.finish(), self._read_at)
 
     async def _plan(
-        self, draft: Draft, service: ChatService, destination: Destination, shaping: Mapping[str, Json]
+        self, draft: Draft, snapshot: Snapshot, service: ChatService, destination: Destination
     ) -> None:
-        items = partial(snapshots.items, self._store, self._snapshot.id, parent=service.sid)
-        planned = plan_service(service, destination, shaping, lambda kind: items(kind=kind))
+        items = partial(snapshots.items, self._store, snapshot.id, parent=service.sid)
+        planned = plan_service(service, destination, self._options.shaping(), lambda kind: items(kind=kind))
         for number, (phase, step) in enumerate(planned.steps, 1):
             draft.add_step(phase, step)
             if not number % PAUSE:
@@ -182,22 +220,16 @@ class _Comparison:
         draft.add(planned.told(), masked=mask_field)
 
     async def _destinations(
-        self, reader: Reader | None, account_sid: str
+        self, snapshot: Snapshot
     ) -> AsyncIterator[tuple[ChatService, Destination | None]]:
-        found = self._search(reader, account_sid)
+        found = self._search(snapshot.account_sid)
 
         async def look(service: ChatService) -> tuple[ChatService, Destination | None]:
-            destination = await found.of(service)
-            self._read_at[service.sid] = ticks()
-            return service, destination
+            return service, await (self._begun.pop(service.sid, None) or self._look(found, service.sid))
 
-        services = snapshots.services(self._store, self._snapshot.id, only=frozenset(self._options.services))
-        context = self._context
-        bar = (
-            context.progress.bar("Reading targets", total=self._snapshot.services)
-            if reader
-            else nullcontext()
-        )
+        services = snapshots.services(self._store, snapshot.id, only=frozenset(self._options.services))
+        context, reader = self._context, self._reader
+        bar = context.progress.bar("Reading targets", total=snapshot.services) if reader else nullcontext()
         unproved = reader
         with bar as shown:
             ahead = reader.pace.ahead if reader else lambda: AHEAD
@@ -210,11 +242,17 @@ class _Comparison:
                     shown.advance()
                 yield pair
 
-    def _search(self, reader: Reader | None, account_sid: str) -> Destinations:
+    async def _look(self, found: Destinations, source_sid: str) -> Destination | None:
+        destination = await found.of(source_sid)
+        self._read_at[source_sid] = ticks()
+        return destination
+
+    def _search(self, source_account_sid: str) -> Destinations:
+        reader = self._reader
         around = Surroundings(
             self._store,
-            account_sid,
-            self._snapshot.account_sid,
+            reader.account_sid if reader else source_account_sid,
+            source_account_sid,
             planned_kinds(self._options.shaping()),
             Patient(reader, self._context.retrier(self._options.concurrency)) if reader else None,
             self._context.settle(),
@@ -223,36 +261,34 @@ class _Comparison:
             return Created(around, again=self._options.again)
         return Mapped(around, self._lines) if self._options.target == MAP else InPlace(around)
 
-    def _check_sources(self) -> None:
+    def _check_sources(self, snapshot: Snapshot) -> None:
         wanted = {line.source_sid: line.place for line in self._lines.values()}
         wanted |= dict.fromkeys(self._options.services, "--service")
-        known = set(snapshots.service_sids(self._store, self._snapshot.id)) if wanted else set()
+        known = set(snapshots.service_sids(self._store, snapshot.id)) if wanted else set()
         for sid, place in wanted.items():
             if sid not in known:
-                raise BadInput(f"{place}: snapshot {self._snapshot.id} holds no Chat Service {sid}.")
+                raise BadInput(f"{place}: snapshot {snapshot.id} holds no Chat Service {sid}.")
 
-    def _check_inventory(self) -> None:
+    def _check_inventory(self, snapshot: Snapshot) -> None:
         """Refuse to plan items that the snapshot was not asked for, or does not hold."""
         shaping = self._options.shaping()
         for kind in planned_kinds(shaping):
-            if kind.inventory and kind.name not in self._snapshot.examined.inventory:
+            if kind.inventory and kind.name not in snapshot.examined.inventory:
                 raise BadInput(
-                    f"Snapshot {self._snapshot.id} holds no {kind.name}: they were not asked for. "
+                    f"Snapshot {snapshot.id} holds no {kind.name}: they were not asked for. "
                     f"Run `chat-migrate export --{kind.name}` first."
                 )
-            unknown = snapshots.lacking(self._store, self._snapshot.id, kind.name, kind.asked_for(shaping))
+            unknown = snapshots.lacking(self._store, snapshot.id, kind.name, kind.asked_for(shaping))
             if unknown:
-                raise BadInput(
-                    f"Snapshot {self._snapshot.id} holds no such {kind.name}: {', '.join(unknown)}."
-                )
+                raise BadInput(f"Snapshot {snapshot.id} holds no such {kind.name}: {', '.join(unknown)}.")
 
-    def _tell_of_left_out(self) -> None:
+    def _tell_of_left_out(self, snapshot: Snapshot) -> None:
         why = (
             "are not in the map" if self._options.target == MAP else "were created by earlier runs as targets"
         )
         if self._left_out:
             self._context.progress.note(
-                f"{self._left_out} of {self._snapshot.services} services {why} and are left unchanged."
+                f"{self._left_out} of {snapshot.services} services {why} and are left unchanged."
             )
 
 

@@ -11,7 +11,7 @@ from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
 from migrate.model.item import Snapshot
-from migrate.source.live import ExportRequest, export_live
+from migrate.source.live import ExportRequest, Listed, export_live
 from migrate.store import Store
 
 UNKNOWN_ACCOUNT = ""
@@ -41,7 +41,7 @@ def export(context: Context, options: ExportOptions) -> Snapshot:
     """
     check_options(context, options)
     with context.working("export", account_of(context, options), must_exist=False) as at:
-        return export_into(context, at.store, options)
+        return asyncio.run(export_into(context, at.store, options))
 
 
 def check_options(context: Context, options: ExportOptions) -> None:
@@ -65,8 +65,17 @@ def account_of(context: Context, options: ExportOptions) -> str:
     return context.account_sid or context.environ.get("TWILIO_ACCOUNT_SID") or UNKNOWN_ACCOUNT
 
 
-def export_into(context: Context, store: Store, options: ExportOptions) -> Snapshot:
-    """Take a snapshot into an open database."""
+async def export_into(
+    context: Context,
+    store: Store,
+    options: ExportOptions,
+    listed: Listed = lambda _account_sid, _snapshot: None,
+) -> Snapshot:
+    """Take a snapshot into an open database.
+
+    Args:
+        listed: see `export_live`.
+    """
     if options.files:
         # Most exports read no file, and need none of what reads all their shapes.
         from migrate.source.files import export_files
@@ -80,11 +89,6 @@ def export_into(context: Context, store: Store, options: ExportOptions) -> Snaps
             partial=options.partial,
             progress=context.progress,
         )
-    return asyncio.run(_export_live(context, store, options))
-
-
-async def _export_live(context: Context, store: Store, options: ExportOptions) -> Snapshot:
     async with context.source_reader(options.concurrency) as reader:
-        return await export_live(
-            store, reader, context.retrier(options.concurrency), options.request, context.progress
-        )
+        retrier = context.retrier(options.concurrency)
+        return await export_live(store, reader, retrier, options.request, context.progress, listed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from migrate.commands.apply import ApplyOptions, Confirm, apply_in, execute
 from migrate.commands.context import Context, Working
-from migrate.commands.diff import DiffOptions, diff_in
+from migrate.commands.diff import Compared, Diff, DiffOptions
 from migrate.commands.export import ExportOptions, account_of, check_options, export_into
 from migrate.commands.rollback import continue_rollback
 from migrate.core.errors import Interrupted, LockLost, NobodyToAsk, RunInterrupted
@@ -16,7 +16,6 @@ from migrate.core.jsonable import from_json, to_json
 from migrate.execute.guards import check_plan
 from migrate.execute.undo import plan_of
 from migrate.execute.work import Bounds
-from migrate.model.item import Snapshot
 from migrate.model.plan import Plan
 from migrate.model.state import Run
 from migrate.store import Store, plans, runs, snapshots
@@ -110,9 +109,7 @@ def resume(context: Context, options: ResumeOptions, confirm: Confirm, tell: Tel
 def _from_export(at: Working, begun: Run, options: RunOptions, confirm: Confirm, tell: Tell) -> Run:
     store = at.store
     try:
-        snapshot = _snapshot(at, begun, options)
-        begun = runs.set_phase(store, begun, "plan", snapshot=snapshot.id)
-        compared = diff_in(at.context, store, snapshot, options.diff)
+        begun, compared = asyncio.run(_compared(at, begun, options))
     except Interrupted as error:
         raise RunInterrupted(
             "Interrupted before anything was written. `chat-migrate resume` continues."
@@ -130,8 +127,12 @@ def _from_export(at: Working, begun: Run, options: RunOptions, confirm: Confirm,
         raise
 
 
-def _snapshot(at: Working, begun: Run, options: RunOptions) -> Snapshot:
-    """Return the snapshot that the run has taken already, or take it."""
-    if begun.snapshot is not None:
-        return snapshots.get(at.store, begun.snapshot)
-    return export_into(at.context, at.store, options.export)
+async def _compared(at: Working, begun: Run, options: RunOptions) -> tuple[Run, Compared]:
+    """Take the snapshot, unless the run has taken it already, and compare; the two overlap where they can."""
+    async with Diff(at.context, at.store, options.diff) as diff:
+        if begun.snapshot is None:
+            snapshot = await export_into(at.context, at.store, options.export, diff.begin)
+        else:
+            snapshot = snapshots.get(at.store, begun.snapshot)
+        begun = runs.set_phase(at.store, begun, "plan", snapshot=snapshot.id)
+        return begun, await diff.of(snapshot)

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mappings import ChatService
 from migrate.api.messages import Calls
 from migrate.core.errors import BadInput
 from migrate.core.settle import Settle
@@ -50,13 +49,13 @@ class Destinations(ABC):
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
 
-    def _is_copy(self, service: ChatService) -> bool:
+    def _is_copy(self, source_sid: str) -> bool:
         """Whether an earlier run has created it as a target: nobody has configured its Chat side."""
         around = self._around
-        return counterparts.is_created(around.store, around.source_account_sid, service.sid)
+        return counterparts.is_created(around.store, around.source_account_sid, source_sid)
 
     @abstractmethod
-    async def of(self, service: ChatService) -> Destination | None:
+    async def of(self, source_sid: str) -> Destination | None:
         """Return where a service goes, read; None if it stays out of the plan."""
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
@@ -88,9 +87,9 @@ class Destinations(ABC):
 class InPlace(Destinations):
     """The Conversation Service with the Chat Service's own SID."""
 
-    async def of(self, service: ChatService) -> Destination | None:
+    async def of(self, source_sid: str) -> Destination | None:
         """See `Destinations.of`."""
-        return None if self._is_copy(service) else await self._look(service.sid, service.sid)
+        return None if self._is_copy(source_sid) else await self._look(source_sid, source_sid)
 
 
 class Created(Destinations):
@@ -105,17 +104,15 @@ class Created(Destinations):
         super().__init__(surroundings)
         self._again = again
 
-    async def of(self, service: ChatService) -> Destination | None:
+    async def of(self, source_sid: str) -> Destination | None:
         """See `Destinations.of`. A service that was created earlier and is gone is to be created again."""
-        if self._is_copy(service):
+        if self._is_copy(source_sid):
             return None
         around = self._around
         earlier = (
-            None
-            if self._again
-            else counterparts.latest_created(around.store, around.account_sid, service.sid)
+            None if self._again else counterparts.latest_created(around.store, around.account_sid, source_sid)
         )
-        found = await self._look(service.sid, earlier, exists=True) if earlier else None
+        found = await self._look(source_sid, earlier, exists=True) if earlier else None
         if found is not None and not found.is_missing:
             return found
         return Destination(around.account_sid, sid=None, in_place=False, offline=around.calls is None)
@@ -133,16 +130,16 @@ class Mapped(Destinations):
         super().__init__(surroundings)
         self._lines = lines
 
-    async def of(self, service: ChatService) -> Destination | None:
+    async def of(self, source_sid: str) -> Destination | None:
         """See `Destinations.of`.
 
         Raises:
             BadInput: the target account has no such service; the message names the line.
         """
-        line = self._lines.get(service.sid)
+        line = self._lines.get(source_sid)
         if line is None:
             return None
-        found = await self._look(service.sid, line.target_sid)
+        found = await self._look(source_sid, line.target_sid)
         if found.is_missing:
             raise BadInput(
                 f"{line.place}: account {self._around.account_sid} has no Conversation Service {line.target_sid}."

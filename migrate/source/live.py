@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -33,6 +33,8 @@ MOST_HOURS = 24
 """An inventory that was cut off longer ago is read anew."""
 BATCH = 500
 """So many items, of however many services, are stored with one commit."""
+Listed = Callable[[str, int], None]
+"""Told that the services are all known: of which account, and in which snapshot."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,37 @@ class ExportRequest:
 
 
 async def export_live(
-    store: Store, reader: Reader, retrier: Retrier, request: ExportRequest, progress: Progress
+    store: Store,
+    reader: Reader,
+    retrier: Retrier,
+    request: ExportRequest,
+    progress: Progress,
+    listed: Listed = lambda _account_sid, _snapshot: None,
 ) -> Snapshot:
     """Read the account's Chat Services into a new snapshot.
+
+    Args:
+        listed: called when the services are known, unless an inventory is still to be read.
 
     Raises:
         BadInput: a SID in `request.services` is not a service of the account.
         ChatUnavailable: the Chat API refuses to answer.
         CallFailed: a request failed for good.
     """
-    return await _LiveExport(store, reader, retrier, request, progress).run()
+    return await _LiveExport(store, reader, retrier, request, progress, listed).run()
 
 
 class _LiveExport:
     """One export: the lists of services through all versions, and meanwhile what belongs to each service."""
 
     def __init__(
-        self, store: Store, reader: Reader, retrier: Retrier, request: ExportRequest, progress: Progress
+        self,
+        store: Store,
+        reader: Reader,
+        retrier: Retrier,
+        request: ExportRequest,
+        progress: Progress,
+        listed: Listed,
     ) -> None:
         self._store = store
         self._account_sid = reader.account_sid
@@ -75,6 +91,7 @@ class _LiveExport:
         self._retrier = retrier
         self._request = request
         self._progress = progress
+        self._when_listed = listed
         self._warnings: list[str] = []
         self._waiting: list[Item] = []
         self._snapshot_id = self._begin()
@@ -95,7 +112,7 @@ class _LiveExport:
         gone: dict[str, CallFailed] = {}
         listed = [asyncio.ensure_future(self._list_only(api, gone)) for api in others]
         try:
-            await self._details(last, self._listed(last, gone))
+            await self._details(last, self._all_listed(last, gone))
             await asyncio.gather(*listed)
         finally:
             for task in listed:
@@ -117,6 +134,13 @@ class _LiveExport:
             warnings=tuple(self._warnings),
         )
         return snapshots.finish(self._store, self._snapshot_id, examined)
+
+    async def _all_listed(self, api: str, gone: dict[str, CallFailed]) -> AsyncIterator[str]:
+        """Yield what `_listed` yields, and tell when all are known and only small things are left to read."""
+        async for sid in self._listed(api, gone):
+            yield sid
+        if not self._request.inventory:
+            self._when_listed(self._account_sid, self._snapshot_id)
 
     async def _list_only(self, api: str, gone: dict[str, CallFailed]) -> None:
         async for _ in self._listed(api, gone):

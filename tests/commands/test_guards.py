@@ -198,11 +198,13 @@ def test_a_snapshot_of_another_account(two_accounts, tmp_path):
 
 
 def test_in_place_in_another_account(two_accounts, tmp_path):
-    """A Service cannot be changed in place in an account that does not have it."""
+    """A Service cannot be changed in place in an account that does not have it; that account is asked for nothing."""
     driver = drive(tmp_path, two_accounts, second(two_accounts))
     driver.export()
-    with pytest.raises(SafetyRefusal, match="--target new or map"):
-        driver.diff()
+    for command in (driver.diff, driver.run):
+        with pytest.raises(SafetyRefusal, match="--target new or map"):
+            command()
+    assert {request.account_sid for request in two_accounts.requests} == {two_accounts.account_sid}
 
 
 # -- thresholds ---------------------------------------------------------------------------------------------

@@ -87,6 +87,22 @@ def test_the_budget_of_requests(tmp_path, services):
             assert len(roles) == len(set(roles))
 
 
+@pytest.mark.parametrize(("concurrency", "over"), [(None, False), (1, True)])
+def test_targets_are_read_while_the_export_ends(simulator, tool, concurrency, over):
+    """Nothing waits for the last answer from Chat, unless one request at a time was asked for."""
+    seen = []
+    slow = Fault("slow", api="chat", path="/Roles", seconds=1.0)
+    look = Fault(
+        "edit",
+        api="conversations",
+        edit=lambda _world: seen.append(tool.rows("SELECT completed_at IS NOT NULL AS over FROM snapshots")),
+    )
+    simulator.inject(slow, look)
+    more = [] if concurrency is None else ["--concurrency", concurrency]
+    assert tool("run", "--yes", *more).code == 0
+    assert [[bool(row["over"]) for row in rows] for rows in seen] == [[over]]
+
+
 @pytest.fixture
 def emptied(simulator):
     """A service where Chat holds "" and no filters, and Conversations has values."""
