@@ -67,6 +67,9 @@ class Cause:
     heading: str
     sentences: str
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def __call__(self, **args: Arg) -> Reason:
         """Return the reason for these arguments; raises KeyError if one that the sentences name is missing."""
         return _reason(self, tuple(args.items()))

@@ -29,7 +29,7 @@ from migrate.plan.destinations import MAP, NEW, SAME, Created, Destinations, InP
 from migrate.plan.planner import plan_service
 from migrate.plan.target_map import MapLine, read_target_map
 from migrate.report.masking import mask_field
-from migrate.store import Store, snapshots
+from migrate.store import Store, counterparts, snapshots
 from migrate.store.drafts import Draft
 
 Json = Any
@@ -256,6 +256,7 @@ class Diff:
             planned_kinds(self._options.shaping()),
             Patient(reader, self._context.retrier(self._options.concurrency)) if reader else None,
             self._context.settle(),
+            counterparts.has_history(self._store),
         )
         if self._options.target == NEW:
             return Created(around, again=self._options.again)

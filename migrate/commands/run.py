@@ -10,7 +10,6 @@ from migrate.commands.apply import ApplyOptions, Confirm, apply_in, execute
 from migrate.commands.context import Context, Working
 from migrate.commands.diff import Compared, Diff, DiffOptions
 from migrate.commands.export import ExportOptions, account_of, check_options, export_into
-from migrate.commands.rollback import continue_rollback
 from migrate.core.errors import Interrupted, LockLost, NobodyToAsk, RunInterrupted
 from migrate.core.jsonable import from_json, to_json
 from migrate.execute.guards import check_plan
@@ -98,6 +97,9 @@ def resume(context: Context, options: ResumeOptions, confirm: Confirm, tell: Tel
         if found is None:
             return None
         if found.undoes is not None:
+            # Most runs roll nothing back, and start sooner without what that takes.
+            from migrate.commands.rollback import continue_rollback
+
             return continue_rollback(at, found, options.concurrency)
         if found.phase in ("export", "plan", "confirm"):
             return _from_export(at, found, from_json(RunOptions, found.options), confirm, tell)

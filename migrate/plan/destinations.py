@@ -33,6 +33,7 @@ class Surroundings:
         kinds: those that are planned.
         calls: reads the targets, with retries; None offline.
         settle: for readings that may be stale.
+        has_history: whether runs of this database have written or found anything; else nothing is looked up.
     """
 
     store: Store
@@ -41,6 +42,7 @@ class Surroundings:
     kinds: tuple[Kind, ...]
     calls: Calls | None
     settle: Settle
+    has_history: bool
 
 
 class Destinations(ABC):
@@ -52,7 +54,9 @@ class Destinations(ABC):
     def _is_copy(self, source_sid: str) -> bool:
         """Whether an earlier run has created it as a target: nobody has configured its Chat side."""
         around = self._around
-        return counterparts.is_created(around.store, around.source_account_sid, source_sid)
+        return around.has_history and counterparts.is_created(
+            around.store, around.source_account_sid, source_sid
+        )
 
     @abstractmethod
     async def of(self, source_sid: str) -> Destination | None:
@@ -60,15 +64,20 @@ class Destinations(ABC):
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
         around = self._around
-        known = Knowledge.of(around.store, around.account_sid, sid, exists=exists, items=self._items(sid))
+        known, refused, within = Knowledge(exists=exists), frozenset[str](), dict[str, str]()
+        if around.has_history:
+            store, account = around.store, around.account_sid
+            known = Knowledge.of(store, account, sid, exists=exists, items=self._items(sid))
+            refused = own_writes.refused(store, sid)
+            within = counterparts.within(store, account, source_sid, sid, few_kinds())
         return Destination(
             account_sid=around.account_sid,
             sid=sid,
             in_place=sid == source_sid and around.account_sid == around.source_account_sid,
             image=await self._read(sid, known),
             offline=around.calls is None,
-            refused=own_writes.refused(around.store, sid),
-            counterparts=counterparts.within(around.store, around.account_sid, source_sid, sid, few_kinds()),
+            refused=refused,
+            counterparts=within,
             own_writes={(write.kind, write.target_sid): write for write in known.own_writes},
         )
 

@@ -56,6 +56,8 @@ def plan_service(
 
 def _with_counterparts(planning: Planning, found: Mapping[str, str]) -> Planning:
     """What one kind has found in the target, the kinds after it may refer to."""
+    if not found:
+        return planning
     destination = planning.destination
     known = {**destination.counterparts, **found}
     return replace(planning, destination=replace(destination, counterparts=known))

@@ -88,6 +88,12 @@ def mark_removed(connection: sqlite3.Connection, account_sid: str, sid: str) -> 
     connection.execute(REMOVE, {"account": account_sid, "sid": sid})
 
 
+def has_history(store: Store) -> bool:
+    """Whether a run has written, found or created anything, in whatever account."""
+    sql = "SELECT EXISTS (SELECT 1 FROM journal) OR EXISTS (SELECT 1 FROM counterparts) AS found"
+    return bool(store.value(sql))
+
+
 def lookup(
     store: Store, target_account_sid: str, run: Run, source_service_sid: str, sids: Iterable[str]
 ) -> dict[str, str]:
