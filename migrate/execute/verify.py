@@ -62,7 +62,7 @@ class Verifier:
         items = await self._items(planned, image.sid)
         found = VerifiedService(planned.source_sid, True, live, items)
         same_account = self.plan.account_sid == self.plan.target_account_sid
-        states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
+        states = runs.states(self.store, self.run, [planned.source_sid], few_kinds()) if self.run else {}
         compared = compared_rows(planned, found, known, states, same_account=same_account)
         return found, sum(row.change for row in compared) + sum(items.values())
 

@@ -38,6 +38,8 @@ from migrate.store import Store, plans, runs, snapshots
 from migrate.store.plans import VerifiedService
 
 PLANNED = Entry(State.PLANNED)
+TOLD = 50
+"""So many services are looked up together."""
 CUT_OFF = "The run ended before the outcome was recorded."
 FINE = (SETTLED - {State.ALTERED}) | {State.PLANNED, State.ROLLED_BACK}
 """States that nobody has to look at."""
@@ -173,16 +175,24 @@ class _Teller:
                 steps_by_state={State(name): number for name, number in counted.items()},
                 verdicts=plan.verdicts,
             ),
-            services=Streamed(lambda: map(self.tell, plans.services(self.store, plan.number))),
-            glances=Streamed(lambda: map(self.tell, self.glanced(self.store, plan.number))),
+            services=Streamed(lambda: self._told(plans.services(self.store, plan.number))),
+            glances=Streamed(lambda: self._told(self.glanced(self.store, plan.number))),
             planned_at=plan.created_at,
         )
 
-    def tell(self, planned: PlannedService) -> ServiceReport:
-        """Report one service."""
+    def _told(self, services: Iterator[PlannedService]) -> Iterator[ServiceReport]:
+        while batch := list(islice(services, TOLD)):
+            sids = [planned.source_sid for planned in batch]
+            steps = plans.steps_of(self.store, self.plan.number, sids, few_kinds())
+            states = runs.states(self.store, self.run, sids, few_kinds()) if self.run else {}
+            for planned in batch:
+                yield self.tell(planned, steps.get(planned.source_sid, ()), states)
+
+    def tell(
+        self, planned: PlannedService, steps: Iterable[Step], states: Mapping[str, StepState]
+    ) -> ServiceReport:
+        """Report one service, whose steps are these; where they stand is among `states`."""
         known = learnt(self.store, self.run, planned)
-        states = runs.states(self.store, self.run, planned.source_sid, few_kinds()) if self.run else {}
-        steps = plans.steps(self.store, self.plan.number, planned.source_sid, kinds=few_kinds())
         same_account = self.plan.account_sid == self.plan.target_account_sid
         in_place = is_in_place(planned, same_account=same_account)
         others = {old: new for old, new in known.items() if old != planned.source_sid}
@@ -229,9 +239,11 @@ class _Undoing(_Teller):
     undos: Callable[[str, Collection[str]], Iterator[Undo]]
     entries: Entries
 
-    def tell(self, planned: PlannedService) -> ServiceReport:
+    def tell(
+        self, planned: PlannedService, steps: Iterable[Step], states: Mapping[str, StepState]
+    ) -> ServiceReport:
         """Report one service: what comes back, what goes, and what stays."""
-        told = super().tell(planned)
+        told = super().tell(planned, steps, states)
         undoing = list(self.undos(planned.source_sid, few_kinds()))
         known = self.entries([undo.step.key for undo in undoing])
         return replace(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from mappings import NEEDS_A_PERSON, Reason, Verdict
+from mappings import Reason, Verdict
 from migrate.model.image import TargetImage
 from migrate.model.rows import FieldRow
 from migrate.store.database import to_json
@@ -26,11 +26,8 @@ VERDICTS = {verdict.value: verdict for verdict in Verdict}
 REASONS_KEPT = 8192
 """Most services have the same reasons: so many of them are read once only."""
 
-VERDICT, REASONS, CHANGE, STEP = map(FieldRow._fields.index, ("verdict", "reasons", "change", "step"))
+VERDICT, REASONS = map(FieldRow._fields.index, ("verdict", "reasons"))
 """Places in a row. A text holds the verdict by its name, and the reasons by their number."""
-PRESSING = frozenset(verdict.value for verdict in NEEDS_A_PERSON)
-Rows = tuple[tuple[FieldRow, ...], Counter[Verdict]]
-"""Rows, and of how many others there is only the verdict."""
 
 
 def made(kind: type[Made], row: Mapping[str, Any], **others: Any) -> Made:
@@ -68,8 +65,17 @@ def _reasons(text: str) -> tuple[Reason, ...]:
     return tuple(Reason.from_json(reason) for reason in json.loads(text))
 
 
-def rows_text(rows: Iterable[FieldRow]) -> str:
-    """Return rows as canonical JSON: their distinct reasons, and themselves."""
+def rows_texts(rows: Iterable[FieldRow]) -> tuple[str, str]:
+    """Return rows as canonical JSON: those that change, have a step or need a person, and the others."""
+    notable: list[FieldRow] = []
+    others: list[FieldRow] = []
+    for row in rows:
+        (notable if row.change or row.step is not None or row.needs_a_person else others).append(row)
+    return _rows_text(notable), _rows_text(others)
+
+
+def _rows_text(rows: Iterable[FieldRow]) -> str:
+    """Return the distinct reasons of some rows, and themselves."""
     places: dict[str, int] = {}
     values: list[list[Json]] = []
     for row in rows:
@@ -79,31 +85,32 @@ def rows_text(rows: Iterable[FieldRow]) -> str:
     return to_json([list(places), values])
 
 
-def all_rows(text: str) -> Rows:
-    """Return the rows that `rows_text` has written."""
-    return _read_rows(text, lambda _: True)
+def all_rows(data: bytes) -> tuple[FieldRow, ...]:
+    """Return the rows whose `rows_texts`, packed, follow one another, sorted by source."""
+    rows: list[FieldRow] = []
+    while data:
+        text, data = _first_of(data)
+        rows += _read_rows(text)
+    return tuple(sorted(rows, key=attrgetter("source")))
 
 
-def notable_rows(text: str) -> Rows:
-    """Return those of them that change, have a step or need a person, and count the others."""
-    return _read_rows(
-        text, lambda values: values[CHANGE] or values[STEP] is not None or values[VERDICT] in PRESSING
-    )
+def notable_rows(data: bytes) -> tuple[FieldRow, ...]:
+    """Return those of them that change, have a step or need a person; of a plan from before 2026-11-21, all."""
+    return tuple(_read_rows(_first_of(data)[0]))
 
 
-def _read_rows(text: str, is_wanted: Callable[[list[Json]], bool]) -> Rows:
+def _first_of(data: bytes) -> tuple[str, bytes]:
+    """Return the first of some packed texts, and the others, still packed."""
+    unpacking = zlib.decompressobj()
+    return unpacking.decompress(data).decode(), unpacking.unused_data
+
+
+def _read_rows(text: str) -> Iterator[FieldRow]:
     texts, rows = json.loads(text)
     reasons = [_reasons(each) for each in texts]
-    others: Counter[Verdict] = Counter()
-    wanted = []
     for values in rows:
-        verdict = VERDICTS[values[VERDICT]]
-        if is_wanted(values):
-            values[VERDICT], values[REASONS] = verdict, reasons[values[REASONS]]
-            wanted.append(FieldRow._make(values))
-        else:
-            others[verdict] += 1
-    return tuple(wanted), others
+        values[VERDICT], values[REASONS] = VERDICTS[values[VERDICT]], reasons[values[REASONS]]
+        yield FieldRow._make(values)
 
 
 def packed(text: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +16,7 @@ from migrate.model.plan import Plan, PlannedService
 from migrate.model.rows import FieldRow
 from migrate.model.step import Step
 from migrate.store import plans
-from migrate.store.codec import image_to_json, packed, rows_text, settings_of
+from migrate.store.codec import image_to_json, packed, rows_texts, settings_of
 from migrate.store.database import Row, Store, delete, insert, to_json
 
 Json = Any
@@ -92,9 +92,9 @@ class Draft:
         Args:
             masked: hides the secrets of a row, for people who look into the database.
         """
-        rows = rows_text(service.rows)
-        self._wait("plan_services", _head(service, rows))
-        self._wait("plan_rows", _bulk(service, rows))
+        texts = rows_texts(service.rows)
+        self._wait("plan_services", _head(service, texts))
+        self._wait("plan_rows", _bulk(service, texts))
         for row in service.rows:
             if row.change or row.needs_a_person:
                 self._wait("findings", _finding(service, masked(row)))
@@ -147,7 +147,7 @@ def _begin(store: Store, head: Row) -> int:
         return insert(db.conn, "plans", [head])
 
 
-def _head(service: PlannedService, rows: str) -> Row:
+def _head(service: PlannedService, texts: Iterable[str]) -> Row:
     image = settings_of(image_to_json(service.image)) if service.image else None
     items = {kind: asdict(count) for kind, count in service.items.items()}
     reviewed = to_json([image, sorted(service.refused), service.counterparts, items, service.receivers])
@@ -162,16 +162,16 @@ def _head(service: PlannedService, rows: str) -> Row:
         "refused": service.refused,
         "counterparts": service.counterparts,
         "items": items,
-        "digest": hashlib.sha256(f"{reviewed}{rows}".encode()).hexdigest(),
+        "digest": hashlib.sha256("".join([reviewed, *texts]).encode()).hexdigest(),
     }
 
 
-def _bulk(service: PlannedService, rows: str) -> Row:
+def _bulk(service: PlannedService, texts: Iterable[str]) -> Row:
     return {
         "source_sid": service.source_sid,
         "image": json.dumps(image_to_json(service.image)) if service.image else None,
         "receivers": service.receivers,
-        "rows": packed(rows),
+        "rows": b"".join(map(packed, texts)),
     }
 
 

@@ -4,24 +4,27 @@ has seen of them: for each service the target's values beside the rows that were
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mappings import Verdict
 from migrate.core.clock import now
 from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
 from migrate.model.plan import ItemCount, Plan, PlannedService
+from migrate.model.rows import FieldRow
 from migrate.model.step import Step
-from migrate.store.codec import Rows, all_rows, made, notable_rows, packed, unpacked
+from migrate.store.codec import all_rows, made, notable_rows, packed, unpacked
 from migrate.store.database import CHUNK, Row, Store, insert, there, to_json
 
 Json = Any
 BATCH = 1000
 SHORTEST_PREFIX = 8
 SERVICES = """
-SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, r.receivers,
-    r.rows, {image} AS image
+SELECT s.source_sid, s.target_sid, s.friendly_name, s.read_at, s.refused, s.counterparts, s.items, s.verdicts,
+    r.receivers, r.rows, {image} AS image
 FROM plan_services s JOIN plan_rows r ON r.plan = s.plan AND r.source_sid = s.source_sid
 WHERE s.plan = :plan
 """
@@ -35,6 +38,10 @@ AT_A_GLANCE = SERVICES.format(
 STEPS_BY_KEY = """
 SELECT p.* FROM json_each(:keys) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.key = wanted.value
 ORDER BY wanted.key
+"""
+STEPS_OF = """
+SELECT p.* FROM json_each(:sids) wanted CROSS JOIN plan_steps p ON p.plan = :plan AND p.source_sid = wanted.value
+WHERE +p.kind IN (SELECT value FROM json_each(:kinds)) ORDER BY p.ordinal
 """
 NEEDS = """
 SELECT n.key, n.need FROM json_each(:keys) wanted CROSS JOIN step_needs n ON n.plan = :plan AND n.key = wanted.value
@@ -100,7 +107,7 @@ def find_latest(store: Store, account_sid: str | None) -> Plan | None:
 
 def services_elsewhere(store: Store, number: int) -> Iterator[PlannedService]:
     """Yield the services of a plan that go to a service with another SID, which is known; likewise."""
-    return _scan_services(store, number, f"{WHOLE} AND s.target_sid != s.source_sid")
+    return map(_whole, _scan_services(store, number, f"{WHOLE} AND s.target_sid != s.source_sid"))
 
 
 def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -> Iterator[PlannedService]:
@@ -110,11 +117,11 @@ def services(store: Store, number: int, *, only: frozenset[str] = frozenset()) -
     """
     wanted = sorted(only)
     if not wanted:
-        yield from _scan_services(store, number)
+        yield from map(_whole, _scan_services(store, number, WHOLE))
     sql = f"{WHOLE} AND s.source_sid IN (SELECT value FROM json_each(:sids)) ORDER BY s.source_sid"
     for start in range(0, len(wanted), CHUNK):
         for row in store.rows(sql, plan=number, sids=wanted[start : start + CHUNK]):
-            yield _planned_service(row)
+            yield _whole(row)
 
 
 def glances(store: Store, number: int) -> Iterator[PlannedService]:
@@ -122,15 +129,12 @@ def glances(store: Store, number: int) -> Iterator[PlannedService]:
 
     What their targets held is left out; rows that neither change nor have a step nor need a person are counted.
     """
-    return _scan_services(store, number, AT_A_GLANCE, notable_rows)
+    return map(_glance, _scan_services(store, number, AT_A_GLANCE))
 
 
-def _scan_services(
-    store: Store, number: int, which: str = WHOLE, read: Callable[[str], Rows] = all_rows
-) -> Iterator[PlannedService]:
+def _scan_services(store: Store, number: int, which: str) -> Iterator[Row]:
     sql = f"{which} AND s.source_sid > :source_sid ORDER BY s.source_sid LIMIT :limit"
-    found = store.scan(sql, after={"source_sid": ""}, plan=number)
-    return (_planned_service(row, read) for row in found)
+    return store.scan(sql, after={"source_sid": ""}, plan=number)
 
 
 def service(store: Store, number: int, sid: str) -> PlannedService:
@@ -139,8 +143,17 @@ def service(store: Store, number: int, sid: str) -> PlannedService:
     return there(found, f"Service {sid} is not in plan number {number} of {store.path}.")
 
 
-def _planned_service(row: Row, read: Callable[[str], Rows] = all_rows) -> PlannedService:
-    rows, others = read(unpacked(row["rows"]))
+def _whole(row: Row) -> PlannedService:
+    return _planned_service(row, all_rows(row["rows"]), {})
+
+
+def _glance(row: Row) -> PlannedService:
+    rows = notable_rows(row["rows"])
+    verdicts = {Verdict(name): number for name, number in json.loads(row["verdicts"]).items()}
+    return _planned_service(row, rows, Counter(verdicts) - Counter(each.verdict for each in rows))
+
+
+def _planned_service(row: Row, rows: tuple[FieldRow, ...], others: Mapping[Verdict, int]) -> PlannedService:
     items = {kind: ItemCount(**count) for kind, count in json.loads(row["items"]).items()}
     image = TargetImage(**json.loads(row["image"]), read_at=row["read_at"]) if row["image"] else None
     return made(PlannedService, row, image=image, rows=rows, others=others, items=items)
@@ -177,6 +190,16 @@ def steps(
     after = {"ordinal": 1 << 62 if newest_first else -1}
     for rows in store.batches(sql, after=after, plan=number, source_sid=source_sid, kinds=kinds):
         yield from _with_needs(store, number, rows)
+
+
+def steps_of(
+    store: Store, number: int, source_sids: Collection[str], kinds: Collection[str]
+) -> dict[str, list[Step]]:
+    """Return the steps of some kinds in a few services, in order, by the service; all stand in memory."""
+    found: dict[str, list[Step]] = {}
+    for step in _with_needs(store, number, store.rows(STEPS_OF, plan=number, sids=source_sids, kinds=kinds)):
+        found.setdefault(step.source_sid, []).append(step)
+    return found
 
 
 def source_sids_to_change(store: Store, number: int) -> Iterator[str]:

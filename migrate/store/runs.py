@@ -252,11 +252,11 @@ def state(store: Store, run: Run, key: str) -> StepState | None:
 
 
 def states(
-    store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None
+    store: Store, run: Run, source_sids: Collection[str], kinds: Collection[str]
 ) -> dict[str, StepState]:
-    """Return where the steps of one service, or those of some kinds, stand; those never begun are left out."""
-    some = "" if kinds is None else " AND s.kind IN (SELECT value FROM json_each(:kinds))"
-    rows = store.rows(f"{STATES} AND s.source_sid = :sid{some}", run=run.id, sid=source_sid, kinds=kinds)
+    """Return where the steps of some kinds in some services stand, by key; those never begun are left out."""
+    where = "s.source_sid IN (SELECT value FROM json_each(:sids)) AND s.kind IN (SELECT value FROM json_each(:kinds))"
+    rows = store.rows(f"{STATES} AND {where}", run=run.id, sids=source_sids, kinds=kinds)
     return {row["key"]: _state(row) for row in rows}
 
 

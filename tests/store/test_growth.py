@@ -15,8 +15,9 @@ LOOKUPS = {
     "known items": lambda store, _: counterparts.items_within(store, ACCOUNT, sid(1), KINDS),
     "pairs of a run": lambda store, run: counterparts.of_run(store, run, sid(1), KINDS),
     "refusals": lambda store, _: own_writes.refused(store, sid(1)),
-    "states": lambda store, run: runs.states(store, run, sid(1), KINDS),
+    "states": lambda store, run: runs.states(store, run, [sid(1)], KINDS),
     "steps": lambda store, run: list(plans.steps(store, run.plan, sid(1), kinds=set(KINDS))),
+    "steps of services": lambda store, run: plans.steps_of(store, run.plan, [sid(1)], KINDS),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -11,10 +13,13 @@ from mappings import Reason, Verdict
 from migrate.core.errors import BadInput
 from migrate.model.image import TargetImage
 from migrate.model.plan import ItemCount
-from migrate.store import plans
+from migrate.model.rows import FieldRow
+from migrate.store import codec, plans
 from migrate.store.drafts import PARTS
 from migrate.store.plans import VerifiedService
 
+NONE = Reason("none", "No such", "There is no such.")
+QUIET = (5, None, None, None, 7, True, "lossy", 0, None, "k", False)
 FULL = planned(
     1,
     counterparts={"RL1": "RL9"},
@@ -77,6 +82,30 @@ def test_services_come_in_order_over_many_batches(store):
     assert found == [sid(number) for number in range(100, 450)]
 
 
+def test_rows_come_back_in_the_order_of_their_sources(store):
+    """Those that matter at a glance are kept apart from the others, and stand among them again."""
+    rows = tuple(
+        row(source=name, verdict=Verdict.MANUAL if name in "bd" else Verdict.EXACT) for name in "abcde"
+    )
+    plan = make_plan(store, [], services=[planned(1, rows=rows)])
+    assert plans.service(store, plan.number, sid(1)).rows == rows
+
+
+def test_rows_that_an_earlier_version_has_stored():
+    """They were packed all together; at a glance, all of them are there, and none is counted twice."""
+    reasons = '[{"args":{},"cause":"No such","id":"none","text":"There is no such."}]'
+    kept = [
+        [reasons],
+        [[*"aaa", None, None, None, None, False, "exact", 0, None, None, True], [*"bb", *QUIET]],
+    ]
+    told = (
+        FieldRow(*"aaa", None, None, None, None, False, Verdict.EXACT, (NONE,), None, None, True),
+        FieldRow(*"bb", 5, None, None, None, 7, True, Verdict.LOSSY, (NONE,), None, "k", False),
+    )
+    data = zlib.compress(json.dumps(kept).encode())
+    assert codec.all_rows(data) == codec.notable_rows(data) == told
+
+
 def test_services_that_go_elsewhere_are_found_without_the_others(store):
     """Neither those in place nor those that are still to be created; in order, over many batches."""
     moved = [planned(number, target_sid="IS9") for number in reversed(range(450))]
@@ -128,6 +157,12 @@ def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):
     assert [each.key for each in plans.steps(store, number)] == ["b", "z", "y", "x", "v", "w"]
     assert [each.key for each in plans.steps(store, number, sid(2))] == ["y"]
     assert plans.steps_by_key(store, number, ["nowhere", "z"]) == [step("z", ["a", "b"])]
+    of_each = plans.steps_of(store, number, [sid(1), sid(2), sid(3)], ["thing"])
+    assert {of: [each.key for each in its] for of, its in of_each.items()} == {
+        sid(1): ["b", "z", "x", "v", "w"],
+        sid(2): ["y"],
+    }
+    assert plans.steps_of(store, number, [sid(1)], ["other"]) == {}
 
 
 def test_a_step_needs_what_its_own_plan_says(store):

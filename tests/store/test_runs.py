@@ -116,9 +116,10 @@ def test_states_are_read_by_service_and_by_key(store, plan, write):
     """Only those about which something was done are there."""
     run = make_run(store, plan)
     write(run, record("create", "intent"), record("two", "intent"))
-    assert set(runs.states(store, run, sid(1))) == {"create"}
-    assert set(runs.states(store, run, sid(2), kinds=["thing"])) == set()
-    assert set(runs.states(store, run, sid(2), kinds=["thing", "other"])) == {"two"}
+    assert set(runs.states(store, run, [sid(1)], ["thing", "other"])) == {"create"}
+    assert set(runs.states(store, run, [sid(2)], ["thing"])) == set()
+    assert set(runs.states(store, run, [sid(2)], ["thing", "other"])) == {"two"}
+    assert set(runs.states(store, run, [sid(1), sid(2)], ["thing", "other"])) == {"create", "two"}
     assert set(runs.states_by_key(store, run, ["one", "two"])) == {"two"}
 
 
