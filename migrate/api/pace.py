@@ -73,7 +73,7 @@ class Gate:
 
         Of those that wait, the one whose turn comes first is let in first.
         """
-        if self._waiting or self.busy >= int(self._limit):
+        if self.busy >= int(self._limit):
             return await self._wait()
         self.busy += 1
         return self._epoch, self.busy

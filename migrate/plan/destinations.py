@@ -64,7 +64,7 @@ class Destinations(ABC):
 
     async def _look(self, source_sid: str, sid: str, *, exists: bool = False) -> Destination:
         around = self._around
-        known, refused, within = Knowledge(exists=exists), frozenset[str](), dict[str, str]()
+        known, refused, within = Knowledge(), frozenset[str](), dict[str, str]()
         if around.has_history:
             store, account = around.store, around.account_sid
             known = Knowledge.of(store, account, sid, exists=exists, items=self._items(sid))

@@ -168,3 +168,16 @@ def test_a_stop_before_the_next_try(simulator, driver):
     with pytest.raises(Interrupted, match="chat-migrate resume"):
         replace(driver, stop=stop).apply()
     assert len(posts(simulator)) <= 16
+
+
+def test_a_stop_during_the_diff(simulator, driver):
+    """What was exported is not exported again: the run goes on from its snapshot."""
+    stop = StopToken()
+    simulator.inject(Fault("edit", api="conversations", nth=30, edit=lambda _world: stop.set()))
+    with pytest.raises(Interrupted, match="before anything was written"):
+        replace(driver, stop=stop).run(concurrency=1)
+    sent = len(simulator.requests)
+    assert code_of(driver.resume()) == 0
+    paths = [request.path for request in simulator.requests[sent:]]
+    assert [path for path in paths if path.startswith("/v2/") or path == "/v1/Services"] == []
+    assert [row["number"] for row in driver.rows("SELECT count(*) AS number FROM snapshots")] == [2]

@@ -87,9 +87,11 @@ def test_the_budget_of_requests(tmp_path, services):
             assert len(roles) == len(set(roles))
 
 
-@pytest.mark.parametrize(("concurrency", "over"), [(None, False), (1, True)])
-def test_targets_are_read_while_the_export_ends(simulator, tool, concurrency, over):
-    """Nothing waits for the last answer from Chat, unless one request at a time was asked for."""
+@pytest.mark.parametrize(
+    ("options", "over"), [((), False), (("--concurrency", 1), True), (("--channels",), True)]
+)
+def test_targets_are_read_while_the_export_ends(simulator, tool, options, over):
+    """Nothing waits for the last answer from Chat, unless one at a time was asked for, or more than settings."""
     seen = []
     slow = Fault("slow", api="chat", path="/Roles", seconds=1.0)
     look = Fault(
@@ -98,8 +100,7 @@ def test_targets_are_read_while_the_export_ends(simulator, tool, concurrency, ov
         edit=lambda _world: seen.append(tool.rows("SELECT completed_at IS NOT NULL AS over FROM snapshots")),
     )
     simulator.inject(slow, look)
-    more = [] if concurrency is None else ["--concurrency", concurrency]
-    assert tool("run", "--yes", *more).code == 0
+    assert tool("run", "--yes", *options).code == 0
     assert [[bool(row["over"]) for row in rows] for rows in seen] == [[over]]
 
 

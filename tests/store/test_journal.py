@@ -272,6 +272,20 @@ def test_the_journal_is_append_only(store, run, write, path, sql):
     connection.close()
 
 
+def test_what_was_written_or_found_is_history(store, run, write):
+    """Until then, nothing needs to be looked up; a failed attempt is history, and so is a pair that was only found."""
+    assert not counterparts.has_history(store)
+    pair = Counterpart("roles", "found", "", "RL1", "RL2", sid(1), sid(2))
+    with store.writing() as db:
+        counterparts.add(db.conn, ACCOUNT, run.id, [pair])
+    assert counterparts.has_history(store)
+    with store.writing() as db:
+        db.execute("DELETE FROM counterparts")
+    assert not counterparts.has_history(store)
+    write(run, record("a", "intent", "failed"))
+    assert counterparts.has_history(store)
+
+
 def test_two_runs_do_not_mix(store, write):
     """Each run has states of its own, whatever another run of the same plan did."""
     plan = make_plan(store, [(0, step("a"))], snapshot=take_snapshot(store, 1))
