@@ -214,10 +214,15 @@ class Diff:
         planned = plan_service(service, destination, self._options.shaping(), lambda kind: items(kind=kind))
         for number, (phase, step) in enumerate(planned.steps, 1):
             draft.add_step(phase, step)
-            if not number % PAUSE:
+            if draft.is_full:
+                await asyncio.to_thread(draft.commit)
+            elif not number % PAUSE:
                 # A service may have a million steps: others' requests under way must not time out meanwhile.
                 await asyncio.sleep(0)
         draft.add(planned.told(), masked=mask_field)
+        if draft.is_full:
+            # The disk is waited for elsewhere: meanwhile, answers come and requests leave.
+            await asyncio.to_thread(draft.commit)
 
     async def _destinations(
         self, snapshot: Snapshot

@@ -31,8 +31,8 @@ PLACE_LOST = frozenset({400, *GONE_STATUSES})
 """Statuses with which the place of a page that was named long ago may be refused."""
 MOST_HOURS = 24
 """An inventory that was cut off longer ago is read anew."""
-BATCH = 500
-"""So many items, of however many services, are stored with one commit."""
+BATCH = 100
+"""So many items, of however many services, are stored with one commit; more would keep answers waiting."""
 Listed = Callable[[str, int], None]
 """Told that the services are all known: of which account, and in which snapshot."""
 
@@ -133,7 +133,8 @@ class _LiveExport:
             inventory=tuple(sorted(self._request.inventory)),
             warnings=tuple(self._warnings),
         )
-        return snapshots.finish(self._store, self._snapshot_id, examined)
+        # It goes through all that was read, and whoever was told of the services is reading targets meanwhile.
+        return await asyncio.to_thread(snapshots.finish, self._store, self._snapshot_id, examined)
 
     async def _all_listed(self, api: str, gone: dict[str, CallFailed]) -> AsyncIterator[str]:
         """Yield what `_listed` yields, and tell when all are known and only small things are left to read."""

@@ -21,7 +21,7 @@ from migrate.store.database import Row, Store, delete, insert, to_json
 
 Json = Any
 SERVICES = 20
-"""So many services are committed at once, or"""
+"""So many services fill a draft, or"""
 STEPS = 1000
 """so many steps."""
 PHASE_BITS = 40
@@ -47,6 +47,8 @@ FROM plan_services WHERE plan = :plan
 
 class Draft:
     """A plan that is being made. An unfinished one of the account, which a killed diff has left, is removed first.
+
+    What is added waits in memory; whoever adds is to `commit` when it `is_full`.
 
     Args:
         store: the database.
@@ -86,6 +88,11 @@ class Draft:
         self.number = _begin(store, head)
         self._facts: Row = {"plan": self.number, "account_sid": snapshot.account_sid}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that it is time to commit it."""
+        return len(self._waiting["plan_services"]) >= SERVICES or len(self._waiting["plan_steps"]) >= STEPS
+
     def add(self, service: PlannedService, *, masked: Callable[[FieldRow], FieldRow]) -> None:
         """Add a service with its before-image and rows.
 
@@ -98,8 +105,6 @@ class Draft:
         for row in service.rows:
             if row.change or row.needs_a_person:
                 self._wait("findings", _finding(service, masked(row)))
-        if len(self._waiting["plan_services"]) >= SERVICES:
-            self._commit()
 
     def add_step(self, phase: int, step: Step) -> None:
         """Add a step; those of a phase come in the order in which they were added."""
@@ -108,12 +113,17 @@ class Draft:
         for need in dict.fromkeys(facts.pop("needs")):
             self._waiting["step_needs"].append({"plan": self.number, "key": step.key, "need": need})
         self._wait("plan_steps", facts)
-        if len(self._waiting["plan_steps"]) >= STEPS:
-            self._commit()
+
+    def commit(self) -> None:
+        """Store what was added; any thread may do so, as long as nothing is added meanwhile."""
+        with self._store.writing() as db:
+            for table, rows in self._waiting.items():
+                insert(db.conn, table, rows)
+                rows.clear()
 
     def finish(self) -> Plan:
         """Seal the plan, give it its id and return it."""
-        self._commit()
+        self.commit()
         store, number = self._store, self.number
         totals = store.row(TOTALS, plan=number) or {}
         verdicts: Counter[str] = Counter()
@@ -130,12 +140,6 @@ class Draft:
 
     def _wait(self, table: str, row: Row) -> None:
         self._waiting[table].append({**self._facts, **row})
-
-    def _commit(self) -> None:
-        with self._store.writing() as db:
-            for table, rows in self._waiting.items():
-                insert(db.conn, table, rows)
-                rows.clear()
 
 
 def _begin(store: Store, head: Row) -> int:

@@ -13,11 +13,13 @@ from migrate.core.clock import now
 from migrate.core.jsonable import from_json
 from migrate.model.item import Examined, Item, Snapshot
 from migrate.store.codec import VOLATILE, made
-from migrate.store.database import CHUNK, Row, Store, delete, insert, there, to_json
+from migrate.store.database import Row, Store, delete, insert, there, to_json
 
 Json = Any
 OWNED = ("items", "inventory_progress")
 """Tables whose rows belong to one snapshot."""
+FEW = 40
+"""So many services are put together at once: more would keep whatever else is to be done waiting."""
 ROLES = "roles"
 """The kind whose items the mappings look at together with their service."""
 VIEWS_OF = """
@@ -285,12 +287,11 @@ def _item_row(snapshot_id: int, account_sid: str, item: Item) -> Row:
 def _sid_chunks(store: Store, snapshot_id: int, only: frozenset[str]) -> Iterator[list[str]]:
     if only:
         wanted = sorted(only)
-        yield from (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
+        yield from (wanted[start : start + FEW] for start in range(0, len(wanted), FEW))
         return
     where = "snapshot = :snapshot AND parent IS NULL AND sid > :sid ORDER BY sid LIMIT :limit"
-    for rows in store.batches(
-        f"SELECT DISTINCT sid FROM items WHERE {where}", after={"sid": ""}, snapshot=snapshot_id
-    ):
+    sql = f"SELECT DISTINCT sid FROM items WHERE {where}"
+    for rows in store.batches(sql, after={"sid": ""}, chunk=FEW, snapshot=snapshot_id):
         yield [row["sid"] for row in rows]
 
 

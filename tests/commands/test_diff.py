@@ -16,6 +16,7 @@ from migrate.api.messages import Surface
 from migrate.commands.diff import DiffOptions
 from migrate.core.errors import SafetyRefusal
 from migrate.simulator import Simulator
+from migrate.store.drafts import Draft
 
 REPORT = {
     "format", "kind", "account_sid", "target_account_sid", "snapshot", "plan", "summary", "services",
@@ -315,3 +316,23 @@ def test_the_latest_snapshot_is_compared(tmp_path):
         assert driver.diff().snapshot.id == 1
         driver.export()
         assert driver.diff().snapshot.id == 2
+
+
+@pytest.mark.parametrize(("services", "steps"), [(1, 1000), (1000, 1)])
+def test_a_plan_is_stored_while_it_is_made(driver, monkeypatch, services, steps):
+    """However many services and steps there are, no more of them wait in memory than are committed at once."""
+    waiting = []
+
+    def commit(draft):
+        waiting.append((len(draft._waiting["plan_services"]), len(draft._waiting["plan_steps"])))
+        committed(draft)
+
+    committed = Draft.commit
+    monkeypatch.setattr(Draft, "commit", commit)
+    monkeypatch.setattr("migrate.store.drafts.SERVICES", services)
+    monkeypatch.setattr("migrate.store.drafts.STEPS", steps)
+    report = driver.diff()
+    assert (report.summary.services, report.summary.steps) == (12, 15)
+    most_services, most_steps = (max(numbers) for numbers in zip(*waiting, strict=True))
+    assert most_services <= services
+    assert most_steps <= steps

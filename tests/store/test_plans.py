@@ -141,12 +141,16 @@ def test_a_plan_is_stored_while_it_is_made(store, monkeypatch):
     found = []
     for number in range(4):
         draft.add_step(0, step(f"s{number}"))
-        found.append(stored())
-    assert found == [[0, 0], [0, 0], [3, 0], [3, 0]]
+        found.append(draft.is_full)
+        if draft.is_full:
+            draft.commit()
+    assert (found, stored()) == ([False, False, True, False], [3, 0])
     draft.add(planned(1), masked=lambda row: row)
-    assert stored() == [3, 0]
+    assert not draft.is_full
     draft.add(planned(2), masked=lambda row: row)
-    assert stored() == [4, 2]
+    assert draft.is_full
+    draft.commit()
+    assert (draft.is_full, stored()) == (False, [4, 2])
 
 
 def test_steps_come_back_in_the_order_of_their_phases(store, monkeypatch):
@@ -235,7 +239,7 @@ def test_a_plan_is_found_by_the_beginning_of_its_id(store):
             plans.get(store, account, prefix)
 
 
-def test_latest_is_of_the_account_that_is_asked_for(store, monkeypatch):
+def test_latest_is_of_the_account_that_is_asked_for(store):
     """Each account has its own latest plan; a half plan does not count, and the next one of its account removes it."""
     with pytest.raises(BadInput, match="no plan for"):
         plans.latest(store, ACCOUNT)
@@ -243,10 +247,10 @@ def test_latest_is_of_the_account_that_is_asked_for(store, monkeypatch):
     theirs = make_plan(store, [], snapshot=take_snapshot(store, 1, account=OTHER))
     assert (plans.latest(store, ACCOUNT), plans.latest(store, OTHER)) == (mine, theirs)
     assert plans.find_latest(store, None) == theirs
-    monkeypatch.setattr("migrate.store.drafts.SERVICES", 1)
     half = make_draft(store, take_snapshot(store, 1))
     half.add_step(0, step("a", ["b"]))
     half.add(FULL, masked=lambda row: row)
+    half.commit()
     counted = {table: f"SELECT count(*) FROM {table} WHERE plan = {half.number}" for table in PARTS}  # noqa: S608
     assert plans.latest(store, ACCOUNT) == mine
     assert all(store.value(sql) for sql in counted.values())
