@@ -21,7 +21,7 @@ from types import TracebackType
 
 from migrate.core.together import TURN
 
-FIRST_LIMIT = 16
+FIRST_LIMIT = 8
 DECREASE = 0.9
 SERVICE_DECREASE = 0.5
 TRIAL_EVERY = 100
@@ -31,8 +31,6 @@ LENGTHENED = 3.0
 """Round trips that take so many times as long as they did show a queue."""
 SAMPLES = 32
 """So many of the last round trips count."""
-FIRST_SAMPLES = 8
-"""So many tell how long they take at best."""
 MOST = 256.0
 """More than one process can keep busy: what is under way takes memory, and a connection each."""
 MORE_TASKS = 96
@@ -158,7 +156,7 @@ class RoundTrips:
         """Take one more into account; return whether they have lengthened."""
         self._number += 1
         self._mean += (seconds - self._mean) / min(self._number, SAMPLES)
-        if self._number >= FIRST_SAMPLES:
+        if self._number >= FIRST_LIMIT:
             self._best = min(self._best, self._mean)
         return self._mean > LENGTHENED * self._best
 

@@ -32,9 +32,9 @@ def accept(gate, times):
         gate.accepted(gate.limit)
 
 
-@pytest.mark.parametrize(("ceiling", "first"), [(None, 16), (64, 16), (4, 4), (1, 1), (0, 1), (-3, 1)])
+@pytest.mark.parametrize(("ceiling", "first"), [(None, 8), (64, 8), (4, 4), (1, 1), (0, 1), (-3, 1)])
 def test_it_starts_low(ceiling, first):
-    """The first limit is sixteen, and never above the ceiling, which is at least one."""
+    """The first limit is eight, and never above the ceiling, which is at least one."""
     assert Pace(ceiling).limit == first
 
 
@@ -176,7 +176,7 @@ def test_the_limit_does_not_grow_while_round_trips_are_long(simulator, monkeypat
             return reader.pace.limit
 
     monkeypatch.setattr(RoundTrips, "took", took)
-    assert asyncio.run(whole()) == 16
+    assert asyncio.run(whole()) == 8
     assert sorted(Counter(map(id, sorts)).values()) == [20, 40]
 
 
@@ -313,7 +313,7 @@ def test_what_was_learnt_serves_the_next_client(simulator):
             return first.pace.limit, second.pace.limit
 
     first, second = asyncio.run(whole())
-    assert first == second > 16
+    assert first == second > 8
 
 
 @pytest.mark.parametrize(("code", "parted"), [(50063, True), (50074, False), (20429, False)])
@@ -330,7 +330,7 @@ def test_a_service_has_a_pace_of_its_own_where_twilio_asks_for_it(code, parted):
 
     limit, gates = asyncio.run(whole())
     assert gates == [2 if parted else 1, 1, 1]
-    assert limit == (16 if parted else 8)
+    assert limit == (8 if parted else 4)
 
 
 def test_a_service_at_its_own_limit_leaves_the_others_room():
@@ -351,7 +351,7 @@ def test_a_service_at_its_own_limit_leaves_the_others_room():
         await asyncio.wait_for(waiting, 10)
         return len(held), busy
 
-    assert asyncio.run(whole()) == (8, 9)
+    assert asyncio.run(whole()) == (4, 5)
 
 
 def test_a_service_that_is_refused_again_slows_down_further():
@@ -365,7 +365,7 @@ def test_a_service_that_is_refused_again_slows_down_further():
         return pace.gates(service)[0].limit, pace.limit
 
     limit, account = asyncio.run(whole())
-    assert (limit, account) == (7, 16)
+    assert (limit, account) == (3, 8)
 
 
 def test_a_time_out_counts_as_a_refusal():
@@ -383,7 +383,7 @@ def test_a_time_out_counts_as_a_refusal():
                 await client.get(Surface.CONVERSATIONS, "/v1/Configuration")
             return client.pace.limit
 
-    assert [asyncio.run(whole(answer)) for answer in (silent, closing)] == [8, 16]
+    assert [asyncio.run(whole(answer)) for answer in (silent, closing)] == [4, 8]
 
 
 def test_what_waits_for_its_turn_is_not_sent_after_a_stop():

@@ -15,15 +15,15 @@ HUNDRED = (RequestPhase(100, 0, 1),)
     ("phases", "conditions", "seconds"),
     [
         (HUNDRED, Conditions(latency=0.1, concurrency=1), 10.0),
-        # 16 at once first; the other 84 in 4.2 rounds of 20.
-        (HUNDRED, Conditions(latency=0.1, concurrency=20), 0.52),
-        # Rounds of 16, 32, and 52 of 64.
-        (HUNDRED, Conditions(latency=0.1, concurrency=None), 0.28125),
-        # A limit of 100 that has to be found out: rounds of 16, 32, and 52 of 64.
-        (HUNDRED, Conditions(latency=0.1, max_concurrent=100), 0.28125),
-        # A limit of 25, of which 23 are used: 16 at once first, 69 in 3 rounds, and 15 of 23.
-        (HUNDRED, Conditions(latency=0.1, max_concurrent=25), 0.1 * (4 + 15 / 23)),
-        (HUNDRED, Conditions(latency=0.1, concurrency=20, idle_seconds=2.0), 2.52),
+        # 8 at once first; the other 92 in 9.2 rounds of 10.
+        (HUNDRED, Conditions(latency=0.1, concurrency=10), 1.02),
+        # Rounds of 8, 16, 32, and 44 of 64.
+        (HUNDRED, Conditions(latency=0.1, concurrency=None), 0.36875),
+        # A limit of 100 that has to be found out: rounds of 8, 16, 32, and 44 of 64.
+        (HUNDRED, Conditions(latency=0.1, max_concurrent=100), 0.36875),
+        # A limit of 10, of which 9.2 are used: 8 at once first, the others in 10 rounds.
+        (HUNDRED, Conditions(latency=0.1, max_concurrent=10), 1.1),
+        (HUNDRED, Conditions(latency=0.1, concurrency=10, idle_seconds=2.0), 3.02),
         # The processor needs longer than the network.
         (HUNDRED, Conditions(latency=0.0, concurrency=None, request_seconds=0.05), 5.0),
         # What follows one another can't be made side by side.
