@@ -146,6 +146,7 @@ class Diff:
         self._store = store
         self._options = options
         self._lines = options.lines()
+        self._shaping = options.shaping()
         self._reader = None if options.offline else context.target_reader(options.concurrency)
         self._begun: dict[str, asyncio.Task[Destination | None]] = {}
         self._read_at: dict[str, float] = {}
@@ -197,7 +198,7 @@ class Diff:
             target=self._options.target,
             target_account_sid=account_sid,
             offline=reader is None,
-            options=self._options.shaping(),
+            options=self._shaping,
         )
         async for service, destination in self._destinations(snapshot):
             if destination is None:
@@ -211,18 +212,15 @@ class Diff:
         self, draft: Draft, snapshot: Snapshot, service: ChatService, destination: Destination
     ) -> None:
         items = partial(snapshots.items, self._store, snapshot.id, parent=service.sid)
-        planned = plan_service(service, destination, self._options.shaping(), lambda kind: items(kind=kind))
+        planned = plan_service(service, destination, self._shaping, lambda kind: items(kind=kind))
         for number, (phase, step) in enumerate(planned.steps, 1):
             draft.add_step(phase, step)
-            if draft.is_full:
-                await asyncio.to_thread(draft.commit)
-            elif not number % PAUSE:
+            await _store_if_full(draft)
+            if not number % PAUSE:
                 # A service may have a million steps: others' requests under way must not time out meanwhile.
                 await asyncio.sleep(0)
         draft.add(planned.told(), masked=mask_field)
-        if draft.is_full:
-            # The disk is waited for elsewhere: meanwhile, answers come and requests leave.
-            await asyncio.to_thread(draft.commit)
+        await _store_if_full(draft)
 
     async def _destinations(
         self, snapshot: Snapshot
@@ -258,7 +256,7 @@ class Diff:
             self._store,
             reader.account_sid if reader else source_account_sid,
             source_account_sid,
-            planned_kinds(self._options.shaping()),
+            planned_kinds(self._shaping),
             Patient(reader, self._context.retrier(self._options.concurrency)) if reader else None,
             self._context.settle(),
             counterparts.has_history(self._store),
@@ -277,14 +275,13 @@ class Diff:
 
     def _check_inventory(self, snapshot: Snapshot) -> None:
         """Refuse to plan items that the snapshot was not asked for, or does not hold."""
-        shaping = self._options.shaping()
-        for kind in planned_kinds(shaping):
+        for kind in planned_kinds(self._shaping):
             if kind.inventory and kind.name not in snapshot.examined.inventory:
                 raise BadInput(
                     f"Snapshot {snapshot.id} holds no {kind.name}: they were not asked for. "
                     f"Run `chat-migrate export --{kind.name}` first."
                 )
-            unknown = snapshots.lacking(self._store, snapshot.id, kind.name, kind.asked_for(shaping))
+            unknown = snapshots.lacking(self._store, snapshot.id, kind.name, kind.asked_for(self._shaping))
             if unknown:
                 raise BadInput(f"Snapshot {snapshot.id} holds no such {kind.name}: {', '.join(unknown)}.")
 
@@ -296,6 +293,12 @@ class Diff:
             self._context.progress.note(
                 f"{self._left_out} of {snapshot.services} services {why} and are left unchanged."
             )
+
+
+async def _store_if_full(draft: Draft) -> None:
+    # The disk is waited for elsewhere: meanwhile, answers come and requests leave.
+    if draft.is_full:
+        await asyncio.to_thread(draft.commit)
 
 
 def check_accounts(context: Context, snapshot: Snapshot, target: str, target_account_sid: str) -> None:

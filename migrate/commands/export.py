@@ -11,7 +11,7 @@ from migrate.core import config
 from migrate.core.config import is_sid
 from migrate.core.errors import BadInput
 from migrate.model.item import Snapshot
-from migrate.source.live import ExportRequest, Listed, export_live
+from migrate.source.live import ExportRequest, Listed, export_live, tell_nobody
 from migrate.store import Store
 
 UNKNOWN_ACCOUNT = ""
@@ -69,7 +69,7 @@ async def export_into(
     context: Context,
     store: Store,
     options: ExportOptions,
-    listed: Listed = lambda _account_sid, _snapshot: None,
+    listed: Listed = tell_nobody,
 ) -> Snapshot:
     """Take a snapshot into an open database.
 

@@ -37,6 +37,10 @@ Listed = Callable[[str, int], None]
 """Told that the services are all known: of which account, and in which snapshot."""
 
 
+def tell_nobody(_account_sid: str, _snapshot: int) -> None:
+    """Do nothing when the services are known."""
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """What to read.
@@ -58,7 +62,7 @@ async def export_live(
     retrier: Retrier,
     request: ExportRequest,
     progress: Progress,
-    listed: Listed = lambda _account_sid, _snapshot: None,
+    listed: Listed = tell_nobody,
 ) -> Snapshot:
     """Read the account's Chat Services into a new snapshot.
 
