@@ -45,7 +45,6 @@ NO_LIMIT = 256
 """At once, for those that have to be told a number, where the server has no limit."""
 ROWS = ("400/20/16", "400/50/8", "400/50/16", "400/200/32", "1000/50/32", "1000/20/0", "10/50/8", "10/50/1")
 CHANNELS = ("20000/50/16", "20000/20/32", "2000/0/0", "20000/0/0")
-MEASURED = (["export"], ["diff"], ["apply", "--yes"], ["verify"], ["status"], ["status", "-o", "run.html"])
 LEFT = 10
 """Steps that are left to a resume."""
 
@@ -225,11 +224,22 @@ def growth(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
 
 
 def _commands(services: int, folder: Path) -> dict[str, Usage]:
+    measured = {
+        "export": ["export"],
+        "diff": ["diff"],
+        "apply, half of it": ["apply", "--yes", "--limit", str(services // 2)],
+        "resume, the rest": ["resume"],
+        "verify": ["verify"],
+        "status": ["status"],
+        "history": ["history"],
+        "report as HTML": ["status", "-o", "run.html"],
+        "rollback --dry-run": ["rollback", "--dry-run"],
+    }
     with server(folder, services, 0, 0) as serving:
         database = ["--db", str(_fresh(folder))]
         return {
-            " ".join(command): usage([*TOOL, *database, *command], folder, serving.environ)
-            for command in MEASURED
+            name: usage([*TOOL, *database, *command], folder, serving.environ)
+            for name, command in measured.items()
         }
 
 
