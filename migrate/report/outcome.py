@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from migrate.model.state import State
 from migrate.report.digest import Digest
-from migrate.report.model import Report, ReportKind
+from migrate.report.model import DIFFERING, Report, ReportKind
 from migrate.report.values import age, moment, visible
 from migrate.report.words import DONE, SOURCES, TARGETS, VERDICTS, count, spoken, verb
 
@@ -74,11 +74,13 @@ _OTHERWISE: tuple[tuple[tuple[State, ...], str, str], ...] = (
 )  # fmt: skip
 
 
-def _verify(report: Report, _found: Digest) -> str:
-    summary = report.summary
-    if not summary.changes:
-        return f"Nothing differs: {_examined(report)}."
-    return f"{_fields(report)} {verb(summary.changes, 'differs', 'differ')}."
+def _verify(report: Report, found: Digest) -> str:
+    changes = report.summary.changes
+    told = [f"{_fields(report)} {verb(changes, 'differs', 'differ')}."] if changes else []
+    for kind, numbers in found.items.items():
+        if differing := numbers[DIFFERING]:
+            told.append(f"{count(differing, kind.removesuffix('s'))} {verb(differing, 'differs', 'differ')}.")
+    return " ".join(told) or f"Nothing differs: {_examined(report)}."
 
 
 def _rollback(report: Report, found: Digest) -> str:
