@@ -33,7 +33,8 @@ class Status:
         holder: who works on the account now, or None.
         snapshot: the newest, or None.
         plan: the plan of the newest run, or the newest plan where there is a later one, or None.
-        run: the newest run of that plan, or the rollback of it, or a run that has no plan yet, or None.
+        run: the newest run of that plan, or a rollback since, be it of an older run, or a run that has no plan yet,
+            or None.
         steps: how many steps the plan has.
         states: how many of them are in each state.
         done: of how many services all steps are settled, and how many services have steps.
@@ -153,6 +154,8 @@ def _run_of(store: Store, account_sid: str, plan: Plan | None) -> Run | None:
     if newest is not None and newest.plan is None and newest.finished_at is None:
         return newest
     run = runs.find_latest_of(store, plan) if plan else None
+    if run is not None and newest is not None and newest.undoes is not None and newest.id > run.id:
+        return newest
     return (runs.find_rollback_of(store, run) or run) if run else None
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from driving import drive
+from driving import code_of, drive
 from worlds import named
 
 from migrate.commands.run import RunOptions, run
@@ -253,6 +253,23 @@ def test_other_formats_tell_the_whole_report(driver, tool, format_name):
     assert (planned.code, done.code) == (0, 0)
     assert "planned" in planned.out
     assert "verified" in (tool.folder / "status.out").read_text()
+
+
+def test_the_rollback_of_an_older_run(simulator, driver, look):
+    """What a rollback of an older run has taken back, or left undone, is never "as planned"."""
+    alder = named(simulator, "Alder")
+    driver.run()
+    alder.chat["pre_webhook_url"] = "https://new.example.com/pre"
+    driver.run()
+    driver.verify()
+    assert dict(map(tuple, look()))["next"] == "nothing: everything is as planned"
+    simulator.inject(Fault("400", method="POST", path=named(simulator, "Kestrel").sid))
+    assert code_of(driver.rollback(1)) == 4
+    lines = dict(map(tuple, look()))
+    assert lines["run"].startswith("3, the rollback of run 1, ")
+    assert lines["next"] == "chat-migrate resume"
+    assert code_of(driver.resume()) == 0
+    assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
 
 
 def test_without_a_plan_there_is_no_report(driver, tool):
