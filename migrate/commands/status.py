@@ -38,6 +38,7 @@ class Status:
         steps: how many steps the plan has.
         states: how many of them are in each state.
         done: of how many services all steps are settled, and how many services have steps.
+        is_as_far_as_asked: whether the run was for some services only, and all that is left is in others.
         errors: the last ones, one line each; empty while somebody works.
         verification: the last one of the plan, or None.
     """
@@ -50,6 +51,7 @@ class Status:
     steps: int
     states: dict[str, int]
     done: tuple[int, int]
+    is_as_far_as_asked: bool
     errors: tuple[str, ...]
     verification: Verification | None
 
@@ -70,7 +72,7 @@ class Status:
         is_unfinished = self.run is not None and self.run.finished_at is None
         situations = (
             (self.is_running, "nothing: wait for it to end"),
-            (is_unfinished and not self._only_drift_is_left, "chat-migrate resume"),
+            (is_unfinished and not self._is_resume_in_vain, "chat-migrate resume"),
             (self.snapshot is None, "chat-migrate export"),
             (self._needs_a_plan, "chat-migrate diff"),
             (self.run is None and self.steps > 0, "chat-migrate apply"),
@@ -85,12 +87,13 @@ class Status:
         run = self.run
         rolled_back = run is not None and run.undoes is not None and run.finished_at is not None
         newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
-        return rolled_back or newer_snapshot or self._only_drift_is_left
+        return rolled_back or newer_snapshot or self._is_resume_in_vain
 
     @property
-    def _only_drift_is_left(self) -> bool:
+    def _is_resume_in_vain(self) -> bool:
         """Whether a resume would leave everything as it is."""
-        return self.run is not None and self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
+        only_drift = self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
+        return self.run is not None and (only_drift or self.is_as_far_as_asked)
 
     @property
     def _is_verified(self) -> bool:
@@ -116,6 +119,7 @@ def status(context: Context, store: Store) -> Status:
         steps=steps,
         states=runs.counts(store, run) if run and has_begun else planned,
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
+        is_as_far_as_asked=run is not None and has_begun and _is_as_far_as_asked(store, run),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
     )
@@ -157,6 +161,11 @@ def _run_of(store: Store, account_sid: str, plan: Plan | None) -> Run | None:
     if run is not None and newest is not None and newest.undoes is not None and newest.id > run.id:
         return newest
     return (runs.find_rollback_of(store, run) or run) if run else None
+
+
+def _is_as_far_as_asked(store: Store, run: Run) -> bool:
+    only = run.options.get("apply", {}).get("bounds", {}).get("only")
+    return bool(only) and run.finished_at is None and not runs.is_left_within(store, run, only)
 
 
 def _errors(store: Store, run: Run) -> Iterator[str]:

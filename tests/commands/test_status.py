@@ -272,6 +272,22 @@ def test_the_rollback_of_an_older_run(simulator, driver, look):
     assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
 
 
+def test_a_run_for_one_service_is_not_resumed_for_the_others(simulator, driver, tool, look):
+    """A resume would do nothing once the chosen services are done: a new plan takes up the others."""
+    driver.export()
+    driver.diff()
+    alder = named(simulator, "Alder").sid
+    simulator.inject(Fault("400", method="POST", path=alder))
+    assert tool("apply", "--yes", "--service", alder).code == 4
+    assert dict(map(tuple, look()))["next"] == "chat-migrate resume"
+    resumed = tool("resume")
+    assert resumed.code == 4
+    assert "Next: chat-migrate diff\n" in resumed.out
+    assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
+    driver.diff()
+    assert code_of(driver.apply()) == 0
+
+
 def test_without_a_plan_there_is_no_report(driver, tool):
     """Without a plan, another format than text is refused with the command to type first."""
     driver.export()
