@@ -233,8 +233,9 @@ def main() -> NoReturn:
         sys.exit(answer.exit_code)
     except MigrateError as error:
         from migrate.core.masking import mask_text
+        from migrate.report.values import visible
 
-        click.echo(mask_text(f"Error: {error}"), err=True)
+        click.echo(visible(mask_text(f"Error: {error}")), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output went away; Python must not complain about it again at exit.

@@ -13,6 +13,7 @@ from migrate.model.item import Snapshot
 from migrate.model.plan import Plan
 from migrate.model.state import Run, State
 from migrate.report.advice import advice_for
+from migrate.report.values import visible
 from migrate.report.words import count, spoken
 from migrate.store import Store, lock, plans, runs, snapshots
 from migrate.store.lock import Holder
@@ -173,7 +174,7 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
         entry = state.last
         detail = answer_facts(entry.status, entry.code, entry.request_id)
         advice = advice_for(entry.state.value, entry.status, entry.code)
-        message = mask_secrets(entry.message) or "no answer was recorded"
+        message = visible(mask_secrets(entry.message)) or "no answer was recorded"
         yield f"{key} {entry.state.value}: {message}{detail}. {advice}"
 
 

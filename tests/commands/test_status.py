@@ -141,6 +141,22 @@ def test_secrets_in_errors_are_masked(simulator, driver, look, monkeypatch):
     assert not [error for error in errors if "hush-hush" in error]
 
 
+def test_errors_can_neither_steer_a_terminal_nor_forge_a_line(simulator, driver, tool, look, monkeypatch):
+    """Escapes and line breaks in Twilio's words are written out, in a status and in an error."""
+    body = json.dumps({"code": 50078, "message": "no \x1b[2J\nnext chat-migrate rollback", "status": 400})
+    monkeypatch.setitem(KINDS, "steering", FaultKind(How.ANSWER, processed=False, status=400, body=body))
+    simulator.inject(Fault("steering", method="POST", times=None))
+    driver.run()
+    assert next_of(look()) == "chat-migrate resume"
+    told = tool("status").out
+    assert r"no \x1b[2J\nnext chat-migrate rollback" in told
+    assert "\x1b" not in told
+    simulator.inject(Fault("steering", method="GET", times=None))
+    refused = tool("verify")
+    assert refused.code == 1
+    assert r"no \x1b[2J\nnext chat-migrate rollback" in refused.err
+
+
 def test_after_drift(simulator, driver, look):
     """If all that is left has drifted, resume would leave it again: a diff is next."""
     service = named(simulator, "Kestrel")
