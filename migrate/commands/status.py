@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate.commands.context import Context
+from migrate.commands.ending import notes_on
 from migrate.core.errors import BadInput, answer_facts
 from migrate.core.masking import mask_secrets
 from migrate.model.item import Snapshot
@@ -40,6 +41,7 @@ class Status:
         states: how many of them are in each state.
         done: of how many services all steps are settled, and how many services have steps.
         is_as_far_as_asked: whether the run was for some services only, and all that is left is in others.
+        notes: what the run may have made, and nobody claims.
         errors: the last ones, one line each; empty while somebody works.
         verification: the last one of the plan, or None.
     """
@@ -53,6 +55,7 @@ class Status:
     states: dict[str, int]
     done: tuple[int, int]
     is_as_far_as_asked: bool
+    notes: tuple[str, ...]
     errors: tuple[str, ...]
     verification: Verification | None
 
@@ -77,6 +80,7 @@ class Status:
             (self.snapshot is None, "chat-migrate export"),
             (self._needs_a_plan, "chat-migrate diff"),
             (self.run is None and self.steps > 0, "chat-migrate apply"),
+            (self._is_verified and bool(self.notes), "nothing: look at what is noted above"),
             (self._is_verified, "nothing: everything is as planned"),
         )
         return next((command for applies, command in situations if applies), "chat-migrate verify")
@@ -121,6 +125,7 @@ def status(context: Context, store: Store) -> Status:
         states=runs.counts(store, run) if run and has_begun else planned,
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
         is_as_far_as_asked=run is not None and has_begun and _is_as_far_as_asked(store, run),
+        notes=notes_on(store, run) if run else (),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
     )
@@ -190,6 +195,7 @@ def as_lines(found: Status) -> list[str]:
     if found.states:
         by_state = ", ".join(f"{number:,} {spoken(state)}" for state, number in sorted(found.states.items()))
         lines += [f"steps      {by_state}", f"left       {found.left}"]
+    lines += [f"note       {note}" for note in found.notes]
     lines += [f"error      {error}" for error in found.errors]
     return [*lines, f"next       {found.next_command}"]
 

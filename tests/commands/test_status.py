@@ -13,10 +13,13 @@ from migrate.commands.run import RunOptions, run
 from migrate.commands.status import as_lines, status
 from migrate.core.errors import BadInput, Declined
 from migrate.core.stop import StopToken
+from migrate.model.state import Leftover
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How
 from migrate.simulator.faults import Kind as FaultKind
-from migrate.store import lock, open_store
+from migrate.store import lock, open_store, runs
+
+LEFTOVER = Leftover("service", "IS" + "7" * 32, "", {"friendly_name": "Alder"})
 
 
 @pytest.fixture
@@ -302,6 +305,20 @@ def test_a_run_for_one_service_is_not_resumed_for_the_others(simulator, driver, 
     assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
     driver.diff()
     assert code_of(driver.apply()) == 0
+
+
+def test_what_nobody_claims_is_noted(driver, tool, look):
+    """What a run may have made stays in every status until somebody has looked: it is not "as planned"."""
+    done = driver.run()
+    driver.verify()
+    with open_store(driver.db) as store:
+        runs.note_leftovers(store, runs.find_latest(store, done.account_sid), [LEFTOVER])
+    lines = dict(map(tuple, look()))
+    assert lines["note"].startswith(
+        f"{LEFTOVER.sid} (service) in the account may have been made by a request"
+    )
+    assert lines["next"] == "nothing: look at what is noted above"
+    assert f"{LEFTOVER.sid} (service) in the account may" in tool("status", "--format", "markdown").out
 
 
 def test_without_a_plan_there_is_no_report(driver, tool):
