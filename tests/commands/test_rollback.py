@@ -564,3 +564,14 @@ def test_what_is_deleted_is_told_first(two, elsewhere):
         "0 fields in 0 services would be restored. Created by the run, and would be deleted: 1 service."
     )
     assert "Created by the run, and deleted: 1 service." in headline(elsewhere.rollback(delete_created=True))
+
+
+def test_steps_that_the_run_did_not_take_are_no_part_of_its_rollback(simulator, tool):
+    """Report, status and history count the same steps: those that the run has written."""
+    tool("run", "--yes", "--limit", "1")
+    told = tool("rollback", "--dry-run", "--format", "json").json["summary"]
+    assert (told["steps"], told["steps_by_state"]) == (1, {"planned": 1})
+    done = tool("rollback", "--yes", "--format", "json").json["summary"]
+    assert (done["steps"], done["steps_by_state"]) == (1, {"rolled_back": 1})
+    assert tool("history", "--format", "json").json[-1]["counts"] == {"rolled_back": 1}
+    assert "\nsteps      1 rolled back\n" in tool("status").out
