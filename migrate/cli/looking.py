@@ -30,7 +30,7 @@ def status(typed: Typed) -> None:
         if output.chosen == "text":
             output.write_lines(as_lines(found), HANGING)
         else:
-            output.write(report_of(store, found))
+            output.write(report_of(store, found), notes=found.notes)
 
 
 @click.command(

@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -45,6 +45,9 @@ from migrate.cli.rehearsals import demo, rehearse, simulator
 from migrate.cli.typed import Typed
 from migrate.cli.writing import reported
 from migrate.core.errors import Declined, MigrateError
+
+if TYPE_CHECKING:
+    from migrate.model.plan import Plan
 
 ALLOCATIONS = 20_000
 """Objects between two searches for unreachable cycles: rows are made by the million, and next to none form a cycle."""
@@ -119,10 +122,15 @@ def diff(typed: Typed) -> int:
     output = typed.output()
     with typed.tool() as made:
         plan = diff(made, typed.diff())
-        next_command = "chat-migrate apply" if plan.steps else "nothing: everything is as it should be"
         with made.opened() as store:
-            output.write(diff_report(store, plan), next_commands=(next_command,))
+            output.write(diff_report(store, plan), next_commands=(_after_diff(plan),))
     return code_of_plan(plan) if typed["exit_code"] else 0
+
+
+def _after_diff(plan: Plan) -> str:
+    if plan.offline:
+        return "chat-migrate diff"
+    return "chat-migrate apply" if plan.steps else "nothing: there is nothing to apply"
 
 
 @cli.command(short_help="Execute a plan exactly as reviewed.")
@@ -225,8 +233,9 @@ def main() -> NoReturn:
         sys.exit(answer.exit_code)
     except MigrateError as error:
         from migrate.core.masking import mask_text
+        from migrate.report.values import visible
 
-        click.echo(mask_text(f"Error: {error}"), err=True)
+        click.echo(visible(mask_text(f"Error: {error}")), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output went away; Python must not complain about it again at exit.

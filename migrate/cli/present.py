@@ -207,11 +207,17 @@ def ask(store: Store, plan: Plan, bounds: Bounds, *, yes: bool) -> None:
         tell(
             f"About to write {count(plan.changes, 'change')} ({count(reversible, 'step')}) "
             f"{WHERE[plan.target]} account {plan.target_account_sid}: "
-            f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. "
+            f"{count(plan.services_to_change, 'service')}, plan {plan.id[:12]}. {_this_time(bounds)}"
             "`chat-migrate rollback` restores the earlier values."
         )
         confirm("Write them?")
     ask_lasting(bounds.allowed(lasting), f"account {plan.target_account_sid}")
+
+
+def _this_time(bounds: Bounds) -> str:
+    told = ["only what --service names"] if bounds.only else []
+    told += [f"at most {count(bounds.services, 'service')}"] if bounds.services else []
+    return f"This time: {', '.join(told)}. " if told else ""
 
 
 def ask_lasting(steps: Mapping[str, int], where: str) -> None:

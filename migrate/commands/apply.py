@@ -89,10 +89,13 @@ def apply_in(
         read_at: when that command has read the targets; None: they are read again first.
 
     Raises:
+        BadInput: it is bounded to a service that is not in the plan.
         LockLost: another run has taken the lock meanwhile.
     """
     store = at.store
     check_plan(plan, at.context.target_account())
+    for sid in sorted(options.bounds.only):
+        plans.service(store, plan.number, sid)
     check_fresh(store, plan)
     check_thresholds(plan, options.thresholds)
     before = runs.find_latest_of(store, plan)

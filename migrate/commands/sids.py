@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from migrate.core.masking import mask_text
 from migrate.store import Store, counterparts
 
 COLUMNS = (
@@ -33,7 +34,11 @@ def sid_table(store: Store, account_sid: str | None, format: str) -> Iterator[st
 
 
 def _row(found: dict[str, Any]) -> dict[str, Any]:
-    told = {"kind": found["kind"].removesuffix("s"), "target_account_sid": found["account_sid"]}
+    told = {
+        "kind": found["kind"].removesuffix("s"),
+        "friendly_name": mask_text(found["friendly_name"]),
+        "target_account_sid": found["account_sid"],
+    }
     return {**{column: found.get(column) for column in COLUMNS}, **told}
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate.commands.context import Context
+from migrate.commands.ending import notes_on
 from migrate.core.errors import BadInput, answer_facts
 from migrate.core.masking import mask_secrets
 from migrate.model.item import Snapshot
 from migrate.model.plan import Plan
 from migrate.model.state import Run, State
 from migrate.report.advice import advice_for
+from migrate.report.values import visible
 from migrate.report.words import count, spoken
 from migrate.store import Store, lock, plans, runs, snapshots
 from migrate.store.lock import Holder
@@ -33,10 +35,13 @@ class Status:
         holder: who works on the account now, or None.
         snapshot: the newest, or None.
         plan: the plan of the newest run, or the newest plan where there is a later one, or None.
-        run: the newest run of that plan, or the rollback of it, or a run that has no plan yet, or None.
+        run: the newest run of that plan, or a rollback since, be it of an older run, or a run that has no plan yet,
+            or None.
         steps: how many steps the plan has.
         states: how many of them are in each state.
         done: of how many services all steps are settled, and how many services have steps.
+        is_as_far_as_asked: whether the run was for some services only, and all that is left is in others.
+        notes: what the run may have made, and nobody claims.
         errors: the last ones, one line each; empty while somebody works.
         verification: the last one of the plan, or None.
     """
@@ -49,6 +54,8 @@ class Status:
     steps: int
     states: dict[str, int]
     done: tuple[int, int]
+    is_as_far_as_asked: bool
+    notes: tuple[str, ...]
     errors: tuple[str, ...]
     verification: Verification | None
 
@@ -69,10 +76,11 @@ class Status:
         is_unfinished = self.run is not None and self.run.finished_at is None
         situations = (
             (self.is_running, "nothing: wait for it to end"),
-            (is_unfinished and not self._only_drift_is_left, "chat-migrate resume"),
+            (is_unfinished and not self._is_resume_in_vain, "chat-migrate resume"),
             (self.snapshot is None, "chat-migrate export"),
             (self._needs_a_plan, "chat-migrate diff"),
             (self.run is None and self.steps > 0, "chat-migrate apply"),
+            (self._is_verified and bool(self.notes), "nothing: look at what is noted above"),
             (self._is_verified, "nothing: everything is as planned"),
         )
         return next((command for applies, command in situations if applies), "chat-migrate verify")
@@ -84,12 +92,13 @@ class Status:
         run = self.run
         rolled_back = run is not None and run.undoes is not None and run.finished_at is not None
         newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
-        return rolled_back or newer_snapshot or self._only_drift_is_left
+        return rolled_back or newer_snapshot or self._is_resume_in_vain
 
     @property
-    def _only_drift_is_left(self) -> bool:
+    def _is_resume_in_vain(self) -> bool:
         """Whether a resume would leave everything as it is."""
-        return self.run is not None and self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
+        only_drift = self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
+        return self.run is not None and (only_drift or self.is_as_far_as_asked)
 
     @property
     def _is_verified(self) -> bool:
@@ -115,6 +124,8 @@ def status(context: Context, store: Store) -> Status:
         steps=steps,
         states=runs.counts(store, run) if run and has_begun else planned,
         done=runs.services_done(store, run) if run and has_begun else (0, 0),
+        is_as_far_as_asked=run is not None and has_begun and _is_as_far_as_asked(store, run),
+        notes=notes_on(store, run) if run else (),
         errors=() if holder is not None or run is None or not has_begun else tuple(_errors(store, run)),
         verification=plans.last_verification(store, plan) if plan else None,
     )
@@ -153,7 +164,14 @@ def _run_of(store: Store, account_sid: str, plan: Plan | None) -> Run | None:
     if newest is not None and newest.plan is None and newest.finished_at is None:
         return newest
     run = runs.find_latest_of(store, plan) if plan else None
+    if run is not None and newest is not None and newest.undoes is not None and newest.id > run.id:
+        return newest
     return (runs.find_rollback_of(store, run) or run) if run else None
+
+
+def _is_as_far_as_asked(store: Store, run: Run) -> bool:
+    only = run.options.get("apply", {}).get("bounds", {}).get("only")
+    return bool(only) and run.finished_at is None and not runs.is_left_within(store, run, only)
 
 
 def _errors(store: Store, run: Run) -> Iterator[str]:
@@ -161,7 +179,7 @@ def _errors(store: Store, run: Run) -> Iterator[str]:
         entry = state.last
         detail = answer_facts(entry.status, entry.code, entry.request_id)
         advice = advice_for(entry.state.value, entry.status, entry.code)
-        message = mask_secrets(entry.message) or "no answer was recorded"
+        message = visible(mask_secrets(entry.message)) or "no answer was recorded"
         yield f"{key} {entry.state.value}: {message}{detail}. {advice}"
 
 
@@ -177,6 +195,7 @@ def as_lines(found: Status) -> list[str]:
     if found.states:
         by_state = ", ".join(f"{number:,} {spoken(state)}" for state, number in sorted(found.states.items()))
         lines += [f"steps      {by_state}", f"left       {found.left}"]
+    lines += [f"note       {note}" for note in found.notes]
     lines += [f"error      {error}" for error in found.errors]
     return [*lines, f"next       {found.next_command}"]
 

@@ -156,10 +156,11 @@ class Undoer:
 def undos(
     store: Store, run: Run, source_sid: str, kinds: Collection[str] | None = None, *, delete_created: bool
 ) -> Iterator[Undo]:
-    """Return how each step of one service, or those of some kinds, is undone, newest first."""
+    """Return how each step of one service, or those of some kinds, that was written is undone, newest first."""
     undoing = Undoer(store, run, source_sid, delete_created=delete_created)
     steps = plans.steps(store, plan_of(run), source_sid, kinds=kinds, newest_first=True)
-    return (undoing.of(step, state) for step, state in runs.with_states(store, run, steps))
+    states = runs.with_states(store, run, steps)
+    return (undoing.of(step, state) for step, state in states if state is not None and state.wrote)
 
 
 def plan_of(run: Run) -> int:

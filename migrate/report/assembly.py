@@ -20,6 +20,7 @@ from migrate.plan.receivers import receivers_from_json
 from migrate.report.advice import advice_for
 from migrate.report.model import (
     DELETE,
+    DIFFERING,
     LEAVE,
     AlteredValue,
     ItemsReport,
@@ -78,7 +79,7 @@ def verify_report(store: Store, plan: Plan) -> Report:
         return compared_rows(planned, found, known, states, same_account=same_account)
 
     run = runs.find_latest_of(store, plan)
-    report = _Teller(store, plan, run, rows, plans.services).report(ReportKind.VERIFY)
+    report = _Verifying(store, plan, run, rows, plans.services).report(ReportKind.VERIFY)
     return replace(report, summary=_counted(report))
 
 
@@ -230,6 +231,15 @@ class _Teller:
             reversible = kind_of(name).reversible
             found, to_change = counted.found, counted.to_change
             yield ItemsReport(name, found, to_change, by_state, reversible, counted.facts, skipped)
+
+
+class _Verifying(_Teller):
+    """Tells what `verify` has read last, and how many items of a kind with many differ."""
+
+    def _items(self, planned: PlannedService) -> Iterator[ItemsReport]:
+        for one in super()._items(planned):
+            differing = _verified(self.store, self.plan, planned).items.get(one.kind, 0)
+            yield replace(one, facts={**one.facts, DIFFERING: differing})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,6 +105,7 @@ class Digest:
         altered: steps after which Twilio holds something else than was sent.
         irreversible: steps that can't be undone, in any state; by resource and action.
         left: what a rollback leaves, by reason.
+        deletes: what the run has created and a rollback deletes: resource and state → how many.
         changes: fields that change, by the kind of resource that receives them.
         handlers: services whose webhook receivers see the same events.
         missing: services that Conversations does not have.
@@ -123,6 +124,7 @@ class Digest:
     altered: dict[tuple[object, ...], StepGroup] = field(default_factory=partial(defaultdict, StepGroup))
     irreversible: dict[tuple[str, str], Group] = field(default_factory=partial(defaultdict, Group))
     left: dict[str, StepGroup] = field(default_factory=partial(defaultdict, StepGroup))
+    deletes: Counter[tuple[str, State]] = field(default_factory=Counter)
     changes: dict[str, Group] = field(default_factory=partial(defaultdict, Group))
     handlers: dict[tuple[EventChange, ...], Group] = field(default_factory=partial(defaultdict, Group))
     missing: Group = field(default_factory=Group)
@@ -221,6 +223,8 @@ def _add_step(found: Digest, number: int, service: ServiceReport, step: StepRow)
         reason = step.error.cause or step.error.message if step.error else ""
         found.left[reason].keep(number, service, step)
         return
+    if step.action == DELETE:
+        found.deletes[step.resource, step.state] += 1
     if not step.reversible:
         found.irreversible[step.resource, step.action].add(number, service)
     if step.state in DONE:

@@ -28,7 +28,7 @@ from migrate.report.blocks import (
 )
 from migrate.report.digest import FEW, CauseGroup, Digest, Group, StepExample, StepGroup
 from migrate.report.model import Report, ReportKind, StepError
-from migrate.report.outcome import facts, outcome, totals, written
+from migrate.report.outcome import facts, is_under_way, outcome, services_written, totals, written
 from migrate.report.receivers import handlers
 from migrate.report.rehearsal import rehearsal
 from migrate.report.section import error_facts, error_text, held_text, section
@@ -174,12 +174,13 @@ class Page:
 
     def _changes(self) -> Iterator[Block]:
         """Yield where the changes are: the summary does not name them one by one."""
-        run = self.report.kind is ReportKind.RUN
+        kind = self.report.kind
+        run = kind is ReportKind.RUN or (kind is ReportKind.ROLLBACK and is_under_way(self.report))
         changes = self.found.written if run else self.found.changes
         if not changes:
             return
         fields = written(self.found) if run else self.report.summary.changes
-        services = self.found.done.services if run else self.report.summary.services_to_change
+        services = services_written(self.found) if run else self.report.summary.services_to_change
         told = f"{count(fields, 'field')} in {count(services, 'service')}"
         yield Heading(text(f"{KINDS[self.report.kind].changes}: {told}"), anchor="changes")
         rows = [

@@ -45,6 +45,8 @@ DELETE = "delete"
 """What a rollback does to what the run has created."""
 LEAVE = "leave"
 """What a rollback does about a step that has no way back."""
+DIFFERING = "differing"
+"""Among the facts of items that were verified: how many of them differ."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from migrate.model.state import State
 from migrate.report.digest import Digest
-from migrate.report.model import Report, ReportKind
+from migrate.report.model import DIFFERING, Report, ReportKind
 from migrate.report.values import age, moment, visible
 from migrate.report.words import DONE, SOURCES, TARGETS, VERDICTS, count, spoken, verb
 
@@ -41,13 +41,17 @@ def _run(report: Report, found: Digest) -> str:
     done = sum(states.get(state, 0) for state in DONE)
     changes = f"{count(written(found), 'change')} in {count(found.done.services, 'service')}"
     told = [f"{done:,} of {count(summary.steps, 'step')} {verb(done)} done: {changes}."]
-    for these, *said in _OTHERWISE:
-        if number := sum(states.get(state, 0) for state in these):
-            told.append(f"{count(number, 'step')} {verb(number, *said)}.")
+    told += _otherwise(states)
     if left := states.get(State.PLANNED, 0):
         services = count(found.left_over.services, "service")
         told.append(f"{count(left, 'step')} in {services} {verb(left)} left.")
     return " ".join(told)
+
+
+def _otherwise(states: Mapping[State, int]) -> Iterator[str]:
+    for these, *said in _OTHERWISE:
+        if number := sum(states.get(state, 0) for state in these):
+            yield f"{count(number, 'step')} {verb(number, *said)}."
 
 
 def _rehearsal(report: Report, found: Digest) -> str:
@@ -70,19 +74,49 @@ _OTHERWISE: tuple[tuple[tuple[State, ...], str, str], ...] = (
 )  # fmt: skip
 
 
-def _verify(report: Report, _found: Digest) -> str:
-    summary = report.summary
-    if not summary.changes:
-        return f"Nothing differs: {_examined(report)}."
-    return f"{_fields(report)} {verb(summary.changes, 'differs', 'differ')}."
+def _verify(report: Report, found: Digest) -> str:
+    changes = report.summary.changes
+    told = [f"{_fields(report)} {verb(changes, 'differs', 'differ')}."] if changes else []
+    for kind, numbers in found.items.items():
+        if differing := numbers[DIFFERING]:
+            told.append(f"{count(differing, kind.removesuffix('s'))} {verb(differing, 'differs', 'differ')}.")
+    return " ".join(told) or f"Nothing differs: {_examined(report)}."
 
 
-def _rollback(report: Report, _found: Digest) -> str:
-    summary = report.summary
+def _rollback(report: Report, found: Digest) -> str:
+    summary, states = report.summary, report.summary.steps_by_state
     if not summary.changes and not summary.steps:
         return f"Nothing to restore: {_examined(report)}."
-    done = summary.steps_by_state.get(State.ROLLED_BACK)
-    return f"{_fields(report)} {verb(summary.changes) if done else 'would be'} restored."
+    if not is_under_way(report):
+        deleted = _deleted(found, State.PLANNED)
+        and_deleted = f" Created by the run, and would be deleted: {deleted}." if deleted else ""
+        return f"{_fields(report)} would be restored.{and_deleted}"
+    number, services = written(found), count(services_written(found), "service")
+    told = [f"{count(number, 'field')} in {services} {verb(number)} restored."]
+    if deleted := _deleted(found, State.ROLLED_BACK):
+        told.append(f"Created by the run, and deleted: {deleted}.")
+    told += _otherwise(states)
+    if left := states.get(State.PLANNED, 0) + states.get(State.APPLIED, 0):
+        told.append(f"{count(left, 'step')} {verb(left)} left.")
+    return " ".join(told)
+
+
+def is_under_way(report: Report) -> bool:
+    """Whether a run or rollback has sent something: a dry run only plans, skips and finds what has drifted."""
+    return bool(report.summary.steps_by_state.keys() - {State.PLANNED, State.SKIPPED, State.DRIFTED})
+
+
+def services_written(found: Digest) -> int:
+    """Return in how many services a run or rollback has written fields."""
+    return len({number for group in found.written.values() for number in group.numbers})
+
+
+def _deleted(found: Digest, state: State) -> str:
+    return ", ".join(
+        count(number, resource.removesuffix("s"))
+        for (resource, stands), number in found.deletes.items()
+        if stands is state
+    )
 
 
 _OUTCOMES = {

@@ -32,7 +32,7 @@ VERDICTS = {
 
 TROUBLED = frozenset({State.INTENT, State.FAILED, State.UNKNOWN, State.DRIFTED})
 """States in which a step waits for a person or for `resume`."""
-DONE = frozenset({State.APPLIED, State.VERIFIED, State.ALTERED})
+DONE = frozenset({State.APPLIED, State.VERIFIED, State.ALTERED, State.ROLLED_BACK})
 """States in which a step has changed its target."""
 STATE_COLORS = {
     **dict.fromkeys((state.value for state in TROUBLED), "red"),

@@ -4,8 +4,9 @@ has seen of them: for each service the target's values beside the rows that were
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,13 +145,30 @@ def service(store: Store, number: int, sid: str) -> PlannedService:
 
 
 def _whole(row: Row) -> PlannedService:
-    return _planned_service(row, all_rows(row["rows"]), {})
+    rows = _undamaged(row, all_rows)
+    if len(rows) != sum(json.loads(row["verdicts"]).values()):
+        raise _damaged(row)
+    return _planned_service(row, rows, {})
 
 
 def _glance(row: Row) -> PlannedService:
-    rows = notable_rows(row["rows"])
+    rows = _undamaged(row, notable_rows)
     verdicts = {Verdict(name): number for name, number in json.loads(row["verdicts"]).items()}
     return _planned_service(row, rows, Counter(verdicts) - Counter(each.verdict for each in rows))
+
+
+def _undamaged(row: Row, read: Callable[[bytes], tuple[FieldRow, ...]]) -> tuple[FieldRow, ...]:
+    try:
+        return read(row["rows"])
+    except (ValueError, zlib.error) as error:
+        raise _damaged(row) from error
+
+
+def _damaged(row: Row) -> BadInput:
+    return BadInput(
+        f"The database is damaged: Service {row['source_sid']} of this plan cannot be read. "
+        "Restore the file from a copy, or run `chat-migrate diff` to plan again."
+    )
 
 
 def _planned_service(row: Row, rows: tuple[FieldRow, ...], others: Mapping[Verdict, int]) -> PlannedService:

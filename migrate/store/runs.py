@@ -346,6 +346,14 @@ def services_done(store: Store, run: Run) -> tuple[int, int]:
     return int(done), int(total)
 
 
+def is_left_within(store: Store, run: Run, source_sids: Collection[str]) -> bool:
+    """Whether a resume of a run would still do something in some services: what has drifted is left."""
+    state = "SELECT s.state FROM step_state s WHERE s.run = :run AND s.key = p.key"
+    left = f"coalesce(({state}), 'planned') NOT IN ({sql_list(run.settled | {State.DRIFTED})})"
+    sql = f"SELECT 1 {ABOUT} AND p.source_sid IN (SELECT value FROM json_each(:sids)) AND {left} LIMIT 1"
+    return store.row(sql, plan=run.plan, run=run.id, undoes=run.undoes, sids=source_sids) is not None
+
+
 def has_other_outcomes(store: Store, run: Run) -> bool:
     """Whether a write went without values that Twilio refuses, or Twilio holds others than were sent."""
     sql = "SELECT 1 FROM step_state WHERE run = :run AND (state = :altered OR coalesce(given_up, '[]') != '[]') LIMIT 1"

@@ -358,6 +358,20 @@ def test_verify_counts_what_is_still_public(public, tmp_path):
         assert differences(replace(driver, environ=dead.environment())) == 0
 
 
+def test_verify_says_what_is_still_public(public, tmp_path):
+    """Channels that differ are told where fields are, so that the report never contradicts the exit code."""
+    driver = drive(tmp_path, public)
+    settled(driver)
+    driver.diff(**ASKED)
+    report = driver.verify()
+    assert "40 channels differ." in text_of(report)
+    assert "Nothing differs" not in text_of(report)
+    assert about(report, only_service(public).sid).items[0].facts["differing"] == 40
+    driver.apply(**CONSENT)
+    only_service(public).channels.change(next(iter(only_service(public).channels)), type="public")
+    assert "1 channel differs." in text_of(driver.verify())
+
+
 def text_of(report):
     """The report as text, on one line."""
     stream = io.StringIO()

@@ -13,6 +13,7 @@ import sys
 import time
 
 import pytest
+from worlds import named
 
 from migrate.cli.present import confirm
 from migrate.core.errors import Declined
@@ -173,3 +174,13 @@ def test_nothing_to_do_is_not_asked(at_terminal, tool):
     """Where nothing would be written, nobody is asked."""
     assert tool("run", "--yes").code == 0
     assert at_terminal("run").end() == 0
+
+
+def test_the_question_says_how_much_of_the_plan_is_written_now(at_terminal, tool, simulator):
+    """Under --limit and --service, the question does not leave it at the counts of the whole plan."""
+    tool("export")
+    tool("diff")
+    alder = named(simulator, "Alder").sid
+    shown = at_terminal("apply", "--limit", "1", "--service", alder).see(QUESTION)
+    assert "About to write 58 changes (15 steps)" in shown
+    assert ". This time: only what --service names, at most 1 service. `chat-migrate rollback`" in shown

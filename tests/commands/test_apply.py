@@ -68,6 +68,15 @@ def test_a_plan_is_named_by_the_beginning_of_its_id(simulator, tool):
     assert {request.path.split("/")[3] for request in posts(simulator)} == {named(simulator, "Kestrel").sid}
 
 
+def test_a_service_that_is_not_in_the_plan(simulator, driver):
+    """A mistyped SID is refused: it is no reason to write nothing and call it done."""
+    unknown = "IS" + "0" * 32
+    with pytest.raises(BadInput, match=f"Service {unknown} is not in plan"):
+        driver.apply(only=frozenset({unknown, named(simulator, "Alder").sid}))
+    assert posts(simulator) == []
+    assert driver.rows("SELECT id FROM runs") == []
+
+
 @pytest.mark.parametrize("name", ["f" * 64, "abc", "*", "", "ffffffff*"])
 def test_an_unknown_plan(driver, name):
     """A plan that does not exist, or a beginning that is too short to name one, is refused."""

@@ -97,6 +97,16 @@ def settings_of(report):
     return [row for service in report["services"] for row in service["fields"] if row["change"]]
 
 
+def test_the_next_command_fits_what_was_found(simulator, tool):
+    """A plan made offline can't be applied, and what Conversations lacks is never "as it should be"."""
+    tool("run", "--yes")
+    assert "\nNext: chat-migrate diff\n" in tool("diff", "--offline").out
+    simulator.world.delete_service(named(simulator, "Kestrel").sid)
+    missing = tool("diff")
+    assert "1 of 12 services was not found" in missing.out
+    assert "\nNext: nothing: there is nothing to apply\n" in missing.out
+
+
 def test_an_offline_plan_cannot_be_applied(simulator, tool):
     """A plan that was made without a look at the targets is refused."""
     drive(tool.folder, simulator).export()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from copy import deepcopy
 from dataclasses import replace
@@ -12,6 +13,8 @@ from worlds import lost, named, posts
 
 from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.stop import StopToken
+from migrate.report import render
+from migrate.report.view import View
 from migrate.simulator import Channel, Fault, Simulator
 from migrate.source.live import ExportRequest
 
@@ -520,3 +523,55 @@ def test_a_dry_run_tells_what_would_stay(two, elsewhere):
     (told,) = [step for step in service.steps if step.key.endswith("/service")]
     assert told.state == "skipped"
     assert told.error.message == f"The run created {made}; `--delete-created` removes it."
+
+
+def headline(report):
+    """The first sentences of a report as text."""
+    stream = io.StringIO()
+    render(report, "text", stream, View(width=200))
+    return stream.getvalue().splitlines()[1]
+
+
+def test_what_was_not_restored_is_not_told_as_restored(simulator, tmp_path):
+    """The first sentences count what is restored, and the steps that failed, until a resume has done those too."""
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    everything = headline(driver.preview())
+    webhooks = named(simulator, "Alder").sid + "/Configuration/Webhooks"
+    simulator.inject(Fault("400", method="POST", path=webhooks))
+    failing, resumed = driver.rollback(), driver.resume()
+    assert (code_of(failing), code_of(resumed)) == (4, 0)
+    assert [everything, headline(failing), headline(resumed)] == [
+        "47 fields in 11 services would be restored.",
+        "44 fields in 11 services are restored. 1 step failed. 1 step was skipped.",
+        "47 fields in 11 services are restored. 1 step was skipped.",
+    ]
+
+
+def test_a_rollback_that_has_restored_nothing_says_so(simulator, tmp_path):
+    """Where Twilio has refused every request, nothing "would be" restored any more."""
+    driver = drive(tmp_path, simulator)
+    driver.run(export=ExportRequest(services=(named(simulator, "Alder").sid,)))
+    simulator.inject(Fault("400", method="POST", times=None))
+    assert headline(driver.rollback()) == "0 fields in 0 services are restored. 2 steps failed."
+
+
+def test_what_is_deleted_is_told_first(two, elsewhere):
+    """The first sentences of a rollback with `--delete-created` count what is deleted, before and after."""
+    elsewhere.run(target="new", export=ExportRequest(services=(named(two, "Saltmarsh").sid,)))
+    assert headline(elsewhere.preview()) == "0 fields in 0 services would be restored."
+    assert headline(elsewhere.preview(delete_created=True)) == (
+        "0 fields in 0 services would be restored. Created by the run, and would be deleted: 1 service."
+    )
+    assert "Created by the run, and deleted: 1 service." in headline(elsewhere.rollback(delete_created=True))
+
+
+def test_steps_that_the_run_did_not_take_are_no_part_of_its_rollback(simulator, tool):
+    """Report, status and history count the same steps: those that the run has written."""
+    tool("run", "--yes", "--limit", "1")
+    told = tool("rollback", "--dry-run", "--format", "json").json["summary"]
+    assert (told["steps"], told["steps_by_state"]) == (1, {"planned": 1})
+    done = tool("rollback", "--yes", "--format", "json").json["summary"]
+    assert (done["steps"], done["steps_by_state"]) == (1, {"rolled_back": 1})
+    assert tool("history", "--format", "json").json[-1]["counts"] == {"rolled_back": 1}
+    assert "\nsteps      1 rolled back\n" in tool("status").out

@@ -138,3 +138,13 @@ def test_awkward_names_stay_in_their_cell(simulator, elsewhere, tool, name):
     (row,) = (row for row in table(tool) if row["source_sid"] == service.sid)
     assert row["friendly_name"] == name
     assert row["target_account_sid"]
+
+
+def test_secrets_in_names_are_masked(simulator, elsewhere, tool):
+    """A name that is a URL with a password is shown as in every report."""
+    named(simulator, "Kestrel").chat["friendly_name"] = "https://me:hunter2@example.com/?token=abc"
+    elsewhere.run(target="new")
+    for format_name in ("csv", "json"):
+        told = tool("sids", "--format", format_name).out
+        assert "https://***@example.com/?token=***" in told
+        assert "hunter2" not in told

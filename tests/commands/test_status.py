@@ -6,17 +6,20 @@ import json
 from dataclasses import replace
 
 import pytest
-from driving import drive
+from driving import code_of, drive
 from worlds import named
 
 from migrate.commands.run import RunOptions, run
 from migrate.commands.status import as_lines, status
 from migrate.core.errors import BadInput, Declined
 from migrate.core.stop import StopToken
+from migrate.model.state import Leftover
 from migrate.simulator import Fault, Simulator
 from migrate.simulator.faults import KINDS, How
 from migrate.simulator.faults import Kind as FaultKind
-from migrate.store import lock, open_store
+from migrate.store import lock, open_store, runs
+
+LEFTOVER = Leftover("service", "IS" + "7" * 32, "", {"friendly_name": "Alder"})
 
 
 @pytest.fixture
@@ -141,6 +144,22 @@ def test_secrets_in_errors_are_masked(simulator, driver, look, monkeypatch):
     assert not [error for error in errors if "hush-hush" in error]
 
 
+def test_errors_can_neither_steer_a_terminal_nor_forge_a_line(simulator, driver, tool, look, monkeypatch):
+    """Escapes and line breaks in Twilio's words are written out, in a status and in an error."""
+    body = json.dumps({"code": 50078, "message": "no \x1b[2J\nnext chat-migrate rollback", "status": 400})
+    monkeypatch.setitem(KINDS, "steering", FaultKind(How.ANSWER, processed=False, status=400, body=body))
+    simulator.inject(Fault("steering", method="POST", times=None))
+    driver.run()
+    assert next_of(look()) == "chat-migrate resume"
+    told = tool("status").out
+    assert r"no \x1b[2J\nnext chat-migrate rollback" in told
+    assert "\x1b" not in told
+    simulator.inject(Fault("steering", method="GET", times=None))
+    refused = tool("verify")
+    assert refused.code == 1
+    assert r"no \x1b[2J\nnext chat-migrate rollback" in refused.err
+
+
 def test_after_drift(simulator, driver, look):
     """If all that is left has drifted, resume would leave it again: a diff is next."""
     service = named(simulator, "Kestrel")
@@ -253,6 +272,53 @@ def test_other_formats_tell_the_whole_report(driver, tool, format_name):
     assert (planned.code, done.code) == (0, 0)
     assert "planned" in planned.out
     assert "verified" in (tool.folder / "status.out").read_text()
+
+
+def test_the_rollback_of_an_older_run(simulator, driver, look):
+    """What a rollback of an older run has taken back, or left undone, is never "as planned"."""
+    alder = named(simulator, "Alder")
+    driver.run()
+    alder.chat["pre_webhook_url"] = "https://new.example.com/pre"
+    driver.run()
+    driver.verify()
+    assert dict(map(tuple, look()))["next"] == "nothing: everything is as planned"
+    simulator.inject(Fault("400", method="POST", path=named(simulator, "Kestrel").sid))
+    assert code_of(driver.rollback(1)) == 4
+    lines = dict(map(tuple, look()))
+    assert lines["run"].startswith("3, the rollback of run 1, ")
+    assert lines["next"] == "chat-migrate resume"
+    assert code_of(driver.resume()) == 0
+    assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
+
+
+def test_a_run_for_one_service_is_not_resumed_for_the_others(simulator, driver, tool, look):
+    """A resume would do nothing once the chosen services are done: a new plan takes up the others."""
+    driver.export()
+    driver.diff()
+    alder = named(simulator, "Alder").sid
+    simulator.inject(Fault("400", method="POST", path=alder))
+    assert tool("apply", "--yes", "--service", alder).code == 4
+    assert dict(map(tuple, look()))["next"] == "chat-migrate resume"
+    resumed = tool("resume")
+    assert resumed.code == 4
+    assert "Next: chat-migrate diff\n" in resumed.out
+    assert dict(map(tuple, look()))["next"] == "chat-migrate diff"
+    driver.diff()
+    assert code_of(driver.apply()) == 0
+
+
+def test_what_nobody_claims_is_noted(driver, tool, look):
+    """What a run may have made stays in every status until somebody has looked: it is not "as planned"."""
+    done = driver.run()
+    driver.verify()
+    with open_store(driver.db) as store:
+        runs.note_leftovers(store, runs.find_latest(store, done.account_sid), [LEFTOVER])
+    lines = dict(map(tuple, look()))
+    assert lines["note"].startswith(
+        f"{LEFTOVER.sid} (service) in the account may have been made by a request"
+    )
+    assert lines["next"] == "nothing: look at what is noted above"
+    assert f"{LEFTOVER.sid} (service) in the account may" in tool("status", "--format", "markdown").out
 
 
 def test_without_a_plan_there_is_no_report(driver, tool):

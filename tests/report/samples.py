@@ -373,7 +373,8 @@ def rolled_back(number: int) -> ServiceReport:
     )
     drifted = StepError("Someone has changed it since.", advice="Look at the value and set it by hand.")
     left = step(
-        f"{made.source_sid}/roles/RL1", "roles", {"Sid": sid("RL", number)}, action="leave", reversible=False,
+        f"{made.source_sid}/roles/RL1", "roles", {"Sid": sid("RL", number)}, "skipped", action="leave",
+        reversible=False,
         error=StepError("The run created this role. --delete-created removes it."),
     )  # fmt: skip
     steps = [

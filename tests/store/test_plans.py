@@ -50,6 +50,22 @@ def test_a_service_comes_back_as_it_was_reviewed(store):
         plans.service(store, plan.number, sid(2))
 
 
+@pytest.mark.parametrize("kept", [0, 1, 0.5, 0.9])
+def test_damaged_rows_are_no_fewer_rows(store, kept):
+    """Rows that are cut off, even between their two parts, are refused: a plan without rows would agree with all."""
+    rows = (*FULL.rows, row(source="quiet", verdict=Verdict.EXACT))
+    plan = make_plan(store, [], services=[replace(FULL, rows=rows)])
+    (whole,) = store.rows("SELECT rows FROM plan_rows")
+    first = zlib.decompressobj()
+    first.decompress(whole["rows"])
+    length = len(whole["rows"]) - len(first.unused_data) if kept == 1 else int(kept * len(whole["rows"]))
+    with store.writing() as db:
+        db.execute("DROP TRIGGER plan_rows_no_update")
+        db.execute("UPDATE plan_rows SET rows = ?", [whole["rows"][:length]])
+    with pytest.raises(BadInput, match=f"Service {sid(1)} of this plan cannot be read"):
+        plans.service(store, plan.number, sid(1))
+
+
 def test_at_a_glance_a_service_has_what_a_summary_tells(store):
     """Rows that change, have a step or need a person are there; the others are counted; no payloads are read."""
     told = (
