@@ -66,7 +66,7 @@ class Crew:
         """Work until nothing is ready and nobody is at work.
 
         Raises:
-            BaseException: the first error of a task, after those at work have ended.
+            BaseException: the first error of a task, or of reading the plan, after those at work have ended.
             Interrupted: the stop token was set.
         """
         while True:
@@ -90,7 +90,12 @@ class Crew:
         if places <= 0 or self._error is not None or self._work.settle.stop.is_set():
             return False
         if len(self._ready) < places:
-            self._fetch()
+            try:
+                self._fetch()
+            except Exception as error:
+                self._error = error
+                self._work.settle.stop.set()
+                return False
         started = min(places, len(self._ready))
         for _ in range(started):
             task = asyncio.create_task(self._one(*self._ready.popleft()))
