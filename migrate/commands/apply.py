@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,23 +158,25 @@ async def execute(at: Working, run: Run, bounds: Bounds, read_at: Mapping[str, f
         Journal(store, run, at.lock) as journal,
     ):
         retrier, settle = context.retrier(bounds.concurrency), context.settle()
-        await prove_account(writer, retrier)
         work = Work(store, journal, writer, retrier, settle, plan, run, session, bounds, read_at)
-        with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
-            await ending_well(Execution(work, frontier, bar.advance).run())
-        leftovers = await look_for_leftovers(work)
+        with ending_well():
+            await prove_account(writer, retrier)
+            with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
+                await Execution(work, frontier, bar.advance).run()
+            leftovers = await look_for_leftovers(work)
     runs.note_leftovers(store, run, leftovers)
     return finished_if_done(store, run)
 
 
-async def ending_well(work: Awaitable[None]) -> None:
-    """Await a run's work, and say after an interruption how to go on.
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Say after an interruption of what a run does how to go on.
 
     Raises:
         RunInterrupted: the stop token was set.
     """
     try:
-        await work
+        yield
     except RunInterrupted:
         raise
     except Interrupted as error:

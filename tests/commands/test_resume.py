@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import pytest
 from driving import about, code_of, drive, states
-from worlds import differences_in_place, named, posts
+from worlds import differences_between, differences_in_place, named, posts
 
-from migrate.core.errors import Interrupted
+from migrate.core.errors import Interrupted, RunInterrupted
 from migrate.core.stop import StopToken
+from migrate.execute.leftovers import look_for_leftovers
 from migrate.simulator import Fault
 
 
@@ -181,3 +182,33 @@ def test_a_stop_during_the_diff(simulator, driver):
     paths = [request.path for request in simulator.requests[sent:]]
     assert [path for path in paths if path.startswith("/v2/") or path == "/v1/Services"] == []
     assert [row["number"] for row in driver.rows("SELECT count(*) AS number FROM snapshots")] == [2]
+
+
+def test_a_stop_before_the_last_look(two, elsewhere, monkeypatch):
+    """All is written and only the last look is left: nothing claims that nothing was written, and resume ends it."""
+    stop = StopToken()
+
+    def interrupted(work):
+        stop.set()
+        return look_for_leftovers(work)
+
+    two.inject(Fault("500_before", method="POST", path="/v1/Services$"))
+    with monkeypatch.context() as patched:
+        patched.setattr("migrate.commands.apply.look_for_leftovers", interrupted)
+        with pytest.raises(
+            RunInterrupted, match="What was done is recorded; `chat-migrate resume` continues"
+        ):
+            replace(elsewhere, stop=stop).run(target="new")
+    sent = len(two.requests)
+    assert code_of(elsewhere.resume()) == 0
+    assert posts(two, sent) == []
+    assert differences_between(two, list(two.world.accounts)[1]) == []
+
+
+def test_a_stop_when_a_resume_has_just_begun(driver):
+    """What an earlier session has written is not denied by a stop at the beginning of the next one."""
+    driver.apply(services=1)
+    stop = StopToken()
+    stop.set()
+    with pytest.raises(RunInterrupted, match="What was done is recorded; `chat-migrate resume` continues"):
+        replace(driver, stop=stop).resume()
