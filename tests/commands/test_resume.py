@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from migrate.core.errors import Interrupted, RunInterrupted
 from migrate.core.stop import StopToken
 from migrate.execute.leftovers import look_for_leftovers
 from migrate.simulator import Fault
+from migrate.store.database import write_error
 
 
 def test_nothing_to_resume(simulator, tool):
@@ -212,3 +214,18 @@ def test_a_stop_when_a_resume_has_just_begun(driver):
     stop.set()
     with pytest.raises(RunInterrupted, match="What was done is recorded; `chat-migrate resume` continues"):
         replace(driver, stop=stop).resume()
+
+
+def test_a_database_that_fails_after_the_question_leaves_the_run_to_resume(simulator, tool, monkeypatch):
+    """Where the consent cannot be recorded, resume goes on as the error says; it does not find the run finished."""
+
+    def locked(store, _lock):
+        raise write_error(store.path, sqlite3.OperationalError("database is locked"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("migrate.commands.apply.renew", locked)
+        result = tool("run", "--yes")
+    assert (result.code, posts(simulator)) == (1, [])
+    assert "chat-migrate resume" in result.err
+    result = tool("resume", "--yes", "--format", "json")
+    assert (result.code, result.json["summary"]["steps_by_state"]) == (0, {"verified": 15})
