@@ -110,19 +110,16 @@ def apply_in(
 
 def _begin(store: Store, plan: Plan, options: ApplyOptions, run: Run | None) -> Run:
     if run is not None:
-        begun = runs.set_phase(store, run, "apply", plan=plan)
-    else:
-        begun = runs.start(
-            store,
-            account_sid=plan.account_sid,
-            target_account_sid=plan.target_account_sid,
-            command="apply",
-            phase="apply",
-            plan=plan,
-            options={"apply": to_json(options)},
-        )
-    runs.known_pairs(store, begun, pairs_of(store, plan))
-    return begun
+        return runs.set_phase(store, run, "apply", plan=plan)
+    return runs.start(
+        store,
+        account_sid=plan.account_sid,
+        target_account_sid=plan.target_account_sid,
+        command="apply",
+        phase="apply",
+        plan=plan,
+        options={"apply": to_json(options)},
+    )
 
 
 def _applied_before(store: Store, run: Run) -> Run:
@@ -147,8 +144,11 @@ async def execute(at: Working, run: Run, bounds: Bounds, read_at: Mapping[str, f
         RunInterrupted: the stop token was set; what was in flight is finished and recorded.
     """
     context, store = at.context, at.store
-    session = runs.new_session(store, run)
     plan = plans.by_number(store, plan_of(run))
+    if not runs.sessions(store, run):
+        runs.known_pairs(store, run, pairs_of(store, plan))
+    # Only now: a kill before this would have lost the pairs for every resume.
+    session = runs.new_session(store, run)
     missing = {kind.name for kind in KINDS.values() if kind.consent and kind.consent not in bounds.consents}
     skip_all(store, run, missing, NOT_OPTED_IN)
     scope = Scope(bounds.only or None, bounds.services, allow_drift=bounds.allow_drift, most=bounds.limits)
