@@ -69,6 +69,18 @@ class Crew:
             BaseException: the first error of a task, or of reading the plan, after those at work have ended.
             Interrupted: the stop token was set.
         """
+        try:
+            await self._until_nobody_is_at_work()
+        except BaseException:
+            self._work.settle.stop.set()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            raise
+        if self._error is not None:
+            raise self._error
+        if self._work.settle.stop.is_set():
+            raise Interrupted("Interrupted.")
+
+    async def _until_nobody_is_at_work(self) -> None:
         while True:
             self._wake.clear()
             started = self._start_ready()
@@ -76,10 +88,6 @@ class Crew:
                 break
             if not started or self._places() <= 0:
                 await self._wake.wait()
-        if self._error is not None:
-            raise self._error
-        if self._work.settle.stop.is_set():
-            raise Interrupted("Interrupted.")
 
     def _places(self) -> int:
         at_work = len(self._tasks) - min(self._parked, MOST_PARKED)
@@ -90,12 +98,7 @@ class Crew:
         if places <= 0 or self._error is not None or self._work.settle.stop.is_set():
             return False
         if len(self._ready) < places:
-            try:
-                self._fetch()
-            except Exception as error:
-                self._error = error
-                self._work.settle.stop.set()
-                return False
+            self._fetch()
         started = min(places, len(self._ready))
         for _ in range(started):
             task = asyncio.create_task(self._one(*self._ready.popleft()))
