@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,19 +113,16 @@ def apply_in(
 
 def _begin(store: Store, plan: Plan, options: ApplyOptions, run: Run | None) -> Run:
     if run is not None:
-        begun = runs.set_phase(store, run, "apply", plan=plan)
-    else:
-        begun = runs.start(
-            store,
-            account_sid=plan.account_sid,
-            target_account_sid=plan.target_account_sid,
-            command="apply",
-            phase="apply",
-            plan=plan,
-            options={"apply": to_json(options)},
-        )
-    runs.known_pairs(store, begun, pairs_of(store, plan))
-    return begun
+        return runs.set_phase(store, run, "apply", plan=plan)
+    return runs.start(
+        store,
+        account_sid=plan.account_sid,
+        target_account_sid=plan.target_account_sid,
+        command="apply",
+        phase="apply",
+        plan=plan,
+        options={"apply": to_json(options)},
+    )
 
 
 def _applied_before(store: Store, run: Run) -> Run:
@@ -149,8 +147,11 @@ async def execute(at: Working, run: Run, bounds: Bounds, read_at: Mapping[str, f
         RunInterrupted: the stop token was set; what was in flight is finished and recorded.
     """
     context, store = at.context, at.store
-    session = runs.new_session(store, run)
     plan = plans.by_number(store, plan_of(run))
+    if not runs.sessions(store, run):
+        runs.known_pairs(store, run, pairs_of(store, plan))
+    # Only now: a kill before this would have lost the pairs for every resume.
+    session = runs.new_session(store, run)
     missing = {kind.name for kind in KINDS.values() if kind.consent and kind.consent not in bounds.consents}
     skip_all(store, run, missing, NOT_OPTED_IN)
     scope = Scope(bounds.only or None, bounds.services, allow_drift=bounds.allow_drift, most=bounds.limits)
@@ -160,23 +161,25 @@ async def execute(at: Working, run: Run, bounds: Bounds, read_at: Mapping[str, f
         Journal(store, run, at.lock) as journal,
     ):
         retrier, settle = context.retrier(bounds.concurrency), context.settle()
-        await prove_account(writer, retrier)
         work = Work(store, journal, writer, retrier, settle, plan, run, session, bounds, read_at)
-        with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
-            await ending_well(Execution(work, frontier, bar.advance).run())
-        leftovers = await look_for_leftovers(work)
+        with ending_well():
+            await prove_account(writer, retrier)
+            with context.progress.bar("Writing", total=plan.steps, unit="step") as bar:
+                await Execution(work, frontier, bar.advance).run()
+            leftovers = await look_for_leftovers(work)
     runs.note_leftovers(store, run, leftovers)
     return finished_if_done(store, run)
 
 
-async def ending_well(work: Awaitable[None]) -> None:
-    """Await a run's work, and say after an interruption how to go on.
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Say after an interruption of what a run does how to go on.
 
     Raises:
         RunInterrupted: the stop token was set.
     """
     try:
-        await work
+        yield
     except RunInterrupted:
         raise
     except Interrupted as error:

@@ -94,7 +94,7 @@ class DiffOptions:
 
 @dataclass(frozen=True)
 class Compared:
-    """A plan, and when its targets were read: Chat Service → `clock.ticks`."""
+    """A plan, and since when its targets were being read: Chat Service → `clock.ticks`."""
 
     plan: Plan
     read_at: Mapping[str, float]
@@ -246,9 +246,9 @@ class Diff:
                 yield pair
 
     async def _look(self, found: Destinations, source_sid: str) -> Destination | None:
-        destination = await found.of(source_sid)
+        # Before the first of its requests: the last one may be answered much later.
         self._read_at[source_sid] = ticks()
-        return destination
+        return await found.of(source_sid)
 
     def _search(self, source_account_sid: str) -> Destinations:
         reader = self._reader

@@ -109,12 +109,13 @@ async def _roll_back(at: Working, run: Run, concurrency: int | None) -> Run:
         Journal(store, run, at.lock) as journal,
     ):
         retrier, settle = context.retrier(concurrency), context.settle()
-        await prove_account(writer, retrier)
         work = Work(store, journal, writer, retrier, settle, plan, run, session, Bounds(concurrency))
         lasting = {name for name, kind in KINDS.items() if not kind.reversible}
         skip_all(store, run, lasting, NO_WAY_BACK().text)
-        with context.progress.bar("Restoring", unit="step") as bar:
-            await ending_well(RollBack(work, undone, Frontier(store, run, session), bar.advance).run())
+        with ending_well():
+            await prove_account(writer, retrier)
+            with context.progress.bar("Restoring", unit="step") as bar:
+                await RollBack(work, undone, Frontier(store, run, session), bar.advance).run()
     return finished_if_done(store, run)
 
 

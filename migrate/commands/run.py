@@ -10,7 +10,7 @@ from migrate.commands.apply import ApplyOptions, Confirm, apply_in, execute
 from migrate.commands.context import Context, Working
 from migrate.commands.diff import Compared, Diff, DiffOptions
 from migrate.commands.export import ExportOptions, account_of, check_options, export_into
-from migrate.core.errors import Interrupted, LockLost, NobodyToAsk, RunInterrupted
+from migrate.core.errors import BadInput, Declined, Interrupted, NobodyToAsk, RunInterrupted, SafetyRefusal
 from migrate.core.jsonable import from_json, to_json
 from migrate.execute.guards import check_plan
 from migrate.execute.undo import plan_of
@@ -120,9 +120,9 @@ def _from_export(at: Working, begun: Run, options: RunOptions, confirm: Confirm,
     tell(store, compared.plan)
     try:
         return apply_in(at, compared.plan, options.apply, confirm, run=begun, read_at=compared.read_at)
-    except (RunInterrupted, NobodyToAsk, LockLost):
+    except NobodyToAsk:
         raise
-    except BaseException:
+    except (BadInput, SafetyRefusal, Declined):
         if runs.get(store, begun.id).phase == "confirm":
             # A guard or a person said no: nothing was sent, and nothing is left to continue.
             runs.finish(store, begun)

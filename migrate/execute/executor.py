@@ -66,9 +66,21 @@ class Crew:
         """Work until nothing is ready and nobody is at work.
 
         Raises:
-            BaseException: the first error of a task, after those at work have ended.
+            BaseException: the first error of a task, or of reading the plan, after those at work have ended.
             Interrupted: the stop token was set.
         """
+        try:
+            await self._until_nobody_is_at_work()
+        except BaseException:
+            self._work.settle.stop.set()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            raise
+        if self._error is not None:
+            raise self._error
+        if self._work.settle.stop.is_set():
+            raise Interrupted("Interrupted.")
+
+    async def _until_nobody_is_at_work(self) -> None:
         while True:
             self._wake.clear()
             started = self._start_ready()
@@ -76,10 +88,6 @@ class Crew:
                 break
             if not started or self._places() <= 0:
                 await self._wake.wait()
-        if self._error is not None:
-            raise self._error
-        if self._work.settle.stop.is_set():
-            raise Interrupted("Interrupted.")
 
     def _places(self) -> int:
         at_work = len(self._tasks) - min(self._parked, MOST_PARKED)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from migrate.api.gateway import Reader
@@ -125,9 +126,7 @@ class _LiveExport:
         answered = [version for version in self._request.apis if version not in gone]
         if not answered:
             raise _unavailable({version: gone[version] for version in self._request.apis})
-        if last in gone:
-            sids = snapshots.service_sids(self._store, self._snapshot_id)
-            await self._details(answered[-1], sids)
+        await self._details_of_unseen(last, answered)
         for version, reason in gone.items():
             self._warn(f"Chat {version} refused to answer; what only it shows was not examined. {reason}")
         self._check_all_found()
@@ -190,6 +189,17 @@ class _LiveExport:
             async for _ in in_order(read, sids, self._retrier.stop, self._calls.ahead):
                 bar.advance()
         self._store_waiting()
+
+    async def _details_of_unseen(self, last: str, answered: list[str]) -> None:
+        """Read what belongs to services that the last version has not listed, by the version that has.
+
+        All of them, if the last version is gone; else what was made, or moved to another page, between two requests.
+        """
+        sids = snapshots.unseen_sids(self._store, self._snapshot_id, last)
+        first = next(sids, None)
+        if first is not None:
+            *_, other = (api for api in answered if api != last)
+            await self._details(other, chain([first], sids))
 
     async def _items(self, kind: Kind, api: str, sid: str) -> None:
         found = kind.read_source(self._calls, api, sid)

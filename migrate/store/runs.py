@@ -136,11 +136,16 @@ def set_phase(
     return get(store, run.id)
 
 
+def sessions(store: Store, run: Run) -> int:
+    """Return how many times a run that has a plan was started or resumed."""
+    return int(store.value("SELECT sessions FROM runs WHERE id = :run", run=run.id))
+
+
 def new_session(store: Store, run: Run) -> int:
     """Count one more start of a run, the first or a resume, and return its number."""
     with store.writing() as db:
         db.execute("UPDATE runs SET sessions = sessions + 1 WHERE id = ?", [run.id])
-        return int(store.value("SELECT sessions FROM runs WHERE id = :run", run=run.id))
+        return sessions(store, run)
 
 
 def finish(store: Store, run: Run) -> None:

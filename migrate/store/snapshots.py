@@ -35,6 +35,11 @@ LACKING = """
 SELECT value AS sid FROM json_each(:sids)
 WHERE NOT EXISTS (SELECT 1 FROM items WHERE snapshot = :snapshot AND kind = :kind AND sid = value) ORDER BY 1
 """
+UNSEEN = """
+SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND parent IS NULL AND sid > :sid AND NOT EXISTS (
+    SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid AND o.api = :api
+) ORDER BY sid LIMIT :limit
+"""
 DIGESTS = """
 SELECT kind, sid, api, parent, digest FROM items
 WHERE snapshot = :snapshot AND (kind, sid, api) > (:kind, :sid, :api) ORDER BY kind, sid, api LIMIT :limit
@@ -213,6 +218,11 @@ def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
     """Yield the SIDs of a snapshot's services in order, a few at a time."""
     for sids in _sid_chunks(store, snapshot_id, frozenset()):
         yield from sids
+
+
+def unseen_sids(store: Store, snapshot_id: int, api: str) -> Iterator[str]:
+    """Yield the SIDs of a snapshot's services that one API version has not shown, in order, a few at a time."""
+    return (row["sid"] for row in store.scan(UNSEEN, after={"sid": ""}, snapshot=snapshot_id, api=api))
 
 
 def services(store: Store, snapshot_id: int, *, only: frozenset[str] = frozenset()) -> Iterator[ChatService]:

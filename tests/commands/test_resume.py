@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,11 +13,13 @@ from dataclasses import replace
 
 import pytest
 from driving import about, code_of, drive, states
-from worlds import differences_in_place, named, posts
+from worlds import differences_between, differences_in_place, named, posts
 
-from migrate.core.errors import Interrupted
+from migrate.core.errors import Interrupted, RunInterrupted
 from migrate.core.stop import StopToken
+from migrate.execute.leftovers import look_for_leftovers
 from migrate.simulator import Fault
+from migrate.store.database import write_error
 
 
 def test_nothing_to_resume(simulator, tool):
@@ -181,3 +184,48 @@ def test_a_stop_during_the_diff(simulator, driver):
     paths = [request.path for request in simulator.requests[sent:]]
     assert [path for path in paths if path.startswith("/v2/") or path == "/v1/Services"] == []
     assert [row["number"] for row in driver.rows("SELECT count(*) AS number FROM snapshots")] == [2]
+
+
+def test_a_stop_before_the_last_look(two, elsewhere, monkeypatch):
+    """All is written and only the last look is left: nothing claims that nothing was written, and resume ends it."""
+    stop = StopToken()
+
+    def interrupted(work):
+        stop.set()
+        return look_for_leftovers(work)
+
+    two.inject(Fault("500_before", method="POST", path="/v1/Services$"))
+    with monkeypatch.context() as patched:
+        patched.setattr("migrate.commands.apply.look_for_leftovers", interrupted)
+        with pytest.raises(
+            RunInterrupted, match="What was done is recorded; `chat-migrate resume` continues"
+        ):
+            replace(elsewhere, stop=stop).run(target="new")
+    sent = len(two.requests)
+    assert code_of(elsewhere.resume()) == 0
+    assert posts(two, sent) == []
+    assert differences_between(two, list(two.world.accounts)[1]) == []
+
+
+def test_a_stop_when_a_resume_has_just_begun(driver):
+    """What an earlier session has written is not denied by a stop at the beginning of the next one."""
+    driver.apply(services=1)
+    stop = StopToken()
+    stop.set()
+    with pytest.raises(RunInterrupted, match="What was done is recorded; `chat-migrate resume` continues"):
+        replace(driver, stop=stop).resume()
+
+
+def test_a_database_that_fails_after_the_question_leaves_the_run_to_resume(simulator, tool, monkeypatch):
+    """Where the consent cannot be recorded, resume goes on as the error says; it does not find the run finished."""
+
+    def locked(store, _lock):
+        raise write_error(store.path, sqlite3.OperationalError("database is locked"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("migrate.commands.apply.renew", locked)
+        result = tool("run", "--yes")
+    assert (result.code, posts(simulator)) == (1, [])
+    assert "chat-migrate resume" in result.err
+    result = tool("resume", "--yes", "--format", "json")
+    assert (result.code, result.json["summary"]["steps_by_state"]) == (0, {"verified": 15})

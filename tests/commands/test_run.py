@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from dataclasses import replace
 
@@ -338,6 +339,23 @@ def test_how_long_a_run_trusts_its_own_reading(simulator, tmp_path, monkeypatch,
     assert states(report, service.sid)["webhooks"] == ends
     held = service.conversations_webhooks["post_webhook_url"]
     assert held == (theirs if ends == "drifted" else service.chat["post_webhook_url"])
+
+
+def test_a_reading_is_as_old_as_its_first_answer(simulator, tmp_path, monkeypatch):
+    """Where the rest of a service is answered late, what was read first is read again before it is written."""
+    monkeypatch.setattr("migrate.execute.work.FRESH_SECONDS", 0.5)
+    service = named(simulator, "Saltmarsh")
+    role = next(role for role in service.roles.values() if role.friendly_name == "moderator")
+
+    def meanwhile(_world):
+        role.permissions.remove("sendMessage")
+        time.sleep(1)
+
+    path = f"{service.sid}/Configuration/Webhooks"
+    simulator.inject(Fault("edit", method="GET", api="conversations", path=path, edit=meanwhile))
+    report = drive(tmp_path, simulator).run()
+    assert states(report, service.sid)[f"roles/{role.sid}"] == "drifted"
+    assert "sendMessage" not in role.permissions
 
 
 def test_an_account_without_services(tmp_path):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from driving import drive
 from worlds import named
+
+from migrate.core.errors import MigrateError
 
 COLUMNS = [
     "kind",
@@ -148,3 +151,27 @@ def test_secrets_in_names_are_masked(simulator, elsewhere, tool):
         told = tool("sids", "--format", format_name).out
         assert "https://***@example.com/?token=***" in told
         assert "hunter2" not in told
+
+
+def test_a_run_that_is_cut_off_at_its_beginning_loses_none(simulator, elsewhere, tool, tmp_path, monkeypatch):
+    """What the plan knew to stand for what is there after a resume too, wherever the run was cut off."""
+
+    def cut_off(*_):
+        raise MigrateError("cut off")
+
+    elsewhere.run(target="new")
+    rows = table(tool)
+    file = tmp_path / "map.csv"
+    file.write_text(tool("sids").out, encoding="utf-8")
+    folder = tmp_path / "again"
+    folder.mkdir()
+    driver = drive(folder, simulator, list(simulator.world.accounts)[1])
+    with monkeypatch.context() as patched:
+        patched.setattr("migrate.store.runs.known_pairs", cut_off)
+        with pytest.raises(MigrateError, match="cut off"):
+            driver.run(target="map", target_map=file)
+    driver.resume()
+    again = table(replace(tool, folder=folder))
+    assert {(row["source_sid"], row["target_sid"]) for row in again} == {
+        (row["source_sid"], row["target_sid"]) for row in rows
+    }

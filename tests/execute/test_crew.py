@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from types import SimpleNamespace
+
+import pytest
 
 from migrate.core.stop import StopToken
 from migrate.execute import executor
@@ -30,18 +33,23 @@ class Steps:
         """Nobody needs it."""
 
 
-def most_at_once(steps, limit, *, parked=0):
-    """The most steps that are at work, and that wait, at once, where Twilio lets `limit` requests in.
-
-    Of `steps` steps, the first `parked` do nothing but wait.
-    """
-    work = SimpleNamespace(
+def work_with(limit):
+    """Work where Twilio lets `limit` requests in."""
+    return SimpleNamespace(
         store=SimpleNamespace(rows=lambda _sql, **_values: []),
         run=SimpleNamespace(id=1, target_account_sid="AC1", settled=SETTLED),
         writer=SimpleNamespace(pace=SimpleNamespace(limit=limit)),
         settle=SimpleNamespace(stop=StopToken()),
         last_writes={},
     )
+
+
+def most_at_once(steps, limit, *, parked=0):
+    """The most steps that are at work, and that wait, at once, where Twilio lets `limit` requests in.
+
+    Of `steps` steps, the first `parked` do nothing but wait.
+    """
+    work = work_with(limit)
     at_once, most = [0, 0], [0, 0]
 
     async def take(step, _state):
@@ -77,3 +85,24 @@ def test_not_all_of_a_million_wait_side_by_side(monkeypatch):
     """Each step that waits takes memory, so beyond a number they count."""
     monkeypatch.setattr(executor, "MOST_PARKED", 30)
     assert most_at_once(100, 10, parked=100) == [0, 30 + 24]
+
+
+def test_a_plan_that_cannot_be_read_on_lets_those_at_work_end():
+    """Where the database fails between two steps, the error comes after those at work have recorded what they did."""
+    work, ended = work_with(2), []
+
+    class Failing(Steps):
+        def ready(self, limit):
+            if not self._left:
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().ready(limit)
+
+    async def take(step, _state):
+        await asyncio.sleep(0.01)
+        ended.append(step.key)
+        return State.VERIFIED
+
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        asyncio.run(Crew(work, Failing(3), take, lambda: None).work())
+    assert sorted(ended) == ["0", "1", "2"]
+    assert work.settle.stop.is_set()

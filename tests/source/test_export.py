@@ -229,6 +229,20 @@ def test_a_list_that_shifts_between_pages_gives_no_service_twice(take):
         assert take(simulator).snapshot.services == 129
 
 
+def test_a_service_that_only_one_list_shows_is_kept_with_its_roles(simulator, take):
+    """Of a service that one version has listed and the other has missed, such as a new one, the roles are read too."""
+    services = simulator.world.first.services
+    sid = sorted(services)[5]
+    service = services[sid]
+    simulator.inject(
+        Fault("edit", path="/v2/Services$", edit=lambda _world: services.pop(sid)),
+        Fault("edit", path="/v1/Services$", edit=lambda _world: services.setdefault(sid, service)),
+        Fault("edit", path="/Roles$", edit=lambda _world: services.setdefault(sid, service)),
+    )
+    [found] = [each for each in take(simulator).services if each.v2 is None]
+    assert (found.sid, [role["sid"] for role in found.roles]) == (sid, list(service.roles))
+
+
 def test_service_narrows_the_snapshot(simulator, take):
     """`--service` takes the named services only, and reads no roles of others."""
     chosen = tuple(sorted(simulator.world.first.services)[3:5])
