@@ -92,13 +92,24 @@ class Status:
         run = self.run
         rolled_back = run is not None and run.undoes is not None and run.finished_at is not None
         newer_snapshot = self.snapshot is not None and self.snapshot.id > self.plan.snapshot_id
-        return rolled_back or newer_snapshot or self._is_resume_in_vain
+        return rolled_back or newer_snapshot or self._is_resume_in_vain or self._differs
 
     @property
     def _is_resume_in_vain(self) -> bool:
         """Whether a resume would leave everything as it is."""
         only_drift = self.left > 0 and self.left == self.states.get(State.DRIFTED.value)
         return self.run is not None and (only_drift or self.is_as_far_as_asked)
+
+    @property
+    def _differs(self) -> bool:
+        """Whether differences were found since the run has ended."""
+        found, run = self.verification, self.run
+        return (
+            found is not None
+            and found.differences > 0
+            and run is not None
+            and found.at > (run.finished_at or "")
+        )
 
     @property
     def _is_verified(self) -> bool:

@@ -113,6 +113,19 @@ def test_after_a_finished_run(driver, look):
     assert "finished" in lines["run"]
 
 
+def test_after_verify_has_found_differences(simulator, driver, look):
+    """What verify has found asks for a new plan, not for the same look again; what is applied, for a look."""
+    driver.run()
+    assert next_of(look()) == "chat-migrate verify"
+    named(simulator, "Kestrel").conversations_webhooks["post_webhook_url"] = "https://elsewhere.example.com"
+    assert driver.verify().summary.changes == 1
+    assert next_of(look()) == "chat-migrate diff"
+    driver.diff()
+    assert next_of(look()) == "chat-migrate apply"
+    driver.apply()
+    assert next_of(look()) == "chat-migrate verify"
+
+
 def test_after_a_failure(simulator, driver, look):
     """A failed step is told with its message, HTTP status, Twilio's code, request id and advice; resume is next."""
     service = named(simulator, "Kestrel")
