@@ -13,6 +13,8 @@ import pytest
 from fleets import Fleet, Program, before, differences, many
 
 from migrate.commands.ending import INCOMPLETE
+from migrate.core.errors import BadInput
+from migrate.fleet.record import FleetRecord
 
 KILLED_AT_VERIFY = f"""
 import os, sys
@@ -87,3 +89,14 @@ def test_a_run_from_before_the_fleet_tells_nothing_of_it(tmp_path):
         assert fleet.code(fleet.resume()) == 0
         assert len(fleet.simulator.requests) > seen
         assert differences(fleet, held) == []
+
+
+def test_a_record_that_lacks_accounts_is_not_the_whole_fleet(tmp_path):
+    """A record whose accounts were cut off, as by a full disk, is refused: the rest would end well for all."""
+    with many(tmp_path, 4) as fleet:
+        fleet("export")
+        path = next(fleet.workspace.glob("fleet-*.jsonl"))
+        assert len(FleetRecord.latest(fleet.workspace).accounts) == 4
+        path.write_text("\n".join(path.read_text().split("\n")[:4])[:-5])
+        with pytest.raises(BadInput, match=r"fleet-0001\.jsonl cannot be read as the record of a fleet"):
+            fleet.resume()
