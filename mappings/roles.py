@@ -68,19 +68,24 @@ def _translated(role: Mapping[str, Json]) -> tuple[RoleTranslation, PermissionTr
 
 def _obstacle(role: Mapping[str, Json], translation: RoleTranslation, *, same_service: bool) -> Reason | None:
     """Return why Conversations cannot hold the role; None if it can."""
-    permissions = role.get("permissions")
     if not translation.source_sid:
         return causes.ROLE_WITHOUT_SID()
     if not translation.type:
         return causes.ROLE_TYPE_UNKNOWN(type=quote(role.get("type")))
-    if permissions is not None and not fits(ValueType.NAMES, permissions):
-        return causes.PERMISSIONS_UNREADABLE(expected=EXPECTED[ValueType.NAMES], found=describe(permissions))
     if not translation.permissions:
-        lost = translation.lost
-        return causes.NO_PERMISSION_LEFT(lost=lost) if lost else causes.NO_PERMISSION()
+        return _without_permissions(role.get("permissions"), translation.lost)
     if not same_service and not translation.friendly_name:
         return causes.ROLE_WITHOUT_NAME()
     return None
+
+
+def _without_permissions(permissions: Json, lost: tuple[str, ...]) -> Reason:
+    """Return why there is no permission to grant; Twilio always answers with a list, which a saved file may lack."""
+    if permissions is None:
+        return causes.NOT_EXAMINED(field="permissions", why="the role was read without them")
+    if not fits(ValueType.NAMES, permissions):
+        return causes.PERMISSIONS_UNREADABLE(expected=EXPECTED[ValueType.NAMES], found=describe(permissions))
+    return causes.NO_PERMISSION_LEFT(lost=lost) if lost else causes.NO_PERMISSION()
 
 
 def _permission_reasons(permissions: PermissionTranslation, type_: str) -> Iterator[Reason]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrate.commands.context import Context
-from migrate.commands.ending import DONE, code_of_run, notes_on
+from migrate.commands.ending import DONE, INCOMPLETE, code_of_run, notes_on
 from migrate.commands.status import PHASES, Status, status
 from migrate.core.errors import MigrateError
 from migrate.core.masking import mask_text
 from migrate.fleet.record import FleetRecord
 from migrate.fleet.summary import Standing
-from migrate.fleet.task import AccountOutcome, Deed
+from migrate.fleet.task import FIRST_DEEDS, AccountOutcome, Deed, Order
 from migrate.kinds.registry import lasting_steps
 from migrate.report.words import count, spoken
 from migrate.store import Store
@@ -21,6 +21,8 @@ from migrate.store import Store
 _FLEETS = re.compile(r"`chat-migrate (?=(?:export|diff|apply|resume|run|verify)\b)")
 NAMED = ", or name it with --db"
 """How a message on a missing database ends, which is of no use in a fleet."""
+RUN_DEEDS = FIRST_DEEDS | {Deed.APPLY}
+"""For these, a run tells how far the account is; it tells nothing of an export, a diff or a verification."""
 _OWN = re.compile(r"`chat-migrate (?=(?:unlock|rollback|history|status)\b)")
 
 
@@ -42,16 +44,9 @@ def _in_fleet(text: str, db: str) -> str:
 
 
 def mark_of(found: Status) -> str:
-    """Return a text that differs when anything has been done to the account since."""
+    """Return a text that differs when a run has done anything for the account since; reading alone does not count."""
     run = found.run
-    facts = (
-        found.snapshot.id if found.snapshot else 0,
-        found.plan.number if found.plan else 0,
-        f"{run.id}{'' if run.finished_at is None else '.'}" if run else 0,
-        found.left,
-        found.verification.at if found.verification else "",
-    )
-    return " ".join(map(str, facts))
+    return f"{run.id}{'' if run.finished_at is None else '.'} {found.left}" if run else ""
 
 
 def _with_facts(outcome: AccountOutcome, found: Status, store: Store) -> AccountOutcome:
@@ -114,7 +109,7 @@ def standings(context: Context, record: FleetRecord) -> Iterator[Standing]:
         try:
             with own.opened() as store:
                 found = status(own, store)
-                yield Standing(account, _present(found, store, recorded), _now(found))
+                yield Standing(account, _present(found, store, recorded, record.order), _now(found))
         except MigrateError as error:
             deed = recorded.deed if recorded else Deed.REVIEW
             yield Standing(
@@ -122,14 +117,19 @@ def standings(context: Context, record: FleetRecord) -> Iterator[Standing]:
             )
 
 
-def _present(found: Status, store: Store, recorded: AccountOutcome | None) -> AccountOutcome | None:
-    """Return the outcome that was recorded, unless the database has moved on since."""
+def _present(
+    found: Status, store: Store, recorded: AccountOutcome | None, order: Order
+) -> AccountOutcome | None:
+    """Return the outcome that was recorded, unless a run has moved on since; one from before the fleet has not."""
     run = found.run
     if recorded is None or found.is_running or recorded.mark == mark_of(found):
         return recorded
-    if run is None or run.plan is None:
+    if run is None or run.plan is None or run.started_at < order.at or recorded.deed not in RUN_DEEDS:
         return recorded
-    return told(AccountOutcome(recorded.account_sid, Deed.APPLY, code_of_run(store, run)), found, store)
+    code, why = code_of_run(store, run), ""
+    if code == DONE and order.options.get("verify") and run.undoes is None and found.verification is None:
+        code, why = INCOMPLETE, "The changes are written, but the targets were not read again and compared."
+    return told(AccountOutcome(recorded.account_sid, Deed.APPLY, code, why), found, store)
 
 
 def _now(found: Status) -> str:

@@ -1,7 +1,8 @@
 """What a fleet was asked for and how each account ended: one file a fleet in the workspace, a JSON object a line.
 
 An account's database tells what was done to it. This file tells the rest: which accounts there are, and what became of
-those that have no database because they were refused before. A line that a crash has cut off is ignored.
+those that have no database because they were refused before. A line that a crash has cut off is ignored, but for the
+accounts: a record that lacks some of them is refused, since the rest would pass for the whole fleet.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class FleetRecord:
             with suppress(FileExistsError):
                 made.path.touch(0o600, exist_ok=False)
                 break
-        made._append([{"order": to_json(order)}, *({"account": _told(each)} for each in accounts)])
+        head = {"order": to_json(order), "accounts": len(accounts)}
+        made._append([head, *({"account": _told(each)} for each in accounts)])
         return made
 
     @classmethod
@@ -88,7 +90,8 @@ class FleetRecord:
             raise BadInput(f"There is no fleet in {workspace}. Begin with `chat-migrate fleet diff`.")
         try:
             lines = _lines(path)
-            made = cls(path, from_json(Order, next(lines)["order"]), [])
+            head = next(lines)
+            made = cls(path, from_json(Order, head["order"]), [])
             accounts = []
             for line in lines:
                 if "account" in line:
@@ -97,6 +100,8 @@ class FleetRecord:
                     made._note(from_json(AccountOutcome, line["outcome"]))
                 else:
                     made.agreed |= line["agreed"]
+            if len(accounts) != head.get("accounts", len(accounts)):
+                raise ValueError("not all accounts were written down")
         except (OSError, KeyError, TypeError, ValueError, StopIteration) as error:
             raise BadInput(
                 f"{path} cannot be read as the record of a fleet. Remove it to begin anew."

@@ -186,7 +186,8 @@ def _permissions(role: Json) -> list[str]:
 
 
 def _key(role: Mapping[str, Json]) -> tuple[str, str]:
-    return role["type"], role["friendly_name"].strip().lower()
+    # A role from a saved file may lack either.
+    return role.get("type") or "", (role.get("friendly_name") or "").strip().lower()
 
 
 # -- items ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mappings import ChatService
@@ -36,12 +36,18 @@ def accounts_of(store: Store, plan: Plan) -> dict[str, dict[str, Json]]:
 def _source(store: Store, plan: Plan, chat: ChatService, in_place: PlannedService | None) -> dict[str, Json]:
     told: dict[str, Json] = {"sid": chat.sid, "v1": chat.v1, "v2": chat.v2}
     if chat.roles:
-        told["roles"] = list(chat.roles)
+        told["roles"] = [_whole(role) for role in chat.roles]
     if in_place is not None:
         told["conversations"] = _shown(in_place)
         shown = {role["sid"] for role in (told["conversations"] or {}).get("roles", ())}
-        told["roles"] = [role for role in chat.roles if role["sid"] in shown or not shown]
+        told["roles"] = [_whole(role) for role in chat.roles if role["sid"] in shown or not shown]
     return told | dict(_items(store, plan, chat.sid))
+
+
+def _whole(role: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a role with all that the simulator needs of one: what a saved file lacks is in no step."""
+    held = {name: value for name, value in role.items() if value is not None}
+    return {"friendly_name": "", "type": "channel", "permissions": [], **held}
 
 
 def _shown(planned: PlannedService) -> dict[str, Json] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,7 @@ class _FileExport:
             warnings.append(f"{self._disagreements - MOST_TOLD} further fields differ between the files.")
         wanted = {"v1", "v2", "roles", *self._request.inventory}
         warnings += [sentence for what, sentence in files.not_examined.items() if what in wanted]
+        warnings += self._lacking(files)
         for sentence in warnings:
             self._progress.warn(sentence)
         return Examined(
@@ -173,3 +175,19 @@ class _FileExport:
             files=tuple(FileExamined(file.name, file.shapes) for file in files.files),
             warnings=tuple(warnings),
         )
+
+    def _lacking(self, files: SavedFiles) -> Iterator[str]:
+        """Yield what single services lack; a service without roles is told by its plan."""
+        left_out = _listed(snapshots.orphaned_sids(self._store, self._snapshot_id))
+        if left_out:
+            yield f"Services left out, because only roles or channels of them were read: {left_out}."
+        for kind in sorted(self._request.inventory - files.not_examined.keys()):
+            found = snapshots.childless_sids(self._store, self._snapshot_id, kind)
+            unknown = _listed(sid for sid in found if sid not in files.without_channels)
+            if unknown:
+                yield f"{kind.capitalize()} of these services were not examined: no file holds any: {unknown}."
+
+
+def _listed(sids: Iterable[str]) -> str:
+    found = list(islice(sids, MOST_TOLD + 1))
+    return ", ".join(found[:MOST_TOLD]) + (" and others" if len(found) > MOST_TOLD else "")

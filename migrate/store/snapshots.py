@@ -40,6 +40,17 @@ SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND parent IS NULL A
     SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = i.kind AND o.sid = i.sid AND o.api = :api
 ) ORDER BY sid LIMIT :limit
 """
+ORPHANED = """
+SELECT sid FROM (SELECT DISTINCT parent AS sid FROM items WHERE snapshot = :snapshot AND parent > :sid) i
+WHERE NOT EXISTS (
+    SELECT 1 FROM items o WHERE o.snapshot = :snapshot AND o.kind = 'service' AND o.sid = i.sid
+) ORDER BY sid LIMIT :limit
+"""
+CHILDLESS = """
+SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND kind = 'service' AND sid > :sid AND NOT EXISTS (
+    SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = :kind AND o.parent = i.sid
+) ORDER BY sid LIMIT :limit
+"""
 DIGESTS = """
 SELECT kind, sid, api, parent, digest FROM items
 WHERE snapshot = :snapshot AND (kind, sid, api) > (:kind, :sid, :api) ORDER BY kind, sid, api LIMIT :limit
@@ -223,6 +234,16 @@ def service_sids(store: Store, snapshot_id: int) -> Iterator[str]:
 def unseen_sids(store: Store, snapshot_id: int, api: str) -> Iterator[str]:
     """Yield the SIDs of a snapshot's services that one API version has not shown, in order, a few at a time."""
     return (row["sid"] for row in store.scan(UNSEEN, after={"sid": ""}, snapshot=snapshot_id, api=api))
+
+
+def orphaned_sids(store: Store, snapshot_id: int) -> Iterator[str]:
+    """Yield the SIDs of services that a snapshot holds items of and not the service, in order, a few at a time."""
+    return (row["sid"] for row in store.scan(ORPHANED, after={"sid": ""}, snapshot=snapshot_id))
+
+
+def childless_sids(store: Store, snapshot_id: int, kind: str) -> Iterator[str]:
+    """Yield the SIDs of a snapshot's services that it holds no items of a kind of, in order, a few at a time."""
+    return (row["sid"] for row in store.scan(CHILDLESS, after={"sid": ""}, snapshot=snapshot_id, kind=kind))
 
 
 def services(store: Store, snapshot_id: int, *, only: frozenset[str] = frozenset()) -> Iterator[ChatService]:

@@ -129,6 +129,16 @@ def test_a_role_that_conversations_cannot_hold_is_left_to_a_person(translated, c
 
 
 @pytest.mark.parametrize(
+    ("permissions", "said"),
+    [(None, "permissions was not examined (the role was read without them)"), ([], "this one has none")],
+)
+def test_permissions_that_were_not_read_are_not_said_to_be_none(translated, permissions, said):
+    """A saved role may lack its permissions, which is another thing than a role without any."""
+    result = translated({}, roles=[role(permissions=permissions)])
+    assert said in result.outcome("roles.agent.permissions").reason
+
+
+@pytest.mark.parametrize(
     ("chat", "conversations"),
     [
         ("deployment", "service"),

@@ -217,3 +217,24 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_roles_of_which_a_file_says_little(stalls, simulator):
+    """A plan from saved roles without names, types or permissions is rehearsed like any other."""
+    service = next(iter(simulator.world.first.services.values()))
+    owner = {"account_sid": service.account_sid, "service_sid": service.sid}
+    chat = {key: value for key, value in service.chat.items() if key != "webhooks"}
+    saved = [{"sid": service.sid, **owner, **chat}]
+    del saved[0]["service_sid"]
+    url = f"https://chat.twilio.com/v2/Services/{service.sid}/Roles/"
+    for number, known in enumerate(({"friendly_name": None}, {"permissions": None}, {})):
+        sid = f"RL{number:032x}"
+        saved.append({"sid": sid, **owner, "url": url + sid, **known})
+    file = stalls.tool.folder / "saved.json"
+    file.write_text(json.dumps(saved))
+    driver = drive(stalls.tool.folder, simulator)
+    driver.export(files=(file,))
+    driver.diff(target="new")
+    done = stalls.rehearse()
+    assert (done.code, done.err) == (0, "")
+    assert "The plan would end well" in done.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -103,6 +104,8 @@ class SavedFiles:
         self._stdin = stdin
         self._chain = PageChain()
         self._seen: set[str] = set()
+        self.without_channels: set[str] = set()
+        """SIDs of services of which a page without channels was read."""
         self.files: list[SavedFile] = []
         self._items = self._read_all(paths)
 
@@ -181,6 +184,9 @@ class SavedFiles:
             if key == "channels":
                 self._seen.add(key)
                 found.holds_something = True
+                service = _CHANNELS_OF.search(str(meta.get("url")))
+                if service and not envelope.counts[key]:
+                    self.without_channels.add(service[1])
             elif not envelope.counts[key] and not meta.get("page"):
                 raise Unusable(
                     envelope.place, f"is a page without any {key}, which every {_HOLDERS[key]} has"
@@ -189,6 +195,7 @@ class SavedFiles:
             self._chain.add(meta, joined(found.name, envelope.place))
 
 
+_CHANNELS_OF = re.compile("/Services/(IS[0-9a-f]{32})/Channels")
 _HOLDERS = {"services": "account that uses Chat", "roles": "Chat Service"}
 _NOT_EXAMINED = {
     "v1": "Per-event webhooks were not examined: no file holds a Service as Chat v1 shows it.",
