@@ -222,7 +222,9 @@ class Update(Attempt):
         self.step = replace(self.step, before=self._before)
 
     async def _already(self, live: Values) -> State:
-        own = self.written(self.target_sid, self.step.before, live) if self.state.wrote else None
+        may_have_written = self.undecided or self.state.wrote
+        # Also where nothing was to be written: what was right as it was tells later what somebody changes.
+        own = self.written(self.target_sid, self.step.before if may_have_written else {}, live)
         entries = (Entry(State.APPLIED, ALREADY, seen=live), Entry(State.VERIFIED))
         return await self.record(*entries, counterpart=self._counterpart, own_write=own)
 

@@ -239,6 +239,12 @@ CHANGES = {
     "a role more": lambda service: service.add_role("RL" + "7" * 32, "theirs", "channel", ["sendMessage"]),
     "a role less": lambda service: service.roles.pop(service.role_named("moderator").sid),
     "permissions": lambda service: service.role_named("guest").permissions.append("deleteAnyMessage"),
+    "permissions of a role that was right": lambda service: service.role_named(
+        "channel user"
+    ).permissions.pop(),
+    "a role of a name that Twilio uses": lambda service: service.add_role(
+        "RL" + "7" * 32, "channel user", "channel", ["deleteAnyMessage"]
+    ),
 }
 
 
@@ -251,6 +257,16 @@ def test_a_created_service_in_use_is_left(two, elsewhere, change):
     report = elsewhere.rollback(delete_created=True)
     assert code_of(report) == 6
     assert list(other_account(two).services) == [used.sid]
+
+
+@pytest.mark.parametrize("resource", ["Notifications", "Webhooks"])
+def test_a_lost_answer_is_no_change_of_a_created_service(two, elsewhere, resource):
+    """What the run has found there after a lost answer is its own: the service that it has made can be removed."""
+    two.inject(Fault("500_after", method="POST", path=f"/Configuration/{resource}$"))
+    request = ExportRequest(services=(named(two, "Kestrel").sid,))
+    assert code_of(elsewhere.run(target="new", export=request)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+    assert other_account(two).services == {}
 
 
 def test_a_service_that_was_there_before_is_never_deleted(two, elsewhere):
