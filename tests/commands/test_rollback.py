@@ -94,6 +94,21 @@ def test_what_twilio_made_of_a_lost_write_is_not_the_value_before(tmp_path):
         assert lost(before, simulator.world.first) == {}
 
 
+def test_an_earlier_value_that_twilio_keeps_otherwise_is_told(tmp_path):
+    """Where Twilio makes something else of an earlier value, the report shows what it holds, for a person."""
+    with Simulator(services=12, seed=7, uneven=Unevenness(values=frozenset({"default_text"}))) as simulator:
+        service = named(simulator, "Brightwater")
+        driver = drive(tmp_path, simulator)
+        driver.run()
+        report = driver.rollback()
+        assert service.conversations_notifications["new_message"]["template"] == "${MESSAGE}"
+        rows = {row.target: row for row in about(report, service.sid).fields}
+        held, sound = rows["new_message.template"], rows["new_message.sound"]
+        assert (held.after, held.verdict.value) == ("${MESSAGE}", "manual")
+        assert "holds '${MESSAGE}' instead of nothing" in held.reasons[0].text
+        assert (sound.after, sound.verdict.value) == ("", "exact")
+
+
 def test_drift_after_a_lost_write_is_restored(simulator, tmp_path):
     """Where somebody changed one value after a lost request, a rollback restores that one, and the other as it was."""
     service = named(simulator, "Kestrel")
