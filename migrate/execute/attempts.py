@@ -151,6 +151,7 @@ class Update(Attempt):
             # What the first reading has found is what this step writes over, whatever the plan knew.
             self.step = replace(self.step, before=state.overwritten)
         self._before: Values | None = state.overwritten
+        self._doubtful: Values = {}
         self._counterpart: Counterpart | None = None
         self._refusals = 0
 
@@ -175,15 +176,19 @@ class Update(Attempt):
             if settled is not None:
                 return settled
         try:
-            answer = await self.send(overwritten=self._before, given_up=self._given_up())
+            # With the intent goes which item it is: found, not made, whatever becomes of the answer.
+            answer = await self.send(
+                overwritten=self._before, given_up=self._given_up(), counterpart=self._counterpart
+            )
             return await self._judge(answer)
         except CallFailed as error:
             return await self._after_refusal(error)
 
     async def record(self, *entries: Entry, **facts: Any) -> State:
-        """See `Attempt.record`. With a write that took effect goes what it went without."""
+        """See `Attempt.record`. With a write that took effect goes what it went without, and what it wrote over."""
         if facts.get("own_write") is not None:
             facts.setdefault("given_up", self._given_up())
+            facts.setdefault("overwritten", self._before)
         return await super().record(*entries, **facts)
 
     def _is_known(self) -> bool:
@@ -204,13 +209,22 @@ class Update(Attempt):
         if not self.work.bounds.allow_drift:
             message = DRIFTED_OR_ALTERED if self.undecided else DRIFTED
             return await self.record(Entry(State.DRIFTED, message, seen=live), counterpart=self._counterpart)
-        # A rollback restores what was really there, not what the plan expected.
-        self._before = live
-        self.step = replace(self.step, before=live)
+        if self.undecided or self.state.wrote:
+            # It may be what Twilio has made of an earlier request of this step: the next answer tells.
+            self._doubtful = live
+        else:
+            self._wrote_over(live)
         return None
 
+    def _wrote_over(self, live: Values) -> None:
+        """Note what was really there, not what the plan expected: a rollback restores it."""
+        self._before = {**self.step.before, **live}
+        self.step = replace(self.step, before=self._before)
+
     async def _already(self, live: Values) -> State:
-        own = self.written(self.target_sid, self.step.before, live) if self.state.wrote else None
+        may_have_written = self.undecided or self.state.wrote
+        # Also where nothing was to be written: what was right as it was tells later what somebody changes.
+        own = self.written(self.target_sid, self.step.before if may_have_written else {}, live)
         entries = (Entry(State.APPLIED, ALREADY, seen=live), Entry(State.VERIFIED))
         return await self.record(*entries, counterpart=self._counterpart, own_write=own)
 
@@ -234,15 +248,17 @@ class Update(Attempt):
         """The answer to a write is its first verification."""
         self.work.outages.pop(self.kind.name, None)
         held = self.kind.values(answer.payload)
+        if theirs := {
+            path: value
+            for path, value in self._doubtful.items()
+            if not self.kind.same(path, value, held.get(path))
+        }:
+            self._wrote_over(theirs)
         applied = Entry(State.APPLIED, status=answer.status, request_id=answer.request_id)
         own = self.written(self.target_sid, self.step.before, held)
         if self.step.compare(held, self.kind.same) is Comparison.DONE:
-            return await self.record(
-                applied, Entry(State.VERIFIED), counterpart=self._counterpart, own_write=own
-            )
-        altered = await self.record(
-            applied, self._altered(held), counterpart=self._counterpart, own_write=own
-        )
+            return await self.record(applied, Entry(State.VERIFIED), own_write=own)
+        altered = await self.record(applied, self._altered(held), own_write=own)
         unsure = replace(own, held={})
         return await self._settle_altered(unsure) if is_stale(self.kind, unsure, answer.payload) else altered
 

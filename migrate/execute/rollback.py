@@ -84,10 +84,11 @@ class Restore(Update):
         answer = await self._restore()
         if self._was_lost:
             answer = await self._restored_for_good(answer)
-        held, message = self.kind.values(answer.payload), ""
+        held = self.kind.values(answer.payload)
+        entry = Entry(State.ROLLED_BACK, status=answer.status, request_id=answer.request_id)
         if not agree(held, self.step.after, self.step.after, self.kind.same):
             message = f"Twilio holds other values than the earlier ones: {self.differences(held)}."
-        entry = Entry(State.ROLLED_BACK, message, answer.status, request_id=answer.request_id)
+            entry = replace(entry, message=message, seen=held)
         return await self.record(entry, own_write=self._own(answer))
 
     async def _restored_for_good(self, answer: Answer) -> Answer:

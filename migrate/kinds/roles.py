@@ -126,10 +126,12 @@ class Roles(Kind):
         ]
 
     def is_touched(self, payload: Mapping[str, Json], known: frozenset[str]) -> bool:
+        """See `Kind.is_touched`. Twilio puts one role of each of its own names there."""
+        roles = sorted(payload.get("roles", ()), key=lambda role: role["sid"] not in known)
+        keys = [_key(role.get("type"), role.get("friendly_name")) for role in roles]
         return any(
-            role["sid"] not in known
-            and _key(role.get("type"), role.get("friendly_name")) not in MADE_WITH_SERVICE
-            for role in payload.get("roles", ())
+            role["sid"] not in known and (key not in MADE_WITH_SERVICE or key in keys[:place])
+            for place, (role, key) in enumerate(zip(roles, keys, strict=True))
         )
 
     def create_group(self, step: ReadyStep) -> str:

@@ -105,7 +105,7 @@ class Record:
         entries: in order; the last one is the step's state.
         counterpart: a pair that the step has created or found.
         removed: SID of what a rollback has removed (a service goes with all that belongs to it).
-        own_write: a write that took effect.
+        own_write: a write that took effect, or what was found to need none.
         given_up: values that Twilio has refused, so that the step goes without them; None leaves what is known.
         known: for a create: the SIDs of its name that were there before its first request; None leaves what is known.
         overwritten: what the step is about to write over, where the plan did not know it; None leaves what is known.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from mappings.values import is_empty
+
 Json = Any
 Values = Mapping[str, Json]
 """Settings of one resource: response path → value."""
@@ -134,7 +136,9 @@ class ReadyStep:
 
     def inverse(self, before: Values, not_clearable: frozenset[str]) -> ReadyStep:
         """Return the step that restores a before-image, for the paths for which Twilio has a way back."""
-        possible = [path for path in self.after if before.get(path) is not None or path not in not_clearable]
+        possible = [
+            path for path in self.after if not is_empty(before.get(path)) or path not in not_clearable
+        ]
         return replace(
             self,
             before={path: self.after[path] for path in possible},

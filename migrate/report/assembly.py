@@ -305,7 +305,11 @@ def _restored_rows(
         inverse = restored.get(row.step or "")
         if inverse is not None and row.target is not None and row.target in inverse.after:
             before, after = inverse.before[row.target], inverse.after[row.target]
-            yield kind_of(inverse.kind).told_restored(row, before, after)
+            kind, seen = kind_of(inverse.kind), entries.get(inverse.key, PLANNED).seen
+            told = kind.told_restored(row, before, after)
+            if seen is not None and not kind.same(row.target, seen.get(row.target), after):
+                told = kind.told_altered(told, seen.get(row.target))
+            yield told
 
 
 def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:

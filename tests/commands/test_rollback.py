@@ -15,7 +15,7 @@ from migrate.core.errors import BadInput, Interrupted, SafetyRefusal
 from migrate.core.stop import StopToken
 from migrate.report import render
 from migrate.report.view import View
-from migrate.simulator import Channel, Fault, Simulator
+from migrate.simulator import Channel, Fault, Simulator, Unevenness
 from migrate.source.live import ExportRequest
 
 
@@ -77,6 +77,71 @@ def test_drift_that_a_run_overwrote_is_restored(simulator, tmp_path):
     assert service.conversations_notifications["new_message"]["template"] != "theirs"
     assert code_of(driver.rollback()) == 0
     assert service.conversations_notifications["new_message"]["template"] == "theirs"
+
+
+def test_what_twilio_made_of_a_lost_write_is_not_the_value_before(tmp_path):
+    """Where a run went on over a value that Twilio had made of its own lost request, the one before it comes back."""
+    with Simulator(services=12, seed=7, uneven=Unevenness(values=frozenset({"trimmed"}))) as simulator:
+        service = named(simulator, "Kestrel")
+        service.chat["notifications"]["new_message"]["template"] = "  hi  "
+        before = deepcopy(simulator.world.first)
+        driver = drive(tmp_path, simulator)
+        simulator.inject(Fault("500_after", method="POST", path=f"{service.sid}/Configuration/Notifications"))
+        assert code_of(driver.run()) == 6
+        assert code_of(driver.resume(allow_drift=True)) == 0
+        assert service.conversations_notifications["new_message"]["template"] == "hi"
+        assert code_of(driver.rollback()) == 0
+        assert lost(before, simulator.world.first) == {}
+
+
+def test_an_earlier_value_that_twilio_keeps_otherwise_is_told(tmp_path):
+    """Where Twilio makes something else of an earlier value, the report shows what it holds, for a person."""
+    with Simulator(services=12, seed=7, uneven=Unevenness(values=frozenset({"default_text"}))) as simulator:
+        service = named(simulator, "Brightwater")
+        driver = drive(tmp_path, simulator)
+        driver.run()
+        report = driver.rollback()
+        assert service.conversations_notifications["new_message"]["template"] == "${MESSAGE}"
+        rows = {row.target: row for row in about(report, service.sid).fields}
+        held, sound = rows["new_message.template"], rows["new_message.sound"]
+        assert (held.after, held.verdict.value) == ("${MESSAGE}", "manual")
+        assert "holds '${MESSAGE}' instead of nothing" in held.reasons[0].text
+        assert (sound.after, sound.verdict.value) == ("", "exact")
+
+
+def test_drift_after_a_lost_write_is_restored(simulator, tmp_path):
+    """Where somebody changed one value after a lost request, a rollback restores that one, and the other as it was."""
+    service = named(simulator, "Kestrel")
+    push = service.conversations_notifications
+    push["removed_from_conversation"]["sound"] = "before"
+    service.chat["notifications"]["removed_from_channel"]["sound"] = "after"
+    path = f"{service.sid}/Configuration/Notifications"
+    driver = drive(tmp_path, simulator)
+    simulator.inject(
+        Fault("500_after", method="POST", path=path),
+        Fault("500_before", method="GET", path=path, nth=2, times=5),
+    )
+    assert code_of(driver.run()) == 4
+    push["new_message"]["template"] = "theirs"
+    assert code_of(driver.resume(allow_drift=True)) == 0
+    assert push["new_message"]["template"] != "theirs"
+    assert code_of(driver.rollback()) == 0
+    assert push["new_message"]["template"] == "theirs"
+    assert push["removed_from_conversation"]["sound"] == "before"
+
+
+def test_a_role_that_could_do_nothing_keeps_what_it_got(simulator, tmp_path):
+    """Twilio takes no role without permissions, so one that showed none is left, and nothing has failed."""
+    role = next(iter(named(simulator, "Kestrel").roles.values()))
+    role.untranslated = list(role.permissions)
+    driver = drive(tmp_path, simulator)
+    driver.run()
+    since = len(simulator.requests)
+    report = driver.rollback()
+    assert code_of(report) == 0
+    assert [request for request in posts(simulator, since) if role.sid in request.path] == []
+    (step,) = [step for each in report.services for step in each.steps if role.sid in step.key]
+    assert "Twilio takes no empty value for permissions, so what the run wrote stays" in step.error.message
 
 
 def test_a_dry_run_writes_nothing(simulator, tool):
@@ -189,6 +254,12 @@ CHANGES = {
     "a role more": lambda service: service.add_role("RL" + "7" * 32, "theirs", "channel", ["sendMessage"]),
     "a role less": lambda service: service.roles.pop(service.role_named("moderator").sid),
     "permissions": lambda service: service.role_named("guest").permissions.append("deleteAnyMessage"),
+    "permissions of a role that was right": lambda service: service.role_named(
+        "channel user"
+    ).permissions.pop(),
+    "a role of a name that Twilio uses": lambda service: service.add_role(
+        "RL" + "7" * 32, "channel user", "channel", ["deleteAnyMessage"]
+    ),
 }
 
 
@@ -201,6 +272,16 @@ def test_a_created_service_in_use_is_left(two, elsewhere, change):
     report = elsewhere.rollback(delete_created=True)
     assert code_of(report) == 6
     assert list(other_account(two).services) == [used.sid]
+
+
+@pytest.mark.parametrize("resource", ["Notifications", "Webhooks"])
+def test_a_lost_answer_is_no_change_of_a_created_service(two, elsewhere, resource):
+    """What the run has found there after a lost answer is its own: the service that it has made can be removed."""
+    two.inject(Fault("500_after", method="POST", path=f"/Configuration/{resource}$"))
+    request = ExportRequest(services=(named(two, "Kestrel").sid,))
+    assert code_of(elsewhere.run(target="new", export=request)) == 0
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+    assert other_account(two).services == {}
 
 
 def test_a_service_that_was_there_before_is_never_deleted(two, elsewhere):
@@ -276,6 +357,24 @@ def test_a_role_that_appeared_before_the_run_gets_back_what_it_had(two, elsewher
     assert code_of(elsewhere.apply()) == 0
     assert len([role for role in target.roles.values() if role.friendly_name == "guest"]) == 1
     assert theirs.permissions != ["deleteAnyMessage"]
+    assert code_of(elsewhere.rollback(delete_created=True)) == 0
+    assert target.roles[theirs.sid].permissions == ["deleteAnyMessage"]
+
+
+@pytest.mark.parametrize("fault", ["500_before", "500_after"])
+def test_a_role_that_was_found_is_not_taken_for_a_created_one(two, elsewhere, mapping, fault):
+    """Where the answers to its update are lost, a resume updates somebody's role, and a rollback restores it."""
+    elsewhere.export()
+    elsewhere.diff(**mapping)
+    (target,) = other_account(two).services.values()
+    theirs = target.add_role("RL" + "6" * 32, "moderator", "channel", ["deleteAnyMessage"])
+    two.inject(
+        Fault(fault, method="POST", path=theirs.sid),
+        Fault("500_before", method="GET", path=theirs.sid, nth=2, times=5),
+    )
+    assert code_of(elsewhere.apply()) == 4
+    assert code_of(elsewhere.resume()) == 0
+    assert set(theirs.permissions) == {"deleteAnyMessage", "editAnyMessage", "removeMember", "sendMessage"}
     assert code_of(elsewhere.rollback(delete_created=True)) == 0
     assert target.roles[theirs.sid].permissions == ["deleteAnyMessage"]
 
