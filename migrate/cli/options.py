@@ -29,6 +29,7 @@ settle_option = click.option(
 account_option = sid(
     "--account",
     metavar="AC…",
+    checked=True,
     help="The source account.  [default: that of the credentials, or the only one in the database]",
 )
 yes_option = flag("--yes", help="Do not ask before writing.")

@@ -61,7 +61,7 @@ def sid(*names: str, metavar: str, checked: bool = False, **settings: Any) -> De
             return tuple(take(_context, _parameter, each) for each in value)
         tidy = tidy_sid(value) if isinstance(value, str) else value
         prefix = metavar[:2]
-        if checked and tidy and not is_sid(prefix, tidy):
+        if checked and tidy is not None and not is_sid(prefix, tidy):
             raise BadInput(f"{names[0]} {tidy}: not a SID; {prefix} and 32 hexadecimal digits are expected.")
         return tidy
 
