@@ -275,3 +275,21 @@ def test_an_empty_plan_is_not_the_newest_one(planned, simulator, command):
     assert result.code == 2
     assert is_one_sentence(result, "There is no plan ''")
     assert not [request for request in simulator.requests if request.method != "GET"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("apply", "--yes", "--max-change-percent", "nan"),
+        ("run", "--yes", "--max-change-percent", "nan"),
+        ("diff", "--settle", "nan"),
+        ("verify", "--settle", "nan"),
+    ],
+)
+def test_a_bound_that_is_no_number_is_refused(planned, simulator, typed):
+    """`nan` is neither above nor below anything: as a guard it would let everything pass."""
+    tool = Tool(planned.db.parent, {**CLEAN, **simulator.environment()})
+    result = tool(*typed)
+    assert result.code == 2
+    assert "'nan' is not a number" in result.err
+    assert not simulator.requests[:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -98,3 +100,36 @@ def test_piped_text_is_whole_and_ends_with_the_totals(tool):
     assert "\x1b" not in out
     assert "services more" not in out
     assert out.splitlines()[-1].startswith("Total: 12 services, 58 changes, 15 steps")
+
+
+@pytest.mark.parametrize("typed", [("diff",), ("diff", "-o", "/dev/full"), ("status",), ("--help",)])
+def test_a_full_disk_under_the_output_is_told(tool, typed):
+    """What cannot be written to stdout or a report is one sentence and exit code 1, with nothing after it."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = run_with(tool, typed, stdout=full)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: The disk is full, so the output is not complete. What was recorded is safe. Free some space, then run "
+        "`chat-migrate status`.\n",
+    )
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_is_no_failure(tool, closed):
+    """A command that was started without stdout or stderr does its work."""
+    done = run_with(tool, ("diff", "-o", "report.md"), preexec_fn=lambda: os.close(closed))
+    assert (done.returncode, (tool.folder / "report.md").exists()) == (0, True)
+
+
+def run_with(tool, typed, **streams):
+    """Run one command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "migrate", *typed],
+        cwd=tool.folder,
+        env=tool.environ,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        **({"stderr": subprocess.PIPE} | streams),
+    )
