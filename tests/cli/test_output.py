@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from migrate.cli.present import Output
+from migrate.core.errors import BadInput
+
 pytestmark = pytest.mark.usefixtures("planned")
 
 STARTS = {
@@ -72,6 +75,37 @@ def test_the_database_is_never_written_over(tool, companion, spelling):
     assert result.code == 2
     assert "is the database, or belongs to it. Choose another file with -o." in result.err
     assert tool.db.read_bytes() == before
+
+
+@pytest.mark.parametrize("companion", ["", "-wal", "-shm", "-journal"])
+def test_the_database_behind_a_link_is_never_written_over(tool, companion):
+    """Where `--db` is a symbolic link, what lies beside the database that it leads to is no report's file either."""
+    (tool.folder / "link.db").symlink_to("chat-migrate.db")
+    result = tool("--db", "link.db", "diff", "-o", f"chat-migrate.db{companion}")
+    assert result.code == 2
+    assert "is the database, or belongs to it. Choose another file with -o." in result.err
+
+
+@pytest.mark.parametrize("leads_to", ["link", "missing/report.md"])
+def test_a_link_that_leads_nowhere_is_refused_before_the_work(tool, simulator, leads_to):
+    """A link to itself or into a folder that is missing cannot take a report: nothing is sent before that is told."""
+    (tool.folder / "link").symlink_to(leads_to)
+    result = tool("apply", "--yes", "-o", "link")
+    assert result.code == 2
+    assert (
+        result.err
+        == "Error: link cannot be written. Choose a file in a folder that exists and is writable.\n"
+    )
+    assert not [request for request in simulator.requests if request.method != "GET"]
+
+
+def test_a_device_is_written_through_by_anybody(monkeypatch):
+    """Who may write a device, but not into its folder, may have the report there."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) == Path("/dev/null"))
+    db, device = Path("chat-migrate.db"), Path("/dev/null")
+    assert Output(db, file=device).file == device
+    with pytest.raises(BadInput, match="cannot be written"):
+        Output(db, file=Path("report.md"))
 
 
 def test_a_pipe_is_written_through(tool):
