@@ -68,6 +68,10 @@ def limits(typed: Mapping[str, Any]) -> dict[str, int]:
 
 def kinds(typed: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what shapes the steps, as the plan keeps it; empty without --channels, and then refuse the rest."""
+    if typed.get("channel_filter") == "":
+        raise BadInput(
+            "--channel-filter is empty; it would match no channel. Leave it out to take all of them."
+        )
     shaping = {
         "messaging_service_sid": typed.get("messaging_service_sid"),
         "fire_webhooks": typed.get("fire_webhooks"),

@@ -6,6 +6,7 @@ that `--help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -238,23 +239,41 @@ def main() -> NoReturn:
         click.echo(visible(mask_text(f"Error: {error}")), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output went away; Python must not complain about it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output went away.
+        _discard_output()
         sys.exit(1)
     except Exception as error:
         if "-v" in sys.argv or "--verbose" in sys.argv:
             raise
-        click.echo(
-            f"Unexpected failure: {type(error).__name__}: {error}. What was recorded is safe. "
-            "Please report it, with the output of the same command after `chat-migrate -v`.",
-            err=True,
-        )
+        click.echo(_told(error), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        # The database tells of a full disk by itself: this is stdout, or a report.
+        _discard_output()
+        return (
+            "Error: The disk is full, so the output is not complete. What was recorded is safe. Free some space, then "
+            "run `chat-migrate status`."
+        )
+    return (
+        f"Unexpected failure: {type(error).__name__}: {error}. What was recorded is safe. "
+        "Please report it, with the output of the same command after `chat-migrate -v`."
+    )
+
+
+def _discard_output() -> None:
+    """Let what stdout could not take be no error again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fit_streams() -> None:
-    """Let no friendly name end a command on a terminal that cannot show it."""
+    """Let no friendly name end a command on a terminal that cannot show it, nor a stream that was closed before."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

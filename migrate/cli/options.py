@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from migrate.cli.parameters import file, flag, number, sid
+from migrate.cli.parameters import Measure, file, flag, number, sid
 from migrate.cli.typed import Typed
 
 FORMATS = ("text", "markdown", "json", "html")
@@ -23,12 +23,13 @@ concurrency_option = number(
 settle_option = click.option(
     "--settle",
     metavar="SECONDS",
-    type=click.FloatRange(0, 3600),
+    type=Measure(0, 3600),
     help="How long Twilio's answers may lag behind what was done.  [env: CHAT_MIGRATE_SETTLE; default: 60]",
 )
 account_option = sid(
     "--account",
     metavar="AC…",
+    checked=True,
     help="The source account.  [default: that of the credentials, or the only one in the database]",
 )
 yes_option = flag("--yes", help="Do not ask before writing.")
@@ -79,7 +80,7 @@ APPLY = (
     click.option(
         "--max-change-percent",
         metavar="P",
-        type=click.FloatRange(0, 100),
+        type=Measure(0, 100),
         help="Refuse a plan that changes more than this share of the services.",
     ),
 )

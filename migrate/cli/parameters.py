@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,10 +15,22 @@ from migrate.core.errors import BadInput
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
+
+class Measure(click.FloatRange):
+    """A number within bounds; `nan`, which is within any, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; raises `click.BadParameter`."""
+        number = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 flag = partial(click.option, is_flag=True)
 file = partial(click.option, metavar="FILE", type=click.Path(path_type=Path))
-milliseconds = partial(click.option, metavar="MS", type=click.FloatRange(0), default=0.0)
-share = partial(click.option, metavar="P", type=click.FloatRange(0, 1), default=0.0)
+milliseconds = partial(click.option, metavar="MS", type=Measure(0), default=0.0)
+share = partial(click.option, metavar="P", type=Measure(0, 1), default=0.0)
 
 
 def number(*names: str, least: int | None = 1, **settings: Any) -> Decorator:
@@ -27,7 +40,7 @@ def number(*names: str, least: int | None = 1, **settings: Any) -> Decorator:
 
 def lag(help_: str) -> Decorator:
     """Return `--lag` with the help of one command."""
-    return click.option("--lag", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help=help_)
+    return click.option("--lag", metavar="SECONDS", type=Measure(0), default=0.0, help=help_)
 
 
 def plan(help_: str) -> Decorator:
@@ -61,7 +74,7 @@ def sid(*names: str, metavar: str, checked: bool = False, **settings: Any) -> De
             return tuple(take(_context, _parameter, each) for each in value)
         tidy = tidy_sid(value) if isinstance(value, str) else value
         prefix = metavar[:2]
-        if checked and tidy and not is_sid(prefix, tidy):
+        if checked and tidy is not None and not is_sid(prefix, tidy):
             raise BadInput(f"{names[0]} {tidy}: not a SID; {prefix} and 32 hexadecimal digits are expected.")
         return tidy
 

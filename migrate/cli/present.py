@@ -71,7 +71,9 @@ class Output:
         """Refuse a file that is the database, or cannot be written, before any work is done."""
         if self.file is None:
             return
-        if any(_is_same(self.file, self.db.with_name(self.db.name + suffix)) for suffix in COMPANIONS):
+        # SQLite keeps them beside the database itself, not beside a link to it; a loop of links has no end.
+        db = os.path.realpath(self.db)
+        if any(_is_same(self.file, Path(db + suffix)) for suffix in COMPANIONS):
             raise BadInput(f"{self.file} is the database, or belongs to it. Choose another file with -o.")
         if not _can_be_written(self.file):
             raise BadInput(
@@ -127,8 +129,7 @@ class Output:
         if self.file is None:
             yield sys.stdout
             sys.stdout.flush()
-        elif self.file.exists() and not stat.S_ISREG(self.file.stat().st_mode):
-            # A pipe or device is written through, never replaced.
+        elif _is_written_through(self.file):
             with self.file.open("w", encoding="utf-8") as stream:
                 yield stream
         else:
@@ -138,7 +139,7 @@ class Output:
 
 def _is_same(file: Path, other: Path) -> bool:
     try:
-        return file.resolve() == other.resolve() or (
+        return os.path.realpath(file) == str(other) or (
             file.exists() and other.exists() and file.samefile(other)
         )
     except OSError:
@@ -146,10 +147,22 @@ def _is_same(file: Path, other: Path) -> bool:
 
 
 def _can_be_written(file: Path) -> bool:
+    target = Path(os.path.realpath(file))
     try:
-        return not file.is_dir() and file.parent.is_dir() and os.access(file.parent, os.W_OK)
+        if _is_written_through(file):
+            return os.access(file, os.W_OK)
+        is_file = not target.is_dir() and not target.is_symlink()  # a loop of links stays a link
+        return is_file and target.parent.is_dir() and os.access(target.parent, os.W_OK)
     except OSError:  # a name that is too long
         return False
+
+
+def _is_written_through(file: Path) -> bool:
+    """Whether a file is a pipe or device, which is never replaced."""
+    if not file.exists():
+        return False
+    mode = file.stat().st_mode
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def wants_color(environ: Mapping[str, str]) -> bool:

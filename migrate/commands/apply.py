@@ -10,8 +10,8 @@ from typing import Any
 
 from migrate.api.patient import Patient
 from migrate.commands.context import Context, Working
-from migrate.core.errors import BadInput, Interrupted, RunInterrupted
-from migrate.core.jsonable import to_json
+from migrate.core.errors import BadInput, Interrupted, RunInterrupted, SafetyRefusal
+from migrate.core.jsonable import from_json, to_json
 from migrate.execute.evidence import prove_account
 from migrate.execute.executor import Execution
 from migrate.execute.guards import (
@@ -26,7 +26,7 @@ from migrate.execute.leftovers import look_for_leftovers
 from migrate.execute.pairs import pairs_of
 from migrate.execute.undo import plan_of
 from migrate.execute.work import Bounds, Work
-from migrate.kinds.registry import KINDS
+from migrate.kinds.registry import KINDS, lasting_steps
 from migrate.model.plan import Plan
 from migrate.model.state import Run
 from migrate.store import Store, plans, runs
@@ -53,7 +53,8 @@ class ApplyOptions:
 def apply(context: Context, options: ApplyOptions, confirm: Confirm) -> Run:
     """Execute a plan exactly as reviewed; return the run, finished or not.
 
-    A plan that a run has finished already is not executed again: that run is returned.
+    A plan that a run has finished already is not executed again: that run is returned, unless something is allowed now
+    that it was not allowed to do.
 
     Raises:
         BadInput: there is no such plan, or a run of it is unfinished.
@@ -70,7 +71,9 @@ def find_plan(store: Store, account_sid: str, plan_id: str | None) -> Plan:
     Raises:
         BadInput: there is none.
     """
-    return plans.get(store, account_sid, plan_id) if plan_id else plans.latest(store, account_sid)
+    if plan_id is None:
+        return plans.latest(store, account_sid)
+    return plans.get(store, account_sid, plan_id)
 
 
 def apply_in(
@@ -101,7 +104,7 @@ def apply_in(
     check_thresholds(plan, options.thresholds)
     before = runs.find_latest_of(store, plan)
     if before is not None and (run is None or before.id != run.id):
-        return _applied_before(store, before)
+        return _applied_before(store, before, plan, options.bounds)
     if read_at is None and not options.bounds.allow_drift:
         asyncio.run(_check_targets(at, plan, options.bounds))
     confirm(store, plan, options.bounds)
@@ -125,10 +128,18 @@ def _begin(store: Store, plan: Plan, options: ApplyOptions, run: Run | None) -> 
     )
 
 
-def _applied_before(store: Store, run: Run) -> Run:
+def _applied_before(store: Store, run: Run, plan: Plan, bounds: Bounds) -> Run:
     check_not_rolled_back(store, run)
     if run.finished_at is None:
         raise BadInput(f"Run {run.id} of this plan is unfinished. `chat-migrate resume` continues it.")
+    agreed = from_json(ApplyOptions, run.options["apply"]).bounds.consents
+    for name in bounds.allowed(lasting_steps(store, plan)):
+        option = KINDS[name].consent
+        if option not in agreed:
+            raise SafetyRefusal(
+                f"Run {run.id} has finished this plan without --{option}, so its {name} were skipped. Run "
+                f"`chat-migrate diff --{option}` again, then apply the new plan with --{option}."
+            )
     return run
 
 

@@ -114,10 +114,11 @@ class Context:
         """Return the source account: the one that was named, else the credentials', else the database's only one.
 
         Raises:
-            BadInput: there is none, or there are several to choose from.
+            BadInput: there is none, there are several to choose from, or what was named is no account SID.
         """
         named = self.account_sid or self.environ.get("TWILIO_ACCOUNT_SID")
         if named:
+            config.check_account("TWILIO_ACCOUNT_SID", named)
             return named
         known = snapshots.accounts(store)
         if len(known) == 1:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from migrate.commands.context import Context
 from migrate.core import config
-from migrate.core.config import is_sid
-from migrate.core.errors import BadInput
 from migrate.model.item import Snapshot
 from migrate.source.live import ExportRequest, Listed, export_live, tell_nobody
 from migrate.store import Store
@@ -54,8 +52,8 @@ def check_options(context: Context, options: ExportOptions) -> None:
     account_sid = context.environ.get("TWILIO_ACCOUNT_SID")
     if not options.files:
         config.source_credentials(context.environ)
-    elif account_sid and not is_sid("AC", account_sid):
-        raise BadInput("TWILIO_ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected.")
+    elif account_sid:
+        config.check_account("TWILIO_ACCOUNT_SID", account_sid)
 
 
 def account_of(context: Context, options: ExportOptions) -> str:

@@ -37,6 +37,16 @@ def check_services(sids: Iterable[str]) -> None:
             raise BadInput(f"--service {sid}: not a Service SID; IS and 32 hexadecimal digits are expected.")
 
 
+def check_account(name: str, account_sid: str) -> None:
+    """Refuse what has not the shape of an account SID; `name` says which variable holds it.
+
+    Raises:
+        BadInput: it has not.
+    """
+    if not is_sid("AC", account_sid):
+        raise BadInput(f"{name} is not an account SID: AC and 32 hexadecimal digits are expected.")
+
+
 @dataclass(frozen=True)
 class Credentials:
     """Who asks, and for which account.
@@ -119,10 +129,7 @@ def _credentials(environ: Mapping[str, str], prefix: str) -> Credentials:
             f"No credentials: {prefix}ACCOUNT_SID is not set. Set it with {prefix}AUTH_TOKEN, "
             f"or with {prefix}API_KEY and {prefix}API_SECRET."
         )
-    if not is_sid("AC", account_sid):
-        raise BadInput(
-            f"{prefix}ACCOUNT_SID is not an account SID: AC and 32 hexadecimal digits are expected."
-        )
+    check_account(f"{prefix}ACCOUNT_SID", account_sid)
     for name, value in (("AUTH_TOKEN", token), ("API_SECRET", secret)):
         if not re.fullmatch(r"[!-~]*", value):
             raise BadInput(f"{prefix}{name} holds characters that no secret of Twilio's has; copy it again.")

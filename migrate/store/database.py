@@ -242,7 +242,7 @@ def is_full(path: Path, error: sqlite3.Error) -> bool:
 def open_store(path: Path, *, must_exist: bool = False, shared: bool = False) -> Iterator[Store]:
     """Open the database, make or upgrade its tables, and close it at the end.
 
-    A file that this call made is removed again if the command fails before it finished a snapshot.
+    A file that this call made is removed again if the command fails before there was anything to go on with.
 
     Args:
         shared: it lies where several hosts reach it, so that a write-ahead log, which lives in one host's memory,
@@ -395,10 +395,13 @@ def _use_journal(db: Database, mode: str) -> None:
 
 
 def _holds_nothing(store: Store) -> bool:
-    """Whether nobody would miss the file: it has no snapshot, and no other command works on it."""
+    """Whether nobody would miss the file: no snapshot, nothing to go on with, and no other command works on it."""
     with store.reading() as db:
         if not {"snapshots", "lock"} <= set(db.table_names()):
             return True
-        return not db.table("lock").count and not db.table("snapshots").count_where(
-            "completed_at IS NOT NULL"
+        return not (
+            db.table("lock").count
+            or db.table("snapshots").count_where("completed_at IS NOT NULL")
+            or db.table("runs").count_where("finished_at IS NULL")
+            or db.table("inventory_progress").count
         )

@@ -33,6 +33,9 @@ def types(simulator):
         (("diff", "--fire-webhooks"), "go with --channels only"),
         (("diff", "--channel-filter", "x"), "go with --channels only"),
         (("apply", "--yes", "--limit-channels", "3"), "--limit-channels goes with --channels only"),
+        (("diff", "--channels", "--channel-filter", ""), "--channel-filter is empty"),
+        (("diff", "--channels", "--only-channel", ""), "--only-channel : not a SID; CH and 32"),
+        (("diff", "--channels", "--messaging-service-sid", ""), "--messaging-service-sid : not a SID; MG"),
         (("diff", "--channels", "--only-channel", "IS12"), "--only-channel IS12: not a SID; CH and 32"),
         (
             ("diff", "--channels", "--messaging-service-sid", "12"),
@@ -61,6 +64,24 @@ def test_yes_alone_is_not_enough(tool, simulator):
     assert done.code == 0
     assert types(simulator) == {"private": 12}
     assert "12 verified" in done.out
+
+
+def test_a_consent_that_comes_too_late_is_not_taken_for_done(tool, simulator):
+    """A plan that was finished without --channels is refused with it, and a new plan makes the channels private."""
+    assert tool("export", "--channels").code == 0
+    assert tool("diff", "--channels").code == 0
+    assert tool("apply", "--yes").code == 0
+    late = tool("apply", "--yes", "--channels")
+    assert late.code == 6
+    assert late.err == (
+        "Error: Run 1 has finished this plan without --channels, so its channels were skipped. Run "
+        "`chat-migrate diff --channels` again, then apply the new plan with --channels.\n"
+    )
+    assert types(simulator) == {"public": 12}
+    assert tool("diff", "--channels").code == 0
+    assert tool("apply", "--yes", "--channels").code == 0
+    assert types(simulator) == {"private": 12}
+    assert tool("apply", "--yes", "--channels").code == 0
 
 
 def test_every_report_says_that_it_cannot_be_undone(tool):

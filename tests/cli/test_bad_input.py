@@ -6,6 +6,8 @@ import json
 import sqlite3
 
 import pytest
+from calling import Tool
+from variables import CLEAN
 
 from migrate.simulator import Simulator
 
@@ -248,3 +250,46 @@ def test_no_traceback_even_for_a_bug(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["chat-migrate", "-v", "export"])
     with pytest.raises(RuntimeError):
         cli.main()
+
+
+@pytest.mark.parametrize("command", [("resume",), ("status",), ("verify",), ("diff",), ("rollback", "--yes")])
+@pytest.mark.parametrize("account", [ACCOUNT.lower(), f" {ACCOUNT}", "x"])
+def test_a_malformed_account_is_not_taken_for_one_with_nothing_to_do(lonely_tool, command, account):
+    """TWILIO_ACCOUNT_SID in lower case, with a blank or cut off exits with 2; so does --account, but in any case."""
+    write(lonely_tool.folder / "saved.json", V2)
+    assert lonely_tool("export", "--from-file", "saved.json").code == 0
+    result = lonely_tool(*command, environ={"TWILIO_ACCOUNT_SID": account})
+    assert result.code == 2
+    assert is_one_sentence(result, "TWILIO_ACCOUNT_SID is not an account SID")
+    if account != ACCOUNT.lower():
+        result = lonely_tool(*command, "--account", account)
+        assert result.code == 2
+        assert is_one_sentence(result, f"--account {account}: not a SID; AC and 32")
+
+
+@pytest.mark.parametrize("command", [("apply", "--yes"), ("verify",)])
+def test_an_empty_plan_is_not_the_newest_one(planned, simulator, command):
+    """`--plan ""`, as from a variable that is not set, exits with 2, and nothing is sent."""
+    tool = Tool(planned.db.parent, {**CLEAN, **simulator.environment()})
+    result = tool(*command, "--plan", "")
+    assert result.code == 2
+    assert is_one_sentence(result, "There is no plan ''")
+    assert not [request for request in simulator.requests if request.method != "GET"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("apply", "--yes", "--max-change-percent", "nan"),
+        ("run", "--yes", "--max-change-percent", "nan"),
+        ("diff", "--settle", "nan"),
+        ("verify", "--settle", "nan"),
+    ],
+)
+def test_a_bound_that_is_no_number_is_refused(planned, simulator, typed):
+    """`nan` is neither above nor below anything: as a guard it would let everything pass."""
+    tool = Tool(planned.db.parent, {**CLEAN, **simulator.environment()})
+    result = tool(*typed)
+    assert result.code == 2
+    assert "'nan' is not a number" in result.err
+    assert not simulator.requests[:]

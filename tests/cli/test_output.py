@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+
+from migrate.cli.present import Output
+from migrate.core.errors import BadInput
 
 pytestmark = pytest.mark.usefixtures("planned")
 
@@ -72,6 +77,37 @@ def test_the_database_is_never_written_over(tool, companion, spelling):
     assert tool.db.read_bytes() == before
 
 
+@pytest.mark.parametrize("companion", ["", "-wal", "-shm", "-journal"])
+def test_the_database_behind_a_link_is_never_written_over(tool, companion):
+    """Where `--db` is a symbolic link, what lies beside the database that it leads to is no report's file either."""
+    (tool.folder / "link.db").symlink_to("chat-migrate.db")
+    result = tool("--db", "link.db", "diff", "-o", f"chat-migrate.db{companion}")
+    assert result.code == 2
+    assert "is the database, or belongs to it. Choose another file with -o." in result.err
+
+
+@pytest.mark.parametrize("leads_to", ["link", "missing/report.md"])
+def test_a_link_that_leads_nowhere_is_refused_before_the_work(tool, simulator, leads_to):
+    """A link to itself or into a folder that is missing cannot take a report: nothing is sent before that is told."""
+    (tool.folder / "link").symlink_to(leads_to)
+    result = tool("apply", "--yes", "-o", "link")
+    assert result.code == 2
+    assert (
+        result.err
+        == "Error: link cannot be written. Choose a file in a folder that exists and is writable.\n"
+    )
+    assert not [request for request in simulator.requests if request.method != "GET"]
+
+
+def test_a_device_is_written_through_by_anybody(monkeypatch):
+    """Who may write a device, but not into its folder, may have the report there."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) == Path("/dev/null"))
+    db, device = Path("chat-migrate.db"), Path("/dev/null")
+    assert Output(db, file=device).file == device
+    with pytest.raises(BadInput, match="cannot be written"):
+        Output(db, file=Path("report.md"))
+
+
 def test_a_pipe_is_written_through(tool):
     """A named pipe gets the report and stays a pipe."""
     pipe = tool.folder / "pipe"
@@ -98,3 +134,36 @@ def test_piped_text_is_whole_and_ends_with_the_totals(tool):
     assert "\x1b" not in out
     assert "services more" not in out
     assert out.splitlines()[-1].startswith("Total: 12 services, 58 changes, 15 steps")
+
+
+@pytest.mark.parametrize("typed", [("diff",), ("diff", "-o", "/dev/full"), ("status",), ("--help",)])
+def test_a_full_disk_under_the_output_is_told(tool, typed):
+    """What cannot be written to stdout or a report is one sentence and exit code 1, with nothing after it."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = run_with(tool, typed, stdout=full)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: The disk is full, so the output is not complete. What was recorded is safe. Free some space, then run "
+        "`chat-migrate status`.\n",
+    )
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_is_no_failure(tool, closed):
+    """A command that was started without stdout or stderr does its work."""
+    done = run_with(tool, ("diff", "-o", "report.md"), preexec_fn=lambda: os.close(closed))
+    assert (done.returncode, (tool.folder / "report.md").exists()) == (0, True)
+
+
+def run_with(tool, typed, **streams):
+    """Run one command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "migrate", *typed],
+        cwd=tool.folder,
+        env=tool.environ,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        **({"stderr": subprocess.PIPE} | streams),
+    )

@@ -49,6 +49,19 @@ def test_before_anything_was_written(tool, simulator, number):
     assert not tool.db.exists()
 
 
+def test_a_run_that_has_no_snapshot_yet_can_be_resumed(tool, simulator):
+    """The first `run` in a folder, interrupted during its export, leaves what `resume` goes on with."""
+    simulator.inject(Fault("slow", seconds=0.3, times=4))
+    with start(tool, "run", "--yes") as running:
+        wait_for_requests(simulator, running)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert b"`chat-migrate resume` continues" in err
+    assert tool("resume", "--yes").code == tool("resume").code == 0
+    assert any(each.method == "POST" for each in simulator.requests)
+
+
 def test_requests_that_wait_for_their_turn_are_not_sent(tool, simulator):
     """With one request at once, an export is interrupted after the one that is under way, however many wait."""
     simulator.inject(Fault("slow", seconds=0.3, times=None))

@@ -182,7 +182,7 @@ def test_a_missing_database_is_not_made_by_reading(path):
 
 @pytest.mark.parametrize("finish", [False, True])
 def test_a_failed_command_takes_its_new_database_with_it(path, finish):
-    """A database that a failed command has made stays only if it holds a finished snapshot."""
+    """A database that a failed command has made goes where it holds no more than an unfinished snapshot."""
 
     def fail():
         with open_store(path) as store:
@@ -195,6 +195,21 @@ def test_a_failed_command_takes_its_new_database_with_it(path, finish):
     with pytest.raises(MigrateError, match="made up"):
         fail()
     assert [found.name for found in path.parent.iterdir()] == ([path.name] if finish else [])
+
+
+def test_a_failed_command_leaves_an_inventory_that_has_begun(path):
+    """The pages of channels that were read stay, so that the next export goes on with them."""
+    page = snapshots.InventoryProgress("channels", "IS" + "0" * 32, "/v1/Services/IS0/Channels?Page=1")
+
+    def fail():
+        with open_store(path) as store:
+            begun = snapshots.begin(store, account_sid=ACCOUNT, source="live", request="{}")
+            snapshots.add_items(store, begun, ACCOUNT, [], progress=page)
+            raise MigrateError("made up")
+
+    with pytest.raises(MigrateError, match="made up"):
+        fail()
+    assert path.exists()
 
 
 def test_a_new_database_whose_tables_cannot_be_made_goes(path, monkeypatch):
