@@ -1,7 +1,7 @@
 """Undoer a run, newest step first, journaled and resumable like the run itself.
 
 A value is restored only where the target still holds what the run wrote; what someone changed since is left
-and reported as drifted. What the run created is removed only on demand, and only while nobody uses it.
+and reported as drifted. What the run created is removed only on demand, and only while it is as the run left it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Restore(Update):
 
 
 class Remove(Attempt):
-    """Deletes what the run has created, while it is as the run left it and nobody uses it."""
+    """Deletes what the run has created, while it is as the run left it: a service, without conversations and users."""
 
     async def once(self) -> State:
         """See `Attempt.once`. Deleting twice does no harm: what is gone is gone."""

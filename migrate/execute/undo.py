@@ -26,8 +26,8 @@ CREATED_STAYS = Cause(
 )
 WILL_BE_REMOVED = Cause(
     "will_be_removed",
-    "The run created it, and it is removed if nobody uses it",
-    "The run created {sid}; it is removed if nobody uses it.",
+    "The run created it, and it is removed if it is as the run left it",
+    "The run created {sid}; it is removed if it is as the run left it.",
 )
 NO_WAY_BACK = Cause(
     "no_way_back", "Twilio offers no way back", "Twilio offers no way back from this step: it stays."
