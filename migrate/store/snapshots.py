@@ -43,11 +43,11 @@ SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND parent IS NULL A
 ORPHANED = """
 SELECT sid FROM (SELECT DISTINCT parent AS sid FROM items WHERE snapshot = :snapshot AND parent > :sid) i
 WHERE NOT EXISTS (
-    SELECT 1 FROM items o WHERE o.snapshot = :snapshot AND o.kind = 'service' AND o.sid = i.sid
+    SELECT 1 FROM items o WHERE o.snapshot = :snapshot AND o.parent IS NULL AND o.sid = i.sid
 ) ORDER BY sid LIMIT :limit
 """
 CHILDLESS = """
-SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND kind = 'service' AND sid > :sid AND NOT EXISTS (
+SELECT DISTINCT sid FROM items i WHERE snapshot = :snapshot AND parent IS NULL AND sid > :sid AND NOT EXISTS (
     SELECT 1 FROM items o WHERE o.snapshot = i.snapshot AND o.kind = :kind AND o.parent = i.sid
 ) ORDER BY sid LIMIT :limit
 """
