@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate.cli.options import LIVE, REPORT, ToolCommand, yes_option
-from migrate.cli.parameters import flag, options, plan
+from migrate.cli.parameters import flag, numbered, options, plan
 from migrate.cli.typed import Typed
 from migrate.cli.writing import reported
 
@@ -44,13 +44,7 @@ def verified_code(typed: Typed, output: Output) -> int:
 
 
 @click.command(cls=ToolCommand, short_help="Restore what a run has overwritten.")
-@click.option(
-    "--run",
-    "run_id",
-    type=int,
-    metavar="ID",
-    help="Undo this run.  [default: the newest that wrote something]",
-)
+@numbered("--run", "run_id", help="Undo this run.  [default: the newest that wrote something]")
 @flag("--dry-run", help="Only show what would be restored, removed and left.")
 @flag("--delete-created", help="Also remove services and roles that the run has created.")
 @options(yes_option, *REPORT, *LIVE)

@@ -41,7 +41,7 @@ from migrate.cli.options import (
     limit_option,
     service_option,
 )
-from migrate.cli.parameters import flag, options, plan
+from migrate.cli.parameters import flag, numbered, options, plan
 from migrate.cli.rehearsals import demo, rehearse, simulator
 from migrate.cli.typed import Typed
 from migrate.cli.writing import reported
@@ -99,9 +99,7 @@ def export(typed: Typed) -> None:
 
 @cli.command(short_help="The dry run: show what would change.")
 @options(service_option, *TARGET, diff_option, *SHAPING, *REPORT, *LIVE)
-@click.option(
-    "--snapshot", metavar="ID", type=int, help="Plan this snapshot.  [default: the newest of the account]"
-)
+@numbered("--snapshot", help="Plan this snapshot.  [default: the newest of the account]")
 @flag("--offline", help="Compare with nothing live: show all that would be set.")
 @flag("--exit-code", help="Exit with 3 if changes are pending, with 4 if services are missing.")
 def diff(typed: Typed) -> int:

@@ -14,6 +14,8 @@ from migrate.core.errors import BadInput
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
+MOST = 2**63 - 1
+"""The largest number that SQLite takes."""
 
 
 class Measure(click.FloatRange):
@@ -27,15 +29,28 @@ class Measure(click.FloatRange):
         return number
 
 
+class Whole(click.IntRange):
+    """A whole number of at least so much; one that no database holds is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; raises `click.BadParameter`."""
+        number = super().convert(value, param, ctx)
+        if number > MOST:
+            self.fail(f"{value!r} is too large a number.", param, ctx)
+        return number
+
+
 flag = partial(click.option, is_flag=True)
 file = partial(click.option, metavar="FILE", type=click.Path(path_type=Path))
+numbered = partial(click.option, metavar="ID", type=Whole(1))
 milliseconds = partial(click.option, metavar="MS", type=Measure(0), default=0.0)
 share = partial(click.option, metavar="P", type=Measure(0, 1), default=0.0)
 
 
 def number(*names: str, least: int | None = 1, **settings: Any) -> Decorator:
     """Return an option that takes a whole number, of at least so much."""
-    return click.option(*names, metavar="N", type=int if least is None else click.IntRange(least), **settings)
+    kind = int if least is None else Whole(least)
+    return click.option(*names, metavar="N", type=kind, **settings)
 
 
 def lag(help_: str) -> Decorator:

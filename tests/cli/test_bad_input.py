@@ -293,3 +293,18 @@ def test_a_bound_that_is_no_number_is_refused(planned, simulator, typed):
     assert result.code == 2
     assert "'nan' is not a number" in result.err
     assert not simulator.requests[:]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("diff", "--snapshot", "9" * 20),
+        ("rollback", "--yes", "--run", "9" * 20),
+        ("apply", "--yes", "--max-changes", "9" * 20),
+    ],
+)
+def test_a_number_that_no_database_holds_is_refused(planned, simulator, typed):
+    """A number of twenty digits is told as such, not as a failure of the tool."""
+    result = Tool(planned.db.parent, {**CLEAN, **simulator.environment()})(*typed)
+    assert result.code == 2
+    assert f"'{typed[-1]}' is too large a number" in result.err
