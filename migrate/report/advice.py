@@ -39,7 +39,14 @@ BY_STATE: dict[str, str] = {
     "intent": f"The run ended before the answer came. {RESUME} It reads the target before it writes.",
 }
 
+BY_STATE_UNDOING = {
+    **BY_STATE,
+    "drifted": "A rollback never overwrites somebody's change: where the earlier value is wanted, set it by hand.",
+}
+"""The same for the steps of a rollback."""
 
-def advice_for(state: str, status: int | None, code: int | None) -> str:
-    """Return one or two sentences on what to do about a step in this state."""
-    return BY_STATE.get(state) or BY_CODE.get(code or 0) or BY_STATUS.get(status or 0) or RESUME
+
+def advice_for(state: str, status: int | None, code: int | None, *, undoing: bool = False) -> str:
+    """Return one or two sentences on what to do about a step in this state, of a run or of a rollback."""
+    by_state = BY_STATE_UNDOING if undoing else BY_STATE
+    return by_state.get(state) or BY_CODE.get(code or 0) or BY_STATUS.get(status or 0) or RESUME

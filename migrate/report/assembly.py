@@ -316,7 +316,7 @@ def _undo_row(undo: Undo, entries: Mapping[str, Entry]) -> StepRow:
     reason = " ".join(reason.text for reason in undo.reasons)
     not_begun = PLANNED if undo.ready is not None else Entry(State.SKIPPED, reason)
     entry = entries.get(undo.step.key, not_begun)
-    error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry)
+    error = None if entry.state in FINE and entry.state is not State.SKIPPED else _error(entry, undoing=True)
     if undo.how is Undoes.RESTORE and undo.ready is not None:
         params = kind_of(undo.ready.kind).request(undo.ready).form
         return StepRow(
@@ -359,11 +359,11 @@ def _altered(step: Step, entry: Entry) -> tuple[AlteredValue, ...]:
     )
 
 
-def _error(entry: Entry) -> StepError:
+def _error(entry: Entry, *, undoing: bool = False) -> StepError:
     return StepError(
         message=entry.message or CUT_OFF,
         status=entry.status,
         code=entry.code,
         request_id=entry.request_id,
-        advice=advice_for(entry.state.value, entry.status, entry.code),
+        advice=advice_for(entry.state.value, entry.status, entry.code, undoing=undoing),
     )

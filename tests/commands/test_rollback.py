@@ -534,6 +534,9 @@ def test_fields_that_drifted_are_not_told_as_restored(simulator, tool):
     [kestrel] = [found for found in told.json["services"] if found["source_sid"] == service.sid]
     assert kestrel["fields"] == []
     assert [step["state"] for step in kestrel["steps"]] == ["skipped", "drifted"]
+    advice = kestrel["steps"][1]["error"]["advice"]
+    assert "set it by hand" in advice
+    assert "--allow-drift" not in advice
 
 
 def test_alike_roles_have_a_row_each(simulator, tmp_path):
